@@ -3,10 +3,12 @@
 //! Not here: HTTP statuses and pages (`web/problem.rs` alone turns a refusal into either), and faults of the
 //! program or the machine (`engine::Broken`).
 
+use crate::steps::{Status, Step};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What a name in a request refers to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Noun {
     Item,
     Location,
@@ -60,7 +62,7 @@ impl Noun {
 }
 
 /// An item that was asked for beyond what could be promised.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shortfall {
     pub sku: String,
     pub requested: i64,
@@ -68,7 +70,7 @@ pub struct Shortfall {
 }
 
 /// A "no" with its figures. Flat on purpose: one list for the whole program.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refused {
     /// Fewer units could be promised than were asked for; nothing was held.
     InsufficientStock { shortfalls: Vec<Shortfall> },
@@ -89,7 +91,7 @@ pub enum Refused {
     /// Two currencies in one order.
     MixedCurrency { expected: String, found: String, field: String },
     /// A step that this document's status does not allow.
-    StepNotAllowed { noun: Noun, id: String, status: &'static str, step: &'static str },
+    StepNotAllowed { noun: Noun, id: String, status: Status, step: Step },
     /// The hold ran out before it was used.
     ReservationExpired { id: String },
     /// A count that is lower than what is promised to customers.
@@ -190,7 +192,7 @@ impl fmt::Display for Refused {
                 write!(f, "One order has one currency: the first line is in {expected}, this one in {found}.")
             }
             Refused::StepNotAllowed { noun, id, status, step } => {
-                write!(f, "This {} ({id}) is {status}, which does not allow: {step}.", noun.word())
+                write!(f, "This {} ({id}) is {}, which does not allow: {}.", noun.word(), status.word(), step.word())
             }
             Refused::ReservationExpired { id } => {
                 write!(f, "Reservation {id} has expired and its units are free again; reserve anew.")

@@ -15,7 +15,7 @@ const EXACT_LOCATIONS: usize = 12;
 const EXACT_PARTS: usize = 3;
 
 /// An ordered list of rules, and who may be served from where.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuleSet {
     /// Read from top to bottom; the first that matches an order decides. If none matches, [`Rule::default`] does.
@@ -331,16 +331,28 @@ pub fn route(rules: &RuleSet, order: &Facts, needs: &[i64], candidates: &[Candid
     best.unwrap_or_default()
 }
 
-/// The price of sending the order whole from each location that could, under the first rule that matches: for a routing run.
-pub fn choices(rules: &RuleSet, order: &Facts, needs: &[i64], candidates: &[Candidate<'_>]) -> Vec<(usize, i64)> {
+/// For a routing run: (index of the candidate, price) for each location that could send the order whole under the first
+/// rule that matches it, and why each of the others cannot.
+pub fn choices(rules: &RuleSet, order: &Facts, needs: &[i64], candidates: &[Candidate<'_>]) -> (Vec<(usize, Price)>, Explanation) {
     let fallback = Rule::default();
-    let Some(rule) = rules.matching(order, &fallback).next() else { return Vec::new() };
-    let mut notes = Vec::new();
-    admitted(rules, rule, order, needs, candidates, &mut notes)
-        .into_iter()
-        .filter(|a| a.covers == needs.len())
-        .map(|a| (a.index, a.price.total()))
-        .collect()
+    let mut explanation = Explanation::default();
+    let Some(rule) = rules.matching(order, &fallback).next() else { return (Vec::new(), explanation) };
+    explanation.rule = rule.name.clone();
+    let mut choices = Vec::new();
+    for a in admitted(rules, rule, order, needs, candidates, &mut explanation.candidates) {
+        if a.covers == needs.len() {
+            choices.push((a.index, a.price));
+        } else {
+            explanation.candidates.push(Considered {
+                location: a.candidate.location.code.clone(),
+                chosen: false,
+                reason: format!("has only {} of {} lines whole", a.covers, needs.len()),
+                distance_km: a.distance_km,
+                cost: Some(a.price),
+            });
+        }
+    }
+    (choices, explanation)
 }
 
 fn route_by(rules: &RuleSet, rule: &Rule, order: &Facts, needs: &[i64], candidates: &[Candidate<'_>]) -> Decision {

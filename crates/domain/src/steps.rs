@@ -1,9 +1,10 @@
 //! Statuses, and which step each allows: the one table of every document's life.
 
 use crate::{Noun, Refused};
+use serde::{Deserialize, Serialize};
 
 /// What a reservation, order, fulfillment or transfer is doing now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Status {
     /// Reservation: its units are set aside.
     Held,
@@ -34,7 +35,7 @@ pub enum Status {
 }
 
 /// What may be done to a document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Step {
     Extend,
     Release,
@@ -103,7 +104,7 @@ impl Status {
         if noun == Noun::Reservation && self == Expired {
             return Err(Refused::ReservationExpired { id: id.to_string() });
         }
-        Err(Refused::StepNotAllowed { noun, id: id.to_string(), status: self.word(), step: step.word() })
+        Err(Refused::StepNotAllowed { noun, id: id.to_string(), status: self, step })
     }
 }
 

@@ -24,18 +24,18 @@ pub enum Url {
 
 impl Url {
     /// Reads `sqlite:PATH`, `postgres://…` or `postgresql://…`.
-    pub fn parse(text: &str) -> Result<Url, String> {
+    pub fn parse(text: &str) -> Result<Url> {
         if let Some(path) = text.strip_prefix("sqlite:") {
             let path = path.strip_prefix("//").unwrap_or(path);
             if path.is_empty() {
-                return Err("sqlite: needs a path, such as sqlite:holdfast.db".into());
+                return Err(Error::other("sqlite: needs a path, such as sqlite:holdfast.db"));
             }
             return Ok(Url::Sqlite(path.into()));
         }
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
             return Ok(Url::Postgres(text.into()));
         }
-        Err("a database URL begins with sqlite: or postgres://".into())
+        Err(Error::other("a database URL begins with sqlite: or postgres://"))
     }
 }
 
@@ -351,6 +351,16 @@ impl Tx<'_> {
         }
     }
 
+    /// Reads a whole table one row at a time.
+    pub fn each_row(&mut self, table: &Table, each: &mut dyn FnMut(&Row<'_>)) -> Result<()> {
+        let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
+        let sql = format!("SELECT {} FROM {}", names.join(", "), table.name);
+        match self.conn {
+            Conn::Sqlite(conn) => conn.rows(&sql, &[], each),
+            Conn::Postgres(conn) => conn.stream(&sql, &[], each),
+        }
+    }
+
     /// Writes; answers how many rows changed.
     pub fn execute(&mut self, sql: Sql, values: &[Value<'_>]) -> Result<u64> {
         self.faults.at("write")?;
@@ -421,6 +431,18 @@ impl Drop for Tx<'_> {
             let _ = self.conn.batch("ROLLBACK");
         }
     }
+}
+
+/// The statements that a lookup or a table turns into here: for the test that prepares them all.
+pub fn texts(lookups: &[&Lookup], tables: &[&Table], is_postgres: bool) -> Vec<String> {
+    let mut texts: Vec<String> = Vec::new();
+    for lookup in lookups {
+        texts.push(if is_postgres { postgres::lookup_sql(lookup) } else { sqlite::lookup_sql(lookup) });
+    }
+    for table in tables {
+        texts.push(if is_postgres { postgres::insert_unnest_sql(table) } else { sqlite::insert_values_sql(table) });
+    }
+    texts
 }
 
 /// The text of a bulk write: `INSERT INTO t (a, b) {source} ON CONFLICT …`.

@@ -1,0 +1,87 @@
+//! Backup and restore. A backup is a SQLite file with everything in it, made from one consistent state while the server
+//! runs, from either database; it is restored into an empty database of either kind. So it is also the way to move.
+
+use crate::Stop;
+use crate::db::{Cell, Conn, Faults, Rows, Sql, Table, Tx, Type, Url};
+use crate::model::TABLES;
+use std::path::Path;
+
+const COUNTERS: Table = Table { name: "counters", columns: &[("name", Type::Text), ("value", Type::Int)], key: "name" };
+const API_KEYS: Table = Table {
+    name: "api_keys",
+    columns: &[
+        ("id", Type::Text),
+        ("name", Type::Text),
+        ("role", Type::Text),
+        ("hash", Type::Hash),
+        ("created_at", Type::Int),
+        ("expires_at", Type::Int),
+        ("revoked_at", Type::Int),
+    ],
+    key: "id",
+};
+const IS_USED: Sql = Sql("SELECT COUNT(*) FROM (SELECT 1 FROM items LIMIT 1) AS some_item");
+
+const CHUNK: usize = 5_000;
+
+/// Writes everything into a new SQLite file. `progress` hears how many rows were copied.
+pub fn backup(url: &Url, file: &Path, progress: impl FnMut(u64)) -> Result<(), Stop> {
+    if file.exists() {
+        return Err(Stop::broken(format!("{} exists already; a backup never overwrites", file.display())));
+    }
+    let mut source = Conn::open_to_read(url)?;
+    if let Some(sqlite) = source.sqlite() {
+        let name = file.to_string_lossy();
+        sqlite.execute("VACUUM INTO ?1", [&*name]).map_err(|e| Stop::broken(format!("{}: {e}", file.display())))?;
+        return std::fs::File::open(file).and_then(|f| f.sync_all()).map_err(|e| Stop::broken(e.to_string()));
+    }
+    let mut target = Conn::open(&Url::Sqlite(file.to_owned()))?;
+    copy(&mut source, &mut target, progress)
+}
+
+/// Fills an empty database from a backup.
+pub fn restore(file: &Path, url: &Url, progress: impl FnMut(u64)) -> Result<(), Stop> {
+    let mut source = Conn::open_to_read(&Url::Sqlite(file.to_owned()))?;
+    let mut target = Conn::open(url)?;
+    copy(&mut source, &mut target, progress)
+}
+
+fn copy(source: &mut Conn, target: &mut Conn, mut progress: impl FnMut(u64)) -> Result<(), Stop> {
+    crate::db::migrate(target)?;
+    let none = Faults::default();
+    let mut from = source.begin_read()?;
+    let mut to = target.begin(&none)?;
+    if to.one(IS_USED, &[], |r| r.int(0))?.unwrap_or(0) > 0 {
+        return Err(Stop::broken("the database to restore into is not empty; choose another"));
+    }
+    let mut copied = 0;
+    for table in TABLES.iter().copied().chain([&COUNTERS, &API_KEYS]) {
+        copy_table(table, &mut from, &mut to, |rows| {
+            copied += rows;
+            progress(copied);
+        })?;
+    }
+    Ok(to.commit()?)
+}
+
+fn copy_table(table: &'static Table, from: &mut Tx<'_>, to: &mut Tx<'_>, mut progress: impl FnMut(u64)) -> Result<(), Stop> {
+    let width = table.columns.len();
+    let mut rows = Rows::default();
+    let mut failed = Ok(());
+    from.each_row(table, &mut |row| {
+        for (n, (_, kind)) in table.columns.iter().enumerate() {
+            rows.0.push(match kind {
+                Type::Int => row.opt_int(n).into(),
+                Type::Text => row.opt_text(n).into(),
+                Type::Hash => Cell::Hash(row.hash(n)),
+            });
+        }
+        if rows.0.len() >= CHUNK * width && failed.is_ok() {
+            progress(CHUNK as u64);
+            failed = to.write(vec![(table, std::mem::take(&mut rows))]);
+        }
+    })?;
+    failed?;
+    progress((rows.0.len() / width) as u64);
+    Ok(to.write(vec![(table, rows)])?)
+}

@@ -1,0 +1,613 @@
+//! A batch: everything that a group of commands touches, loaded once, changed in memory, written once.
+//!
+//! The order of reading is the order of locking, the same on every node: reservations, orders, transfers, then levels,
+//! each sorted by id. The event counter comes last, just before the commit, so that events have one order without gaps.
+
+use crate::Stop;
+use crate::command::Needs;
+use crate::config::Config;
+use crate::imports::{IMPORTS_BY_KEY, ImportState};
+use crate::db::{self, Cell, Lookup, Rows, Sql, Table, Tx, Value};
+use crate::model::*;
+use domain::routing::Location;
+use domain::stock::{Account, Level, Posting};
+use domain::{Noun, Refused};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+const LEVELS_BY_ITEM: Lookup =
+    Lookup { columns: LEVEL_COLUMNS, from: "levels", key: "item", and: "", order: "item, location", lock: true };
+const BACKORDERS_BY_ITEM: Lookup = Lookup {
+    columns: "order_id",
+    from: "order_lines",
+    key: "item",
+    and: "AND backordered > 0",
+    order: "item, order_id LIMIT 500",
+    lock: false,
+};
+const CAPACITY_BY_LOCATION: Lookup = Lookup {
+    columns: "location, day, used",
+    from: "capacity",
+    key: "location",
+    and: "AND day >= $2",
+    order: "location, day",
+    lock: true,
+};
+const POSTAL_CODES_BY_CODE: Lookup =
+    Lookup { columns: "code, latitude, longitude", from: "postal_codes", key: "code", and: "", order: "code", lock: false };
+const NEXT_EVENTS: Sql = Sql("UPDATE counters SET value = value + $1 WHERE name = 'event' RETURNING value");
+const BUMP_CONFIG: Sql = Sql("UPDATE counters SET value = value + 1 WHERE name = 'config'");
+
+/// For the test that prepares all statements.
+pub const LOOKUPS: &[&Lookup] = &[
+    &LEVELS_BY_ITEM, &BACKORDERS_BY_ITEM, &CAPACITY_BY_LOCATION, &POSTAL_CODES_BY_CODE, &ITEMS_BY_SKU, &ITEMS_BY_ID, &COMPONENTS_BY_KIT,
+    &LOCATIONS_BY_CODE, &RESERVATIONS_BY_ID, &ORDERS_BY_ID, &ORDERS_BY_REFERENCE, &LINES_BY_ORDER, &FULFILLMENTS_BY_ORDER, &LINES_BY_FULFILLMENT,
+    &SHIPMENTS_BY_FULFILLMENT, &ORDER_OF_FULFILLMENT, &TRANSFERS_BY_ID, &LINES_BY_TRANSFER, &IMPORTS_BY_KEY,
+];
+
+/// Days ahead for which capacity can be taken.
+const CAPACITY_DAYS: i64 = 60;
+const DAY_MICROS: i64 = 86_400_000_000;
+
+/// The day (since 1970 UTC) that an instant falls on.
+pub fn day_of(at: i64) -> i64 {
+    at.div_euclid(DAY_MICROS)
+}
+
+/// A value, and whether it has to be written.
+#[derive(Debug)]
+struct Keep<T> {
+    value: T,
+    dirty: bool,
+}
+
+/// Documents by id, in order.
+#[derive(Debug)]
+pub struct Kept<T>(BTreeMap<i64, Keep<T>>);
+
+impl<T> Default for Kept<T> {
+    fn default() -> Kept<T> {
+        Kept(BTreeMap::new())
+    }
+}
+
+impl<T> Kept<T> {
+    fn load(&mut self, id: i64, value: T) {
+        self.0.insert(id, Keep { value, dirty: false });
+    }
+
+    pub fn get(&self, id: i64) -> Option<&T> {
+        self.0.get(&id).map(|k| &k.value)
+    }
+
+    /// To change it; it will be written.
+    pub fn change(&mut self, id: i64) -> Option<&mut T> {
+        self.0.get_mut(&id).map(|k| {
+            k.dirty = true;
+            &mut k.value
+        })
+    }
+
+    pub fn add(&mut self, id: i64, value: T) {
+        self.0.insert(id, Keep { value, dirty: true });
+    }
+
+    fn dirty(&self) -> impl Iterator<Item = &T> {
+        self.0.values().filter(|k| k.dirty).map(|k| &k.value)
+    }
+
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        self.0.values().map(|k| &k.value)
+    }
+}
+
+#[derive(Debug)]
+struct Event {
+    kind: &'static str,
+    subject: i64,
+    actor: Arc<str>,
+    data: String,
+}
+
+/// Who causes a change, and why.
+#[derive(Debug, Clone, Copy)]
+pub struct Because<'a> {
+    pub cause: &'static str,
+    pub document: i64,
+    pub reason: &'a str,
+    pub reference: &'a str,
+}
+
+impl Because<'_> {
+    pub fn of(cause: &'static str, document: i64) -> Because<'static> {
+        Because { cause, document, reason: "", reference: "" }
+    }
+}
+
+/// Turns ids into the names that people use.
+#[derive(Clone, Copy)]
+pub struct Names<'a> {
+    pub items: &'a HashMap<i64, Arc<Item>>,
+    pub config: &'a Config,
+}
+
+impl Names<'_> {
+    pub fn sku(&self, item: i64) -> Arc<str> {
+        self.items.get(&item).map_or_else(|| format!("#{item}").into(), |i| i.sku.clone())
+    }
+
+    pub fn code(&self, location: i64) -> Arc<str> {
+        self.config.code(location)
+    }
+}
+
+/// Ids that this node may give out.
+#[derive(Debug, Default)]
+pub struct Ids {
+    next: i64,
+    end: i64,
+}
+
+impl Ids {
+    pub fn left(&self) -> i64 {
+        self.end - self.next
+    }
+
+    pub fn refill(&mut self, end: i64, count: i64) {
+        (self.next, self.end) = (end - count, end);
+    }
+
+    fn next(&mut self) -> Result<i64, Stop> {
+        if self.next >= self.end {
+            return Err(Stop::broken("out of ids within a batch"));
+        }
+        self.next += 1;
+        Ok(self.next)
+    }
+}
+
+/// Items that were read before; forgotten whenever an item, location or rule changes.
+#[derive(Debug, Default)]
+pub struct ItemCache {
+    by_sku: HashMap<Arc<str>, Arc<Item>>,
+    by_id: HashMap<i64, Arc<Item>>,
+    version: i64,
+}
+
+/// Most items kept between batches: about 30 MB.
+const CACHED_ITEMS: usize = 100_000;
+
+impl ItemCache {
+    pub fn at_version(&mut self, version: i64) -> &mut ItemCache {
+        if self.version != version || self.by_id.len() > CACHED_ITEMS {
+            *self = ItemCache { version, ..ItemCache::default() };
+        }
+        self
+    }
+
+    fn add(&mut self, item: Arc<Item>) {
+        self.by_sku.insert(item.sku.clone(), item.clone());
+        self.by_id.insert(item.id, item);
+    }
+}
+
+/// What a flush wrote, to be recognized after a lost connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    pub last_event: i64,
+    pub at: i64,
+    pub subject: i64,
+}
+
+/// The working set of one group of commands.
+pub struct Batch<'a> {
+    pub now: i64,
+    pub config: Arc<Config>,
+    pub actor: Arc<str>,
+    ids: &'a mut Ids,
+    cache: &'a mut ItemCache,
+    levels: HashMap<i64, Vec<Keep<(i64, Level)>>>,
+    pub reservations: Kept<Reservation>,
+    pub orders: Kept<Order>,
+    pub transfers: Kept<Transfer>,
+    by_reference: HashMap<(String, String), i64>,
+    order_of: HashMap<i64, i64>,
+    capacity: HashMap<(i64, i64), Keep<i64>>,
+    postal_codes: HashMap<String, (i64, i64)>,
+    changed_items: BTreeSet<i64>,
+    pub imports: HashMap<String, ImportState>,
+    entries: Rows,
+    events: Vec<Event>,
+    /// Rows for tables that only one operation writes.
+    pub more: Vec<(&'static Table, Rows)>,
+    pub config_changed: bool,
+}
+
+impl<'a> Batch<'a> {
+    /// Loads what the commands need.
+    pub fn load(tx: &mut Tx<'_>, needs: &Needs, now: i64, config: Arc<Config>, ids: &'a mut Ids, cache: &'a mut ItemCache) -> db::Result<Batch<'a>> {
+        let mut batch = Batch {
+            now,
+            config,
+            actor: "system".into(),
+            ids,
+            cache,
+            levels: HashMap::new(),
+            reservations: Kept::default(),
+            orders: Kept::default(),
+            transfers: Kept::default(),
+            by_reference: HashMap::new(),
+            order_of: HashMap::new(),
+            capacity: HashMap::new(),
+            postal_codes: HashMap::new(),
+            changed_items: BTreeSet::new(),
+            imports: HashMap::new(),
+            entries: Rows::default(),
+            events: Vec::new(),
+            more: Vec::new(),
+            config_changed: false,
+        };
+        let mut items: BTreeSet<i64> = needs.item_ids.iter().copied().collect();
+        batch.load_skus(tx, needs)?;
+        for sku in &needs.skus {
+            if let Some(item) = batch.cache.by_sku.get(&**sku) {
+                items.insert(item.id);
+                items.extend(item.components.iter().map(|(component, _)| *component));
+            }
+        }
+        for reservation in tx.by_ids(&RESERVATIONS_BY_ID, &sorted(&needs.reservations), &[], Reservation::read)? {
+            items.extend(reservation.lines.iter().map(|(item, ..)| *item));
+            batch.reservations.load(reservation.id, reservation);
+        }
+        let mut orders: BTreeSet<i64> = needs.orders.iter().copied().collect();
+        let references: BTreeSet<&str> = needs.references.iter().map(|(_, reference)| reference.as_str()).collect();
+        for (id, channel, reference) in
+            tx.by_names(&ORDERS_BY_REFERENCE, &references.into_iter().collect::<Vec<_>>(), |r| (r.int(0), r.text(1), r.text(2)))?
+        {
+            if needs.references.contains(&(channel.clone(), reference.clone())) {
+                orders.insert(id);
+            }
+            batch.by_reference.insert((channel, reference), id);
+        }
+        for (id, order) in tx.by_ids(&ORDER_OF_FULFILLMENT, &sorted(&needs.fulfillments), &[], |r| (r.int(0), r.int(1)))? {
+            orders.insert(order);
+            batch.order_of.insert(id, order);
+        }
+        batch.load_orders(tx, &orders, &mut items)?;
+        // Stock may come free for these items: whoever waits for them is served in the same step.
+        let supplied: BTreeSet<i64> = if needs.supplies { items.clone() } else { BTreeSet::new() };
+        let waiting: BTreeSet<i64> = tx.by_ids(&BACKORDERS_BY_ITEM, &sorted(&supplied), &[], |r| r.int(0))?.into_iter().filter(|id| !orders.contains(id)).collect();
+        batch.load_orders(tx, &waiting, &mut items)?;
+        for transfer in read_transfers(tx, &sorted(&needs.transfers), true)? {
+            items.extend(transfer.lines.iter().map(|l| l.item));
+            batch.transfers.load(transfer.id, transfer);
+        }
+        // A queued order's units are held by a reservation of its own.
+        let holds: BTreeSet<i64> = batch.orders.values().filter_map(|o| o.reservation).filter(|id| batch.reservations.get(*id).is_none()).collect();
+        if needs.queued_holds {
+            for reservation in tx.by_ids(&RESERVATIONS_BY_ID, &sorted(&holds), &[], Reservation::read)? {
+                items.extend(reservation.lines.iter().map(|(item, ..)| *item));
+                batch.reservations.load(reservation.id, reservation);
+            }
+        }
+        let items: Vec<i64> = items.into_iter().collect();
+        batch.load_items(tx, &items)?;
+        for (item, location, level) in tx.by_ids(&LEVELS_BY_ITEM, &items, &[], read_level)? {
+            batch.levels.entry(item).or_default().push(Keep { value: (location, level), dirty: false });
+        }
+        if needs.capacity {
+            let limited: Vec<i64> = batch.config.locations.iter().filter(|l| l.daily_capacity.is_some()).map(|l| l.id).collect();
+            for (location, day, used) in
+                tx.by_ids(&CAPACITY_BY_LOCATION, &sorted(&limited), &[Value::Int(day_of(now))], |r| (r.int(0), r.int(1), r.int(2)))?
+            {
+                batch.capacity.insert((location, day), Keep { value: used, dirty: false });
+            }
+        }
+        let codes: BTreeSet<&str> = needs.postal_codes.iter().map(String::as_str).collect();
+        for (code, latitude, longitude) in
+            tx.by_names(&POSTAL_CODES_BY_CODE, &codes.into_iter().collect::<Vec<_>>(), |r| (r.text(0), r.int(1), r.int(2)))?
+        {
+            batch.postal_codes.insert(code, (latitude, longitude));
+        }
+        for (key, state) in tx.by_names(&IMPORTS_BY_KEY, &needs.imports.iter().map(String::as_str).collect::<Vec<_>>(), ImportState::read)? {
+            batch.imports.insert(key, state);
+        }
+        Ok(batch)
+    }
+
+    fn load_skus(&mut self, tx: &mut Tx<'_>, needs: &Needs) -> db::Result<()> {
+        let unknown: BTreeSet<&str> = needs.skus.iter().map(|s| &**s).filter(|s| !self.cache.by_sku.contains_key(*s)).collect();
+        let found = tx.by_names(&ITEMS_BY_SKU, &unknown.into_iter().collect::<Vec<_>>(), Item::read)?;
+        self.remember(tx, found)
+    }
+
+    fn load_items(&mut self, tx: &mut Tx<'_>, ids: &[i64]) -> db::Result<()> {
+        let unknown: Vec<i64> = ids.iter().copied().filter(|id| !self.cache.by_id.contains_key(id)).collect();
+        let found = tx.by_ids(&ITEMS_BY_ID, &unknown, &[], Item::read)?;
+        self.remember(tx, found)
+    }
+
+    fn remember(&mut self, tx: &mut Tx<'_>, mut items: Vec<Item>) -> db::Result<()> {
+        let kits: BTreeSet<i64> = items.iter().filter(|i| i.is_kit).map(|i| i.id).collect();
+        for (kit, component, quantity) in tx.by_ids(&COMPONENTS_BY_KIT, &sorted(&kits), &[], |r| (r.int(0), r.int(1), r.int(2)))? {
+            if let Some(item) = items.iter_mut().find(|i| i.id == kit) {
+                item.components.push((component, quantity));
+            }
+        }
+        let components: Vec<i64> = items.iter().flat_map(|i| i.components.iter().map(|(c, _)| *c)).collect();
+        for item in items {
+            self.cache.add(Arc::new(item));
+        }
+        if components.is_empty() { Ok(()) } else { self.load_items(tx, &sorted(&components)) }
+    }
+
+    fn load_orders(&mut self, tx: &mut Tx<'_>, ids: &BTreeSet<i64>, items: &mut BTreeSet<i64>) -> db::Result<()> {
+        for order in read_orders(tx, &sorted(ids), true)? {
+            items.extend(order.lines.iter().map(|l| l.item));
+            items.extend(order.lines.iter().filter_map(|l| l.kit));
+            for fulfillment in &order.fulfillments {
+                self.order_of.insert(fulfillment.id, order.id);
+            }
+            self.by_reference.insert((order.channel.clone(), order.reference.clone()), order.id);
+            self.orders.load(order.id, order);
+        }
+        Ok(())
+    }
+
+    /// A new id.
+    pub fn id(&mut self) -> Result<i64, Stop> {
+        self.ids.next()
+    }
+
+    pub fn names(&self) -> Names<'_> {
+        Names { items: &self.cache.by_id, config: &self.config }
+    }
+
+    /// An active item by its SKU.
+    pub fn item(&self, sku: &str, field: impl Into<String>) -> Result<Arc<Item>, Refused> {
+        match self.cache.by_sku.get(sku) {
+            Some(item) if item.active => Ok(item.clone()),
+            _ => Err(Refused::unknown(Noun::Item, sku, field)),
+        }
+    }
+
+    /// Any item by its SKU, active or not.
+    pub fn any_item(&self, sku: &str) -> Option<Arc<Item>> {
+        self.cache.by_sku.get(sku).cloned()
+    }
+
+    pub fn item_by_id(&self, id: i64) -> Option<&Arc<Item>> {
+        self.cache.by_id.get(&id)
+    }
+
+    /// A plain item: something that has stock.
+    pub fn plain_item(&self, sku: &str, field: impl Into<String>) -> Result<Arc<Item>, Refused> {
+        let item = self.item(sku, field)?;
+        if item.is_kit {
+            return Err(Refused::KitHasNoStock { sku: sku.into() });
+        }
+        Ok(item)
+    }
+
+    /// A location by its code.
+    pub fn location(&self, code: &str, field: &str) -> Result<Location, Refused> {
+        self.config.by_code(code).cloned().ok_or_else(|| Refused::unknown(Noun::Location, code, field))
+    }
+
+    /// Adds or replaces an item.
+    pub fn put_item(&mut self, item: Item) {
+        self.changed_items.insert(item.id);
+        self.cache.add(Arc::new(item));
+    }
+
+    /// The order with this channel and reference.
+    pub fn order_by_reference(&self, channel: &str, reference: &str) -> Option<i64> {
+        self.by_reference.get(&(channel.to_owned(), reference.to_owned())).copied()
+    }
+
+    pub fn add_order(&mut self, order: Order) {
+        self.by_reference.insert((order.channel.clone(), order.reference.clone()), order.id);
+        for fulfillment in &order.fulfillments {
+            self.order_of.insert(fulfillment.id, order.id);
+        }
+        self.orders.add(order.id, order);
+    }
+
+    pub fn order_of_fulfillment(&self, fulfillment: i64) -> Option<i64> {
+        self.order_of.get(&fulfillment).copied()
+    }
+
+    /// Where a postal code lies, if its centroid was imported.
+    pub fn postal_code_point(&self, country: &str, postal_code: &str) -> Option<domain::geo::Point> {
+        let (latitude, longitude) = self.postal_codes.get(&postal_key(country, postal_code))?;
+        point(Some(*latitude), Some(*longitude))
+    }
+
+    /// The level of an item at a location; empty if there is none yet.
+    pub fn level(&self, item: i64, location: i64) -> Level {
+        let kept = self.levels.get(&item).and_then(|levels| levels.iter().find(|k| k.value.0 == location));
+        kept.map(|k| k.value.1).unwrap_or_default()
+    }
+
+    /// The levels of an item: (location, level).
+    pub fn levels_of(&self, item: i64) -> impl Iterator<Item = (i64, &Level)> {
+        self.levels.get(&item).into_iter().flatten().map(|k| (k.value.0, &k.value.1))
+    }
+
+    /// Units of an item that can be promised, over all active locations.
+    pub fn available(&self, item: i64) -> i64 {
+        self.levels_of(item).filter(|(location, _)| self.config.is_active(*location)).map(|(_, level)| level.get(Account::Available)).sum()
+    }
+
+    /// Moves units: the only way in which stock changes. Operations check first; a failure here is a fault of theirs, and
+    /// fails the command without any effect.
+    pub fn post(&mut self, item: i64, location: i64, source: Account, target: Account, quantity: i64, because: Because<'_>) -> Result<(), Stop> {
+        let levels = self.levels.entry(item).or_default();
+        let place = match levels.iter().position(|k| k.value.0 == location) {
+            Some(place) => place,
+            None => {
+                levels.push(Keep { value: (location, Level::default()), dirty: true });
+                levels.len() - 1
+            }
+        };
+        let kept = &mut levels[place];
+        let Because { cause, document, reason, reference } = because;
+        let posting = Posting { item, location, source, target, quantity, at: self.now, cause, document, actor: &self.actor, reason, reference };
+        let hash = kept.value.1.post(&posting).map_err(|why| {
+            Stop::broken(format!("posting {quantity} of item {item} at location {location} from {} to {}: {why:?}", source.word(), target.word()))
+        })?;
+        kept.dirty = true;
+        let text = |text: &str| if text.is_empty() { Cell::Null } else { Cell::Text(text.to_owned()) };
+        self.entries.0.extend([
+            item.into(),
+            location.into(),
+            kept.value.1.entries.into(),
+            self.now.into(),
+            source.number().into(),
+            target.number().into(),
+            quantity.into(),
+            cause.into(),
+            document.into(),
+            self.actor.clone().into(),
+            text(reason),
+            text(reference),
+            Cell::Hash(hash),
+        ]);
+        Ok(())
+    }
+
+    /// Refuses before a posting would exceed what a level can hold.
+    pub fn check_room(&self, item: &Item, location: &Location, state: Account, quantity: i64) -> Result<(), Refused> {
+        if self.level(item.id, location.id).get(state) > domain::limits::MAX_LEVEL - quantity {
+            return Err(Refused::LevelTooLarge { sku: item.sku.to_string(), location: location.code.clone() });
+        }
+        Ok(())
+    }
+
+    /// Tells the outside world.
+    pub fn event(&mut self, kind: &'static str, subject: i64, data: &impl Serialize) {
+        let data = serde_json::to_string(data).unwrap_or_else(|_| "null".into());
+        self.events.push(Event { kind, subject, actor: self.actor.clone(), data });
+    }
+
+    /// Orders that a location can still take on a day; None is without limit.
+    pub fn capacity_left(&self, location: &Location, day: i64) -> Option<i64> {
+        let used = self.capacity.get(&(location.id, day)).map_or(0, |k| k.value);
+        location.daily_capacity.map(|most| most - used)
+    }
+
+    /// Takes one order's worth of capacity on the first day from today on that has room; answers the day.
+    pub fn take_capacity(&mut self, location: i64) -> i64 {
+        let today = day_of(self.now);
+        let Some(place) = self.config.by_id(location).filter(|l| l.daily_capacity.is_some_and(|most| most > 0)).cloned() else { return today };
+        let day = (today..today + CAPACITY_DAYS).find(|day| self.capacity_left(&place, *day).is_none_or(|left| left > 0));
+        let Some(day) = day else { return today + CAPACITY_DAYS };
+        let kept = self.capacity.entry((location, day)).or_insert(Keep { value: 0, dirty: true });
+        kept.value += 1;
+        kept.dirty = true;
+        day
+    }
+
+    /// Gives capacity back that was taken for a day that is not over.
+    pub fn give_capacity_back(&mut self, location: i64, day: i64) {
+        if let Some(kept) = self.capacity.get_mut(&(location, day))
+            && kept.value > 0
+        {
+            kept.value -= 1;
+            kept.dirty = true;
+        }
+    }
+
+    /// Orders with units of this item on backorder, oldest first.
+    pub fn waiting_for(&self, item: i64) -> Vec<i64> {
+        let mut waiting: Vec<(i64, i64)> = self
+            .orders
+            .values()
+            .filter(|o| o.lines.iter().any(|l| l.item == item && l.backordered > 0))
+            .map(|o| (o.placed_at, o.id))
+            .collect();
+        waiting.sort_unstable();
+        waiting.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// Writes what changed. None if nothing did.
+    pub fn flush(mut self, tx: &mut Tx<'_>) -> db::Result<Option<Written>> {
+        let mut levels = Rows::default();
+        let mut touched: Vec<i64> = self.levels.keys().copied().collect();
+        touched.sort_unstable();
+        for item in touched {
+            for kept in self.levels[&item].iter().filter(|k| k.dirty) {
+                write_level(item, kept.value.0, &kept.value.1, &mut levels);
+            }
+        }
+        let mut reservations = Rows::default();
+        self.reservations.dirty().for_each(|r| r.write(&mut reservations));
+        let mut orders: [Rows; 5] = Default::default();
+        self.orders.dirty().for_each(|o| o.write(&mut orders));
+        let (mut transfers, mut transfer_lines) = (Rows::default(), Rows::default());
+        self.transfers.dirty().for_each(|t| t.write(&mut transfers, &mut transfer_lines));
+        let mut capacity: Vec<(i64, i64, i64)> = self.capacity.iter().filter(|(_, k)| k.dirty).map(|((l, d), k)| (*l, *d, k.value)).collect();
+        capacity.sort_unstable();
+        let mut capacities = Rows::default();
+        for (location, day, used) in capacity {
+            let most = self.config.by_id(location).and_then(|l| l.daily_capacity).unwrap_or(i64::MAX);
+            // A limit that was lowered below what was promised before does not break those promises.
+            capacities.0.extend([location.into(), day.into(), used.into(), Cell::Int(most.max(used))]);
+        }
+        let (mut items, mut components) = (Rows::default(), Rows::default());
+        for item in self.changed_items.iter().filter_map(|id| self.cache.by_id.get(id)) {
+            item.write(&mut items);
+            for (component, quantity) in &item.components {
+                components.0.extend([item.id.into(), (*component).into(), (*quantity).into()]);
+            }
+        }
+        let mut tables: Vec<(&'static Table, Rows)> = vec![
+            (&ITEMS, items),
+            (&KIT_COMPONENTS, components),
+            (&LEVELS, levels),
+            (&ENTRIES, self.entries),
+            (&RESERVATIONS, reservations),
+        ];
+        tables.extend(ORDER_TABLES.into_iter().zip(orders));
+        tables.extend([(&TRANSFERS, transfers), (&TRANSFER_LINES, transfer_lines), (&CAPACITY, capacities)]);
+        tables.append(&mut self.more);
+        tables.retain(|(_, rows)| !rows.0.is_empty());
+        if tables.is_empty() && self.events.is_empty() && !self.config_changed {
+            return Ok(None);
+        }
+        tx.write(tables)?;
+        if self.config_changed {
+            tx.execute(BUMP_CONFIG, &[])?;
+        }
+        let count = self.events.len() as i64;
+        let last = tx.one(NEXT_EVENTS, &[Value::Int(count)], |r| r.int(0))?.ok_or_else(|| db::Error::other("the event counter is missing"))?;
+        let mut events = Rows::default();
+        let subject = self.events.last().map_or(0, |e| e.subject);
+        for (n, event) in self.events.into_iter().enumerate() {
+            events.0.extend([
+                Cell::Int(last - count + 1 + n as i64),
+                self.now.into(),
+                event.kind.into(),
+                event.subject.into(),
+                event.actor.into(),
+                event.data.into(),
+            ]);
+        }
+        tx.write(vec![(&EVENTS, events)])?;
+        Ok(Some(Written { last_event: last, at: self.now, subject }))
+    }
+}
+
+/// The key of a postal code's centroid: "US:94105". UK and Canadian codes keep their blanks out.
+pub fn postal_key(country: &str, postal_code: &str) -> String {
+    let code: String = postal_code.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_uppercase).collect();
+    format!("{country}:{code}")
+}
+
+fn sorted<'i>(ids: impl IntoIterator<Item = &'i i64>) -> Vec<i64> {
+    let mut ids: Vec<i64> = ids.into_iter().copied().collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}

@@ -1,0 +1,142 @@
+//! Locations: create and change. Adding a warehouse is a row, not a release.
+
+use crate::Stop;
+use crate::batch::Batch;
+use crate::command::{Answer, Reply};
+use crate::db::Rows;
+use crate::model::{LOCATIONS, parse_kind, write_location};
+use crate::views::LocationView;
+use domain::geo::Point;
+use domain::routing::Location;
+use domain::{Noun, Refused, limits};
+use serde::Deserialize;
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewLocation {
+    pub code: String,
+    pub name: String,
+    /// warehouse, store, third_party or dark_store
+    pub kind: String,
+    /// ISO 3166-1 alpha-2.
+    pub country: String,
+    #[serde(default)]
+    pub postal_code: Option<String>,
+    #[serde(default)]
+    pub latitude: Option<f64>,
+    #[serde(default)]
+    pub longitude: Option<f64>,
+    /// Orders a day; left out, without limit.
+    #[serde(default)]
+    pub daily_capacity: Option<i64>,
+    /// Handling cost of one unit in micro-units of the currency: 1.00 is 1,000,000.
+    #[serde(default)]
+    pub cost_per_unit: Option<i64>,
+}
+
+/// The fields to change; those left out stay.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateLocation {
+    #[serde(skip)]
+    pub code: String,
+    #[serde(default)]
+    pub name: Option<String>,
+    #[serde(default)]
+    pub daily_capacity: Option<i64>,
+    #[serde(default)]
+    pub cost_per_unit: Option<i64>,
+    #[serde(default)]
+    pub active: Option<bool>,
+}
+
+fn capacity(value: Option<i64>) -> Result<Option<i64>, Refused> {
+    match value {
+        Some(value) if !(0..=limits::MAX_LINE_QUANTITY).contains(&value) => {
+            Err(Refused::invalid("daily_capacity", format!("must be 0 to {}", limits::MAX_LINE_QUANTITY)))
+        }
+        value => Ok(value),
+    }
+}
+
+fn cost(value: i64) -> Result<i64, Refused> {
+    // A million a unit: beyond any real handling cost, and far from overflow when multiplied by units.
+    if !(0..=1_000_000_000_000).contains(&value) {
+        return Err(Refused::invalid("cost_per_unit", "must be 0 to 1,000,000,000,000 micro-units"));
+    }
+    Ok(value)
+}
+
+impl NewLocation {
+    pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
+        if batch.config.by_code(&self.code).is_some() {
+            return Err(Refused::Exists { noun: Noun::Location, name: self.code.clone() }.into());
+        }
+        let location = self.read()?;
+        let location = Location { id: batch.id()?, ..location };
+        Ok(Reply::created(Answer::Location(put(batch, location, "location.created"))))
+    }
+
+    /// The location that these fields make, without an id.
+    pub(crate) fn read(&self) -> Result<Location, Refused> {
+        limits::name("code", &self.code)?;
+        limits::text("name", &self.name)?;
+        let kind = parse_kind(&self.kind).ok_or_else(|| Refused::invalid("kind", "must be warehouse, store, third_party or dark_store"))?;
+        if self.country.len() != 2 || !self.country.bytes().all(|b| b.is_ascii_uppercase()) {
+            return Err(Refused::invalid("country", "must be a two-letter ISO 3166-1 code such as GB"));
+        }
+        if let Some(code) = &self.postal_code {
+            limits::name("postal_code", code)?;
+        }
+        let point = match (self.latitude, self.longitude) {
+            (None, None) => None,
+            (Some(latitude), Some(longitude)) => Point::new(latitude, longitude),
+            _ => None,
+        };
+        if point.is_none() && (self.latitude.is_some() || self.longitude.is_some()) {
+            return Err(Refused::invalid("latitude", "and longitude must come together, within -90..90 and -180..180"));
+        }
+        Ok(Location {
+            id: 0,
+            code: self.code.clone(),
+            name: self.name.clone(),
+            kind,
+            country: self.country.clone(),
+            postal_code: self.postal_code.clone(),
+            point,
+            daily_capacity: capacity(self.daily_capacity)?,
+            cost_per_unit: cost(self.cost_per_unit.unwrap_or(0))?,
+            active: true,
+        })
+    }
+}
+
+impl UpdateLocation {
+    pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
+        let mut location = batch.location(&self.code, "code")?;
+        if let Some(name) = &self.name {
+            location.name = limits::text("name", name)?.to_owned();
+        }
+        location.daily_capacity = capacity(self.daily_capacity)?.or(location.daily_capacity);
+        if let Some(value) = self.cost_per_unit {
+            location.cost_per_unit = cost(value)?;
+        }
+        location.active = self.active.unwrap_or(location.active);
+        Ok(Reply::done(Answer::Location(put(batch, location, "location.updated"))))
+    }
+}
+
+/// Adds or replaces a location, for this batch and all nodes.
+pub(crate) fn put(batch: &mut Batch<'_>, location: Location, event: &'static str) -> LocationView {
+    let mut rows = Rows::default();
+    write_location(&location, batch.now, &mut rows);
+    // One statement may not write the same row twice, so each change is a statement of its own.
+    batch.more.push((&LOCATIONS, rows));
+    let view = LocationView::from(&location);
+    batch.event(event, location.id, &view);
+    Arc::make_mut(&mut batch.config).put(location);
+    batch.config_changed = true;
+    view
+}

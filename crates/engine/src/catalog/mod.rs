@@ -1,0 +1,5 @@
+//! Items and locations: what is sold, and from where.
+
+pub mod items;
+pub mod locations;
+pub mod read;

@@ -1,0 +1,47 @@
+//! Reads items and locations.
+
+use crate::Stop;
+use crate::batch::Names;
+use crate::config::Config;
+use crate::db::{Sql, Tx, Value};
+use crate::model::{COMPONENTS_BY_KIT, ITEMS_BY_ID, Item};
+use crate::views::{ItemView, LocationView};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+const LIST: Sql = Sql(
+    "SELECT id, sku, name, barcode, price_minor, currency, weight_grams, length_mm, width_mm, height_mm, when_short, available_from, is_kit, active, created_at FROM items WHERE sku > $1 ORDER BY sku LIMIT $2",
+);
+
+fn views(tx: &mut Tx<'_>, config: &Config, mut items: Vec<Item>) -> Result<Vec<ItemView>, Stop> {
+    let mut kits: Vec<i64> = items.iter().filter(|i| i.is_kit).map(|i| i.id).collect();
+    kits.sort_unstable();
+    for (kit, component, quantity) in tx.by_ids(&COMPONENTS_BY_KIT, &kits, &[], |r| (r.int(0), r.int(1), r.int(2)))? {
+        if let Some(item) = items.iter_mut().find(|i| i.id == kit) {
+            item.components.push((component, quantity));
+        }
+    }
+    let ids: BTreeSet<i64> = items.iter().flat_map(|i| i.components.iter().map(|(c, _)| *c)).collect();
+    let ids: Vec<i64> = ids.into_iter().collect();
+    let known: HashMap<i64, Arc<Item>> = tx.by_ids(&ITEMS_BY_ID, &ids, &[], Item::read)?.into_iter().map(|i| (i.id, Arc::new(i))).collect();
+    let names = Names { items: &known, config };
+    Ok(items.iter().map(|i| ItemView::new(i, &names)).collect())
+}
+
+pub fn item(tx: &mut Tx<'_>, config: &Config, sku: &str) -> Result<ItemView, Stop> {
+    let item = crate::stock::read::item(tx, sku)?;
+    views(tx, config, vec![item])?.pop().ok_or_else(|| Stop::broken("the item vanished"))
+}
+
+/// Items in the order of their SKUs, after one.
+pub fn items(tx: &mut Tx<'_>, config: &Config, after: &str, limit: i64) -> Result<Vec<ItemView>, Stop> {
+    let items = tx.rows(LIST, &[Value::Text(after), Value::Int(limit)], Item::read)?;
+    views(tx, config, items)
+}
+
+/// All locations, by code.
+pub fn locations(config: &Config) -> Vec<LocationView> {
+    let mut views: Vec<LocationView> = config.locations.iter().map(LocationView::from).collect();
+    views.sort_by(|a, b| a.code.cmp(&b.code));
+    views
+}

@@ -1,0 +1,159 @@
+//! Every change that can be asked for, what each needs to have loaded, and which file decides it.
+
+use crate::Stop;
+use crate::batch::{Batch, postal_key};
+use crate::views::*;
+use crate::{catalog, imports, orders, reservations, routing, stock};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// A change.
+#[derive(Debug, Clone)]
+pub enum Command {
+    CreateItem(catalog::items::NewItem),
+    UpdateItem(catalog::items::UpdateItem),
+    CreateLocation(catalog::locations::NewLocation),
+    UpdateLocation(catalog::locations::UpdateLocation),
+    SetRules(routing::rules::SetRules),
+    Receive(stock::receive::Receive),
+    Adjust(stock::adjust::Adjust),
+    Move(stock::r#move::Move),
+    Count(stock::count::Count),
+    SendTransfer(stock::transfer::SendTransfer),
+    ReceiveTransfer(stock::transfer::ReceiveTransfer),
+    Reserve(reservations::reserve::Reserve),
+    Release(reservations::release::Release),
+    Extend(reservations::extend::Extend),
+    Expire(reservations::expire::Expire),
+    PlaceOrder(Box<orders::place::PlaceOrder>),
+    CancelOrder(orders::cancel::CancelOrder),
+    Ship(orders::ship::Ship),
+    ReturnOrder(orders::r#return::ReturnOrder),
+    Fill(orders::fill::Fill),
+    RouteQueued(routing::run::RouteQueued),
+    Import(imports::ImportRows),
+}
+
+/// What a command needs to have loaded before it is decided.
+#[derive(Debug, Default)]
+pub struct Needs {
+    pub skus: Vec<String>,
+    pub item_ids: Vec<i64>,
+    pub reservations: Vec<i64>,
+    pub orders: Vec<i64>,
+    pub fulfillments: Vec<i64>,
+    pub transfers: Vec<i64>,
+    pub references: Vec<(String, String)>,
+    pub postal_codes: Vec<String>,
+    pub imports: Vec<String>,
+    pub capacity: bool,
+    /// Stock may come free, so whoever waits for it is needed too.
+    pub supplies: bool,
+    /// The reservations that hold the units of queued orders.
+    pub queued_holds: bool,
+}
+
+impl Needs {
+    pub fn postal_code(&mut self, country: &str, postal_code: Option<&String>) {
+        if let Some(code) = postal_code {
+            self.postal_codes.push(postal_key(country, code));
+        }
+    }
+
+    /// Stock may come free: orders that wait for it may be filled, which takes capacity.
+    pub fn supplies(&mut self) {
+        self.supplies = true;
+        self.capacity = true;
+    }
+}
+
+/// What a command answers.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    Item(ItemView),
+    Location(LocationView),
+    Movement(MovementView),
+    Transfer(TransferView),
+    Reservation(ReservationView),
+    Order(Box<OrderView>),
+    Import(ImportView),
+    Routed(routing::run::Routed),
+    Rules(routing::rules::RuleSetView),
+    Count { count: usize },
+    /// The answer that was given the first time.
+    Stored(Box<RawValue>),
+}
+
+/// An answer, and whether something new came to be.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub created: bool,
+    /// The first answer again, because the idempotency key or the order's reference was seen before.
+    pub replayed: bool,
+    pub answer: Answer,
+}
+
+impl Reply {
+    pub fn created(answer: Answer) -> Reply {
+        Reply { created: true, replayed: false, answer }
+    }
+
+    pub fn done(answer: Answer) -> Reply {
+        Reply { created: false, replayed: false, answer }
+    }
+}
+
+impl Command {
+    pub fn needs(&self, needs: &mut Needs) {
+        match self {
+            Command::CreateItem(c) => c.needs(needs),
+            Command::UpdateItem(c) => c.needs(needs),
+            Command::CreateLocation(_) | Command::UpdateLocation(_) | Command::SetRules(_) => {}
+            Command::Receive(c) => c.needs(needs),
+            Command::Adjust(c) => c.needs(needs),
+            Command::Move(c) => c.needs(needs),
+            Command::Count(c) => c.needs(needs),
+            Command::SendTransfer(c) => c.needs(needs),
+            Command::ReceiveTransfer(c) => c.needs(needs),
+            Command::Reserve(c) => c.needs(needs),
+            Command::Release(c) => c.needs(needs),
+            Command::Extend(c) => c.needs(needs),
+            Command::Expire(c) => c.needs(needs),
+            Command::PlaceOrder(c) => c.needs(needs),
+            Command::CancelOrder(c) => c.needs(needs),
+            Command::Ship(c) => c.needs(needs),
+            Command::ReturnOrder(c) => c.needs(needs),
+            Command::Fill(c) => c.needs(needs),
+            Command::RouteQueued(c) => c.needs(needs),
+            Command::Import(c) => c.needs(needs),
+        }
+    }
+
+    pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
+        match self {
+            Command::CreateItem(c) => c.decide(batch),
+            Command::UpdateItem(c) => c.decide(batch),
+            Command::CreateLocation(c) => c.decide(batch),
+            Command::UpdateLocation(c) => c.decide(batch),
+            Command::SetRules(c) => c.decide(batch),
+            Command::Receive(c) => c.decide(batch),
+            Command::Adjust(c) => c.decide(batch),
+            Command::Move(c) => c.decide(batch),
+            Command::Count(c) => c.decide(batch),
+            Command::SendTransfer(c) => c.decide(batch),
+            Command::ReceiveTransfer(c) => c.decide(batch),
+            Command::Reserve(c) => c.decide(batch),
+            Command::Release(c) => c.decide(batch),
+            Command::Extend(c) => c.decide(batch),
+            Command::Expire(c) => c.decide(batch),
+            Command::PlaceOrder(c) => c.decide(batch),
+            Command::CancelOrder(c) => c.decide(batch),
+            Command::Ship(c) => c.decide(batch),
+            Command::ReturnOrder(c) => c.decide(batch),
+            Command::Fill(c) => c.decide(batch),
+            Command::RouteQueued(c) => c.decide(batch),
+            Command::Import(c) => c.decide(batch),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! What every batch needs and what rarely changes: locations and the active rule set. Kept in memory, read again when the
+//! `config` counter in the database has moved, so that all nodes agree.
+
+use crate::db::{Result, Sql, Tx};
+use crate::model::read_location;
+use domain::routing::{Location, RuleSet};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub const VERSION: Sql = Sql("SELECT value FROM counters WHERE name = 'config'");
+const LOCATIONS: Sql = Sql("SELECT id, code, name, kind, country, postal_code, latitude, longitude, daily_capacity, cost_per_unit, active, created_at FROM locations ORDER BY id");
+const ACTIVE_RULES: Sql = Sql("SELECT name, rules FROM rule_sets WHERE active = 1 ORDER BY id DESC LIMIT 1");
+
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    pub version: i64,
+    pub locations: Vec<Location>,
+    codes: HashMap<String, usize>,
+    ids: HashMap<i64, (usize, Arc<str>)>,
+    pub rules: RuleSet,
+    pub rules_name: String,
+}
+
+impl Config {
+    /// Reads the configuration anew if it has changed since `known`.
+    pub fn refresh(tx: &mut Tx<'_>, known: &mut Arc<Config>) -> Result<()> {
+        let version = tx.one(VERSION, &[], |r| r.int(0))?.unwrap_or(0);
+        if version == known.version {
+            return Ok(());
+        }
+        let mut config = Config { version, ..Config::default() };
+        for location in tx.rows(LOCATIONS, &[], read_location)? {
+            config.put(location);
+        }
+        if let Some((name, rules)) = tx.one(ACTIVE_RULES, &[], |r| (r.text(0), r.text(1)))? {
+            config.rules = serde_json::from_str(&rules).map_err(|e| crate::db::Error::other(format!("rule set “{name}” cannot be read: {e}")))?;
+            config.rules_name = name;
+        }
+        *known = Arc::new(config);
+        Ok(())
+    }
+
+    /// Adds or replaces a location.
+    pub fn put(&mut self, location: Location) {
+        match self.ids.get(&location.id) {
+            Some((place, _)) => self.locations[*place] = location,
+            None => {
+                let place = self.locations.len();
+                self.codes.insert(location.code.clone(), place);
+                self.ids.insert(location.id, (place, location.code.as_str().into()));
+                self.locations.push(location);
+            }
+        }
+    }
+
+    pub fn by_code(&self, code: &str) -> Option<&Location> {
+        self.codes.get(code).map(|place| &self.locations[*place])
+    }
+
+    pub fn by_id(&self, id: i64) -> Option<&Location> {
+        self.ids.get(&id).map(|(place, _)| &self.locations[*place])
+    }
+
+    pub fn code(&self, id: i64) -> Arc<str> {
+        self.ids.get(&id).map_or_else(|| format!("#{id}").into(), |(_, code)| code.clone())
+    }
+
+    pub fn is_active(&self, id: i64) -> bool {
+        self.by_id(id).is_some_and(|l| l.active)
+    }
+}

@@ -1,0 +1,63 @@
+//! Events: everything that happened, in one order without gaps, as CloudEvents 1.0.
+
+use crate::Stop;
+use crate::db::{Sql, Tx, Value};
+use crate::views::{Id, Time};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+const AFTER: Sql = Sql("SELECT seq, at, kind, subject, actor, data FROM events WHERE seq > $1 ORDER BY seq LIMIT $2");
+const OF_SUBJECT: Sql = Sql("SELECT seq, at, kind, subject, actor, data FROM events WHERE subject = $1 ORDER BY seq LIMIT $2");
+
+/// Something that happened (CloudEvents 1.0, JSON format).
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct EventView {
+    pub specversion: &'static str,
+    /// Its number: counts up by one, in the order in which things happened.
+    #[schema(value_type = String)]
+    pub id: Id,
+    pub source: &'static str,
+    #[serde(rename = "type")]
+    #[schema(example = "order.placed")]
+    pub kind: String,
+    /// The id of what it is about.
+    #[schema(value_type = String)]
+    pub subject: Id,
+    #[schema(value_type = String, format = DateTime)]
+    pub time: Time,
+    pub datacontenttype: &'static str,
+    /// Who caused it.
+    pub actor: String,
+    #[schema(value_type = Object)]
+    pub data: Box<RawValue>,
+}
+
+fn read(row: &crate::db::Row<'_>) -> EventView {
+    EventView {
+        specversion: "1.0",
+        id: Id(row.int(0)),
+        source: "holdfast",
+        time: Time(row.int(1)),
+        kind: row.text(2),
+        subject: Id(row.int(3)),
+        datacontenttype: "application/json",
+        actor: row.text(4),
+        data: RawValue::from_string(row.text(5)).unwrap_or_else(|_| RawValue::NULL.to_owned()),
+    }
+}
+
+/// Up to `limit` events after number `after`.
+pub fn after(tx: &mut Tx<'_>, after: i64, limit: i64) -> Result<Vec<EventView>, Stop> {
+    Ok(tx.rows(AFTER, &[Value::Int(after), Value::Int(limit)], read)?)
+}
+
+/// The timeline of an order, reservation, transfer or movement.
+pub fn of_subject(tx: &mut Tx<'_>, subject: i64, limit: i64) -> Result<Vec<EventView>, Stop> {
+    Ok(tx.rows(OF_SUBJECT, &[Value::Int(subject), Value::Int(limit)], read)?)
+}
+
+/// The number of the last event.
+pub fn last(tx: &mut Tx<'_>) -> Result<i64, Stop> {
+    Ok(crate::sequencer::last_event(tx)?)
+}

@@ -1,0 +1,74 @@
+//! Reads orders.
+
+use crate::Stop;
+use crate::batch::Names;
+use crate::config::Config;
+use crate::db::{Sql, Tx, Value};
+use crate::model::{ITEMS_BY_ID, Item, Order, read_orders, read_transfers};
+use crate::views::{OrderView, TransferView};
+use domain::{Noun, Refused};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+const LIST: Sql = Sql("SELECT id FROM orders WHERE id < $1 AND ($2 = '' OR status = $2) AND ($3 = '' OR channel = $3) ORDER BY id DESC LIMIT $4");
+const BY_REFERENCE: Sql = Sql("SELECT id FROM orders WHERE reference = $1 AND channel = $2");
+const TRANSFERS: Sql = Sql("SELECT id FROM transfers WHERE id < $1 ORDER BY id DESC LIMIT $2");
+
+fn items(tx: &mut Tx<'_>, ids: BTreeSet<i64>) -> Result<HashMap<i64, Arc<Item>>, Stop> {
+    let ids: Vec<i64> = ids.into_iter().collect();
+    Ok(tx.by_ids(&ITEMS_BY_ID, &ids, &[], Item::read)?.into_iter().map(|i| (i.id, Arc::new(i))).collect())
+}
+
+fn views(tx: &mut Tx<'_>, config: &Config, orders: &[Order]) -> Result<Vec<OrderView>, Stop> {
+    let ids = orders.iter().flat_map(|o| &o.lines).flat_map(|l| [Some(l.item), l.kit]).flatten().collect();
+    let items = items(tx, ids)?;
+    let names = Names { items: &items, config };
+    Ok(orders.iter().map(|o| OrderView::new(o, &names)).collect())
+}
+
+pub fn one(tx: &mut Tx<'_>, config: &Config, id: i64) -> Result<OrderView, Stop> {
+    let found = read_orders(tx, &[id], false)?;
+    views(tx, config, &found)?.pop().ok_or_else(|| Refused::unknown(Noun::Order, id.to_string(), "id").into())
+}
+
+/// Which orders to list; empty texts mean any.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub status: String,
+    pub channel: String,
+    pub reference: String,
+}
+
+/// The newest orders before an id.
+pub fn list(tx: &mut Tx<'_>, config: &Config, filter: &Filter, before: i64, limit: i64) -> Result<Vec<OrderView>, Stop> {
+    let mut ids = if filter.reference.is_empty() {
+        let values = [Value::Int(before), Value::Text(&filter.status), Value::Text(&filter.channel), Value::Int(limit)];
+        tx.rows(LIST, &values, |r| r.int(0))?
+    } else {
+        tx.rows(BY_REFERENCE, &[Value::Text(&filter.reference), Value::Text(&filter.channel)], |r| r.int(0))?
+    };
+    ids.sort_unstable();
+    let mut orders = read_orders(tx, &ids, false)?;
+    orders.sort_by_key(|o| std::cmp::Reverse(o.id));
+    views(tx, config, &orders)
+}
+
+pub fn transfer(tx: &mut Tx<'_>, config: &Config, id: i64) -> Result<TransferView, Stop> {
+    transfers_by(tx, config, vec![id])?.pop().ok_or_else(|| Refused::unknown(Noun::Transfer, id.to_string(), "id").into())
+}
+
+/// The newest transfers before an id.
+pub fn transfers(tx: &mut Tx<'_>, config: &Config, before: i64, limit: i64) -> Result<Vec<TransferView>, Stop> {
+    let mut ids = tx.rows(TRANSFERS, &[Value::Int(before), Value::Int(limit)], |r| r.int(0))?;
+    ids.sort_unstable();
+    let mut views = transfers_by(tx, config, ids)?;
+    views.reverse();
+    Ok(views)
+}
+
+fn transfers_by(tx: &mut Tx<'_>, config: &Config, ids: Vec<i64>) -> Result<Vec<TransferView>, Stop> {
+    let found = read_transfers(tx, &ids, false)?;
+    let items = items(tx, found.iter().flat_map(|t| t.lines.iter().map(|l| l.item)).collect())?;
+    let names = Names { items: &items, config };
+    Ok(found.iter().map(|t| TransferView::new(t, &names)).collect())
+}

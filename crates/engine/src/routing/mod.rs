@@ -1,0 +1,5 @@
+//! Routing: the rule set, runs over queued orders, and what-if replays of other rules over past orders.
+
+pub mod rules;
+pub mod run;
+pub mod whatif;

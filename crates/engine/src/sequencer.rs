@@ -1,0 +1,313 @@
+//! The sequencer: the one writer of a node. It takes what has queued up, decides it in memory, commits it as one, and
+//! answers all. There is no timer: a batch forms while the one before it commits.
+//!
+//! Here: forming batches, retrying, surviving a poisoned command, a full disk and a lost connection. Not here: any rule.
+
+use crate::batch::{Batch, Ids, ItemCache, Written};
+use crate::command::{Answer, Command, Needs, Reply};
+use crate::config::Config;
+use crate::db::{self, Cell, Conn, Faults, Lookup, Rows, Sql, Url, Value, Why};
+use crate::model::IDEMPOTENCY;
+use crate::{Clock, Stop};
+use domain::Refused;
+use serde_json::value::RawValue;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+
+/// Most commands in one commit.
+const MAX_BATCH: usize = 1_024;
+/// Commands that may wait. Beyond, callers are asked to come again: a queue that only grows answers nobody in time.
+pub const MAX_WAITING: usize = 16_384;
+/// Ids taken from the database at once.
+const ID_BLOCK: i64 = 100_000;
+/// A whole batch is tried again this many times when it collides with another node, then command by command.
+const TRIES: u32 = 12;
+
+const TAKE_IDS: Sql = Sql("UPDATE counters SET value = value + $1 WHERE name = 'id' RETURNING value");
+const SEEN: Lookup = Lookup { columns: "key, request, status, answer", from: "idempotency", key: "key", and: "", order: "key", lock: false };
+const LAST_EVENT: Sql = Sql("SELECT value FROM counters WHERE name = 'event'");
+const LOCK_EVENTS: Sql = Sql("UPDATE counters SET value = value + 0 WHERE name = 'event'");
+const EVENT_IS: Sql = Sql("SELECT COUNT(*) FROM events WHERE seq = $1 AND at = $2 AND subject = $3");
+
+/// For the test that prepares all statements.
+pub const LOOKUPS: &[&Lookup] = &[&SEEN];
+
+/// A key that makes a request safe to repeat: who asks and the key itself, and a hash of what is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    pub key: String,
+    pub request: [u8; 32],
+}
+
+/// A command on its way.
+pub struct Job {
+    pub command: Command,
+    pub actor: Arc<str>,
+    pub key: Option<IdempotencyKey>,
+    pub reply: oneshot::Sender<Result<Reply, Stop>>,
+}
+
+/// What the world may know of the writer.
+#[derive(Debug, Default)]
+pub struct Figures {
+    pub waiting: AtomicUsize,
+    pub commits: AtomicI64,
+    pub commands: AtomicI64,
+    pub refused: AtomicI64,
+    pub broken: AtomicI64,
+    pub retries: AtomicI64,
+}
+
+/// The way in.
+#[derive(Clone)]
+pub struct Queue {
+    sender: SyncSender<Job>,
+    pub figures: Arc<Figures>,
+}
+
+impl Queue {
+    pub fn push(&self, job: Job) -> Result<(), Stop> {
+        self.figures.waiting.fetch_add(1, Ordering::Relaxed);
+        self.sender.try_send(job).map_err(|error| {
+            self.figures.waiting.fetch_sub(1, Ordering::Relaxed);
+            match error {
+                TrySendError::Full(_) => Refused::Overloaded { retry_after_seconds: 1 }.into(),
+                TrySendError::Disconnected(_) => Stop::Stopped,
+            }
+        })
+    }
+}
+
+/// A queue and its other end.
+pub fn queue() -> (Queue, Receiver<Job>) {
+    let (sender, receiver) = std::sync::mpsc::sync_channel(MAX_WAITING);
+    (Queue { sender, figures: Arc::default() }, receiver)
+}
+
+pub struct Sequencer {
+    pub url: Url,
+    pub conn: Conn,
+    pub clock: Clock,
+    pub faults: Faults,
+    pub figures: Arc<Figures>,
+    /// The number of the last event that is committed here.
+    pub last_event: watch::Sender<i64>,
+    pub config: Arc<Config>,
+    pub ids: Ids,
+    pub cache: ItemCache,
+    pub last_now: i64,
+}
+
+type Outcome = Result<Reply, Stop>;
+
+/// How an attempt at a batch ended.
+enum Attempt {
+    Done(Vec<Outcome>),
+    /// A command failed in a way that may concern only itself.
+    Poisoned(Stop),
+    Failed(db::Error),
+}
+
+impl Sequencer {
+    /// Works until every way in is gone, or the simulation says crash.
+    pub fn run(mut self, receiver: Receiver<Job>) {
+        while let Ok(first) = receiver.recv() {
+            let mut jobs = vec![first];
+            while jobs.len() < MAX_BATCH {
+                match receiver.try_recv() {
+                    Ok(job) => jobs.push(job),
+                    Err(_) => break,
+                }
+            }
+            self.figures.waiting.fetch_sub(jobs.len(), Ordering::Relaxed);
+            let Some(outcomes) = self.settle(&jobs) else { return };
+            self.figures.commands.fetch_add(jobs.len() as i64, Ordering::Relaxed);
+            for (job, outcome) in jobs.into_iter().zip(outcomes) {
+                match &outcome {
+                    Ok(_) => {}
+                    Err(Stop::Refused(_)) => drop(self.figures.refused.fetch_add(1, Ordering::Relaxed)),
+                    Err(_) => drop(self.figures.broken.fetch_add(1, Ordering::Relaxed)),
+                }
+                let _ = job.reply.send(outcome);
+            }
+        }
+    }
+
+    /// Brings a batch to an end, whatever it takes. None only when the simulation crashes the process.
+    fn settle(&mut self, jobs: &[Job]) -> Option<Vec<Outcome>> {
+        let mut tries = 0;
+        loop {
+            let attempt = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.attempt(jobs)))
+                .unwrap_or_else(|_| Attempt::Poisoned(Stop::broken("a command panicked; see the log")));
+            let error = match attempt {
+                Attempt::Done(outcomes) => return Some(outcomes),
+                Attempt::Poisoned(stop) => {
+                    self.cache = ItemCache::default();
+                    if jobs.len() == 1 {
+                        return Some(vec![Err(stop)]);
+                    }
+                    return self.one_by_one(jobs);
+                }
+                Attempt::Failed(error) => error,
+            };
+            self.cache = ItemCache::default();
+            tries += 1;
+            self.figures.retries.fetch_add(1, Ordering::Relaxed);
+            match error.why {
+                Why::Crash => return None,
+                Why::Full => return Some(jobs.iter().map(|_| Err(Refused::StorageFull.into())).collect()),
+                Why::Retry if tries < TRIES => std::thread::sleep(Duration::from_micros(u64::from(tries * tries) * 200)),
+                Why::Lost if tries < TRIES => self.reconnect(tries),
+                _ if jobs.len() > 1 => return self.one_by_one(jobs),
+                _ => return Some(vec![Err(Stop::broken(error.to_string()))]),
+            }
+        }
+    }
+
+    fn one_by_one(&mut self, jobs: &[Job]) -> Option<Vec<Outcome>> {
+        let mut outcomes = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            outcomes.extend(self.settle(std::slice::from_ref(job))?);
+        }
+        Some(outcomes)
+    }
+
+    fn reconnect(&mut self, tries: u32) {
+        std::thread::sleep(Duration::from_millis(20 << tries.min(8)));
+        match Conn::open(&self.url) {
+            Ok(conn) => self.conn = conn,
+            Err(error) => tracing::warn!("cannot reach the database again yet: {error}"),
+        }
+    }
+
+    fn attempt(&mut self, jobs: &[Job]) -> Attempt {
+        match self.try_batch(jobs) {
+            Ok(attempt) => attempt,
+            Err(error) => Attempt::Failed(error),
+        }
+    }
+
+    fn take_ids(&mut self, needed: i64) -> db::Result<()> {
+        if self.ids.left() >= needed {
+            return Ok(());
+        }
+        let count = ID_BLOCK.max(needed);
+        let mut tx = self.conn.begin(&self.faults)?;
+        let end = tx.one(TAKE_IDS, &[Value::Int(count)], |r| r.int(0))?.ok_or_else(|| db::Error::other("the id counter is missing"))?;
+        tx.commit()?;
+        self.ids.refill(end, count);
+        Ok(())
+    }
+
+    fn try_batch(&mut self, jobs: &[Job]) -> db::Result<Attempt> {
+        let mut needs = Needs::default();
+        jobs.iter().for_each(|job| job.command.needs(&mut needs));
+        let lines = needs.skus.len() + needs.item_ids.len() + 64 * (needs.orders.len() + needs.reservations.len() + needs.transfers.len());
+        self.take_ids(8 * (jobs.len() + lines) as i64 + 10_000)?;
+        // Time never runs backwards in the books, whatever the clock does.
+        let now = self.clock.now().max(self.last_now);
+        self.last_now = now;
+
+        let mut tx = self.conn.begin(&self.faults)?;
+        Config::refresh(&mut tx, &mut self.config)?;
+        let mut keys: Vec<&str> = jobs.iter().filter_map(|j| j.key.as_ref()).map(|k| k.key.as_str()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let seen = tx.by_names(&SEEN, &keys, |r| (r.text(0), (r.hash(1), r.int(2), r.text(3))))?;
+        let mut seen: HashMap<String, ([u8; 32], i64, String)> = seen.into_iter().collect();
+        let cache = self.cache.at_version(self.config.version);
+        let mut batch = Batch::load(&mut tx, &needs, now, self.config.clone(), &mut self.ids, cache)?;
+
+        let mut outcomes: Vec<Outcome> = Vec::with_capacity(jobs.len());
+        let mut keyed = Rows::default();
+        for job in jobs {
+            batch.actor = job.actor.clone();
+            if let Some(key) = &job.key
+                && let Some((request, status, answer)) = seen.get(&key.key)
+            {
+                outcomes.push(if *request == key.request { replay(*status, answer) } else { Err(Refused::IdempotencyKeyReused.into()) });
+                continue;
+            }
+            let outcome = job.command.decide(&mut batch);
+            if let Err(stop @ (Stop::Broken { .. } | Stop::Stopped)) = outcome {
+                return Ok(Attempt::Poisoned(stop));
+            }
+            if let Some(key) = &job.key {
+                let (status, answer) = remember(&outcome);
+                keyed.0.extend([key.key.clone().into(), Cell::Hash(key.request), status.into(), answer.clone().into(), now.into()]);
+                seen.insert(key.key.clone(), (key.request, status, answer));
+            }
+            outcomes.push(outcome);
+        }
+        if !keyed.0.is_empty() {
+            batch.more.push((&IDEMPOTENCY, keyed));
+        }
+        let Some(written) = batch.flush(&mut tx)? else { return Ok(Attempt::Done(outcomes)) };
+        match tx.commit() {
+            Ok(()) => {}
+            Err(error) if error.why == Why::Lost => {
+                if !self.was_committed(&written)? {
+                    return Err(error);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        self.figures.commits.fetch_add(1, Ordering::Relaxed);
+        self.last_event.send_replace(written.last_event);
+        Ok(Attempt::Done(outcomes))
+    }
+
+    /// After a connection broke during the commit: asks the database whether it was applied. The event counter's lock makes
+    /// sure that the lost transaction has ended either way.
+    fn was_committed(&mut self, written: &Written) -> db::Result<bool> {
+        let mut tries = 0;
+        loop {
+            self.reconnect(tries);
+            let mut check = || {
+                let mut tx = self.conn.begin(&self.faults)?;
+                tx.execute(LOCK_EVENTS, &[])?;
+                let values = [Value::Int(written.last_event), Value::Int(written.at), Value::Int(written.subject)];
+                let found = tx.one(EVENT_IS, &values, |r| r.int(0))?;
+                Ok(found == Some(1))
+            };
+            match check() {
+                Err(db::Error { why: Why::Lost, .. }) if tries < TRIES => tries += 1,
+                result => return result,
+            }
+        }
+    }
+}
+
+/// The number of the last event in the database.
+pub fn last_event(tx: &mut db::Tx<'_>) -> db::Result<i64> {
+    Ok(tx.one(LAST_EVENT, &[], |r| r.int(0))?.unwrap_or(0))
+}
+
+const CREATED: i64 = 201;
+const DONE: i64 = 200;
+const REFUSED: i64 = 0;
+
+/// What is kept of an outcome for a repeated request.
+fn remember(outcome: &Outcome) -> (i64, String) {
+    match outcome {
+        Ok(reply) => {
+            let status = if reply.created { CREATED } else { DONE };
+            (status, serde_json::to_string(&reply.answer).unwrap_or_else(|_| "null".into()))
+        }
+        Err(Stop::Refused(refused)) => (REFUSED, serde_json::to_string(refused).unwrap_or_else(|_| "null".into())),
+        Err(_) => (REFUSED, "null".into()),
+    }
+}
+
+fn replay(status: i64, answer: &str) -> Outcome {
+    if status == REFUSED {
+        let refused: Refused = serde_json::from_str(answer).map_err(|e| Stop::broken(e.to_string()))?;
+        return Err(Stop::Replayed(Box::new(refused)));
+    }
+    let json = RawValue::from_string(answer.to_owned()).map_err(|e| Stop::broken(e.to_string()))?;
+    Ok(Reply { created: status == CREATED, replayed: true, answer: Answer::Stored(json) })
+}

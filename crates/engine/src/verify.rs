@@ -1,0 +1,238 @@
+//! Verify: recomputes every balance and every hash from the entries, and compares the levels with the documents that
+//! claim units of them. Reads one consistent state; works beside a running server.
+
+use crate::Stop;
+use crate::db::{Conn, Row, Sql, Tx, Url, Value};
+use crate::model::{LEVEL_COLUMNS, Reservation, read_level};
+use domain::stock::{Account, Level, Posting, chain};
+use std::collections::HashMap;
+
+const ENTRIES: Sql = Sql(
+    "SELECT item, location, number, at, source, target, quantity, cause, document, actor, reason, reference, hash FROM entries WHERE (item, location, number) > ($1, $2, $3) ORDER BY item, location, number LIMIT $4",
+);
+const LEVELS: Sql = Sql(
+    "SELECT item, location, available, reserved, committed, damaged, quality_control, safety_stock, incoming, entries, head FROM levels WHERE (item, location) > ($1, $2) ORDER BY item, location LIMIT $3",
+);
+const HOLDS: Sql = Sql(
+    "SELECT r.id, r.status, r.channel, r.created_at, r.expires_at, r.order_id, r.lines FROM reservations r WHERE r.status = 'held' UNION ALL SELECT r.id, r.status, r.channel, r.created_at, r.expires_at, r.order_id, r.lines FROM orders o JOIN reservations r ON r.id = o.reservation WHERE o.status = 'queued'",
+);
+const COMMITTED: Sql = Sql(
+    "SELECT l.item, f.location, CAST(SUM(l.quantity - l.shipped - l.canceled) AS BIGINT) FROM fulfillment_lines l JOIN fulfillments f ON f.id = l.fulfillment WHERE l.quantity > l.shipped + l.canceled GROUP BY l.item, f.location",
+);
+const INCOMING: Sql = Sql(
+    "SELECT l.item, t.target, CAST(SUM(l.quantity - l.received - l.lost) AS BIGINT) FROM transfer_lines l JOIN transfers t ON t.id = l.transfer WHERE l.quantity > l.received + l.lost GROUP BY l.item, t.target",
+);
+const EVENTS: Sql = Sql("SELECT COUNT(*), COALESCE(MAX(seq), 0) FROM events");
+
+const PAGE: i64 = 20_000;
+/// Discrepancies that are told one by one; the rest are counted.
+const MAX_TOLD: usize = 100;
+
+/// What was found.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    pub entries: u64,
+    pub levels: u64,
+    pub discrepancies: u64,
+    /// The first hundred, in words.
+    pub told: Vec<String>,
+}
+
+impl Report {
+    fn tell(&mut self, text: String) {
+        self.discrepancies += 1;
+        if self.told.len() < MAX_TOLD {
+            self.told.push(text);
+        }
+    }
+}
+
+/// Checks the whole database. `progress` hears how many entries were read.
+pub fn verify(url: &Url, mut progress: impl FnMut(u64)) -> Result<Report, Stop> {
+    let mut conn = Conn::open_to_read(url)?;
+    let mut tx = conn.begin_read()?;
+    let mut report = Report::default();
+    let mut claimed = claims(&mut tx)?;
+    let mut levels = Levels { next: Vec::new(), last: (i64::MIN, i64::MIN), done: false };
+    let mut current: Option<((i64, i64), Level)> = None;
+    let mut last = (i64::MIN, i64::MIN, i64::MIN);
+    loop {
+        let values = [Value::Int(last.0), Value::Int(last.1), Value::Int(last.2), Value::Int(PAGE)];
+        let page = tx.rows(ENTRIES, &values, Entry::read)?;
+        for entry in &page {
+            let place = (entry.item, entry.location);
+            if current.as_ref().is_none_or(|(known, _)| *known != place) {
+                if let Some((known, level)) = current.take() {
+                    levels.compare(&mut tx, known, &level, &mut claimed, &mut report)?;
+                }
+                current = Some((place, Level::default()));
+            }
+            if let Some((_, level)) = &mut current {
+                entry.replay(level, &mut report);
+            }
+            report.entries += 1;
+            last = (entry.item, entry.location, entry.number);
+        }
+        progress(report.entries);
+        if page.len() < PAGE as usize {
+            break;
+        }
+    }
+    if let Some((known, level)) = current.take() {
+        levels.compare(&mut tx, known, &level, &mut claimed, &mut report)?;
+    }
+    while let Some((item, location, level)) = levels.take(&mut tx)? {
+        report.levels += 1;
+        if level != Level::default() {
+            report.tell(format!("item {item} at location {location}: a level without any entry"));
+        }
+    }
+    for ((item, location, account), units) in claimed.into_iter().filter(|(_, units)| *units != 0) {
+        report.tell(format!("item {item} at location {location}: documents claim {units} more {} than the level has", account.word()));
+    }
+    if let Some((count, newest)) = tx.one(EVENTS, &[], |r| (r.int(0), r.int(1)))?
+        && count != newest
+    {
+        report.tell(format!("events: {count} of {newest} are there"));
+    }
+    Ok(report)
+}
+
+/// Units that documents claim, by (item, location, state).
+type Claims = HashMap<(i64, i64, Account), i64>;
+
+fn claims(tx: &mut Tx<'_>) -> Result<Claims, Stop> {
+    let mut claims = Claims::new();
+    tx.each(HOLDS, &[], &mut |row| {
+        for (item, location, quantity) in Reservation::read(row).lines {
+            *claims.entry((item, location, Account::Reserved)).or_insert(0) += quantity;
+        }
+    })?;
+    for (sql, account) in [(COMMITTED, Account::Committed), (INCOMING, Account::Incoming)] {
+        tx.each(sql, &[], &mut |row| {
+            *claims.entry((row.int(0), row.int(1), account)).or_insert(0) += row.int(2);
+        })?;
+    }
+    Ok(claims)
+}
+
+struct Entry {
+    item: i64,
+    location: i64,
+    number: i64,
+    at: i64,
+    source: Option<Account>,
+    target: Option<Account>,
+    quantity: i64,
+    cause: String,
+    document: i64,
+    actor: String,
+    reason: String,
+    reference: String,
+    hash: [u8; 32],
+}
+
+impl Entry {
+    fn read(row: &Row<'_>) -> Entry {
+        Entry {
+            item: row.int(0),
+            location: row.int(1),
+            number: row.int(2),
+            at: row.int(3),
+            source: Account::from_number(row.int(4)),
+            target: Account::from_number(row.int(5)),
+            quantity: row.int(6),
+            cause: row.text(7),
+            document: row.int(8),
+            actor: row.text(9),
+            reason: row.text(10),
+            reference: row.text(11),
+            hash: row.hash(12),
+        }
+    }
+
+    /// Repeats the posting on a level that is built up from nothing.
+    fn replay(&self, level: &mut Level, report: &mut Report) {
+        let name = format!("item {} at location {}, entry {}", self.item, self.location, self.number);
+        if self.number != level.entries + 1 {
+            report.tell(format!("{name}: comes after entry {}", level.entries));
+        }
+        let (Some(source), Some(target)) = (self.source, self.target) else {
+            report.tell(format!("{name}: unknown account"));
+            return;
+        };
+        let posting = Posting {
+            item: self.item,
+            location: self.location,
+            source,
+            target,
+            quantity: self.quantity,
+            at: self.at,
+            cause: &self.cause,
+            document: self.document,
+            actor: &self.actor,
+            reason: &self.reason,
+            reference: &self.reference,
+        };
+        if chain(&level.head, self.number, &posting) != self.hash {
+            report.tell(format!("{name}: the hash does not fit the entry and the one before it"));
+        }
+        if let Err(why) = level.post(&posting) {
+            report.tell(format!("{name}: {why:?}"));
+        }
+        // Go on from what is stored, so that one fault is told once.
+        level.entries = self.number;
+        level.head = self.hash;
+    }
+}
+
+/// The stored levels in order, a page at a time.
+struct Levels {
+    next: Vec<(i64, i64, Level)>,
+    last: (i64, i64),
+    done: bool,
+}
+
+impl Levels {
+    fn take(&mut self, tx: &mut Tx<'_>) -> Result<Option<(i64, i64, Level)>, Stop> {
+        if self.next.is_empty() && !self.done {
+            debug_assert!(LEVELS.0.contains(LEVEL_COLUMNS));
+            self.next = tx.rows(LEVELS, &[Value::Int(self.last.0), Value::Int(self.last.1), Value::Int(PAGE)], read_level)?;
+            self.done = self.next.len() < PAGE as usize;
+            self.next.reverse();
+        }
+        let level = self.next.pop();
+        if let Some((item, location, _)) = level {
+            self.last = (item, location);
+        }
+        Ok(level)
+    }
+
+    /// Compares what the entries of one place add up to with its stored level, and both with what documents claim.
+    fn compare(&mut self, tx: &mut Tx<'_>, place: (i64, i64), sum: &Level, claims: &mut Claims, report: &mut Report) -> Result<(), Stop> {
+        let (item, location) = place;
+        while let Some((found_item, found_location, level)) = self.take(tx)? {
+            report.levels += 1;
+            if (found_item, found_location) == place {
+                if level != *sum {
+                    report.tell(format!("item {item} at location {location}: the level {:?} is not the sum {:?} of its entries", level.balances(), sum.balances()));
+                }
+                for account in [Account::Reserved, Account::Committed, Account::Incoming] {
+                    let claimed = claims.remove(&(item, location, account)).unwrap_or(0);
+                    if claimed != level.get(account) {
+                        report.tell(format!("item {item} at location {location}: {} is {}, documents claim {claimed}", account.word(), level.get(account)));
+                    }
+                }
+                return Ok(());
+            }
+            if level != Level::default() {
+                report.tell(format!("item {found_item} at location {found_location}: a level without any entry"));
+            }
+            if (found_item, found_location) > place {
+                break;
+            }
+        }
+        report.tell(format!("item {item} at location {location}: entries without a level"));
+        Ok(())
+    }
+}
