@@ -26,12 +26,7 @@ pub fn quantity(field: &str, quantity: i64) -> Result<i64, Refused> {
 /// A change of units: not zero, at most [`MAX_LINE_QUANTITY`] either way.
 pub fn delta(field: &str, delta: i64) -> Result<i64, Refused> {
     if delta == 0 || !(-MAX_LINE_QUANTITY..=MAX_LINE_QUANTITY).contains(&delta) {
-        return Err(Refused::QuantityOutOfRange {
-            field: field.into(),
-            quantity: delta,
-            min: -MAX_LINE_QUANTITY,
-            max: MAX_LINE_QUANTITY,
-        });
+        return Err(Refused::QuantityOutOfRange { field: field.into(), quantity: delta, min: -MAX_LINE_QUANTITY, max: MAX_LINE_QUANTITY });
     }
     Ok(delta)
 }

@@ -14,9 +14,7 @@ pub struct Money {
 pub struct Currency([u8; 3]);
 
 /// Currencies without minor units, and with three (ISO 4217, table A.1). All others have two.
-const NO_MINOR: [&str; 16] = [
-    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF",
-];
+const NO_MINOR: [&str; 16] = ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF"];
 const THREE_MINOR: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
 
 impl Currency {
@@ -56,10 +54,7 @@ impl Money {
         let currency = Currency::parse(&format!("{field}.currency"), currency)?;
         let decimals = currency.decimals() as usize;
         let minor = decimal(amount, decimals).ok_or_else(|| {
-            Refused::invalid(
-                format!("{field}.amount"),
-                format!("must be a decimal with at most {decimals} decimals, such as \"9.99\""),
-            )
+            Refused::invalid(format!("{field}.amount"), format!("must be a decimal with at most {decimals} decimals, such as \"9.99\""))
         })?;
         Ok(Money { minor, currency })
     }
@@ -106,7 +101,17 @@ mod tests {
             assert_eq!(Money::parse("price", amount, currency).unwrap().minor, minor, "{amount} {currency}");
         }
         assert_eq!(Money::parse("p", "-0.05", "EUR").unwrap().amount(), "-0.05");
-        for (amount, currency) in [("9.999", "GBP"), ("", "GBP"), ("1e3", "GBP"), ("1.5", "JPY"), ("9", "gbp"), ("9", "EURO"), ("1234567890123456", "GBP"), ("+1", "GBP"), ("--1", "GBP")] {
+        for (amount, currency) in [
+            ("9.999", "GBP"),
+            ("", "GBP"),
+            ("1e3", "GBP"),
+            ("1.5", "JPY"),
+            ("9", "gbp"),
+            ("9", "EURO"),
+            ("1234567890123456", "GBP"),
+            ("+1", "GBP"),
+            ("--1", "GBP"),
+        ] {
             assert!(Money::parse("price", amount, currency).is_err(), "{amount} {currency}");
         }
     }

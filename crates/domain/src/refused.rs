@@ -197,10 +197,9 @@ impl fmt::Display for Refused {
             Refused::ReservationExpired { id } => {
                 write!(f, "Reservation {id} has expired and its units are free again; reserve anew.")
             }
-            Refused::CountBelowPromised { sku, counted, promised } => write!(
-                f,
-                "{counted} of {sku} were counted, but {promised} are promised or set aside here; cancel or move some first."
-            ),
+            Refused::CountBelowPromised { sku, counted, promised } => {
+                write!(f, "{counted} of {sku} were counted, but {promised} are promised or set aside here; cancel or move some first.")
+            }
             Refused::KitHasNoStock { sku } => write!(f, "“{sku}” is a kit: book its components instead."),
             Refused::LevelTooLarge { sku, location } => {
                 write!(f, "The level of {sku} at {location} would grow beyond {}.", crate::limits::MAX_LEVEL)

@@ -402,13 +402,7 @@ fn admitted<'a>(
 ) -> Vec<Admitted<'a>> {
     let mut admitted = Vec::with_capacity(candidates.len());
     for (index, candidate) in candidates.iter().enumerate() {
-        let lost = |reason: String| Considered {
-            location: candidate.location.code.clone(),
-            chosen: false,
-            reason,
-            distance_km: None,
-            cost: None,
-        };
+        let lost = |reason: String| Considered { location: candidate.location.code.clone(), chosen: false, reason, distance_km: None, cost: None };
         let distance_km = match rules.admits(rule, order, candidate) {
             Ok(distance) => distance,
             Err(reason) => {
@@ -423,13 +417,9 @@ fn admitted<'a>(
         }
         let covers = needs.iter().zip(&candidate.available).filter(|(need, has)| has >= need).count();
         let fixed = rule.cost.per_fulfillment.saturating_add((distance_km.unwrap_or(0.0) * rule.cost.per_km as f64) as i64);
-        let share: f64 = needs
-            .iter()
-            .zip(&candidate.available)
-            .filter(|(_, has)| **has > 0)
-            .map(|(need, has)| (*need.min(has)) as f64 / *has as f64)
-            .sum::<f64>()
-            / needs.len().max(1) as f64;
+        let share: f64 =
+            needs.iter().zip(&candidate.available).filter(|(_, has)| **has > 0).map(|(need, has)| (*need.min(has)) as f64 / *has as f64).sum::<f64>()
+                / needs.len().max(1) as f64;
         let rank = match rule.prefer {
             Prefer::Cost => 0,
             Prefer::Nearest => distance_km.map_or(i64::from(i32::MAX), |km| (km * 1000.0) as i64),
@@ -495,7 +485,10 @@ fn greedy(rule: &Rule, needs: &[i64], admitted: &[Admitted<'_>]) -> Vec<usize> {
     let mut chosen: Vec<usize> = Vec::new();
     while chosen.len() < rule.max_fulfillments.max(1) && missing.iter().any(|m| *m > 0) {
         let sends = |i: usize| -> i64 { missing.iter().zip(&admitted[i].candidate.available).map(|(m, has)| (*m).min((*has).max(0))).sum() };
-        let Some(next) = (0..admitted.len()).filter(|i| !chosen.contains(i) && sends(*i) > 0).max_by_key(|i| (sends(*i), std::cmp::Reverse(*i))) else { break };
+        let Some(next) = (0..admitted.len()).filter(|i| !chosen.contains(i) && sends(*i) > 0).max_by_key(|i| (sends(*i), std::cmp::Reverse(*i)))
+        else {
+            break;
+        };
         for (m, has) in missing.iter_mut().zip(&admitted[next].candidate.available) {
             *m -= (*m).min((*has).max(0));
         }
@@ -599,11 +592,8 @@ mod tests {
             .map(|((location, available), left)| Candidate { location, available: available.clone(), capacity_left: *left })
             .collect();
         let decision = route(&rules, &order, needs, &candidates);
-        let mut found: Vec<String> = decision
-            .parts
-            .iter()
-            .map(|p| format!("{}:{}x{}", places[p.location as usize - 1].code, p.need, p.quantity))
-            .collect();
+        let mut found: Vec<String> =
+            decision.parts.iter().map(|p| format!("{}:{}x{}", places[p.location as usize - 1].code, p.need, p.quantity)).collect();
         if decision.missing.iter().any(|m| *m > 0) {
             found.push(format!("missing {:?}", decision.missing));
         }

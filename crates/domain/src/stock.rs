@@ -178,16 +178,9 @@ impl Level {
 pub fn chain(previous: &Hash, number: i64, posting: &Posting<'_>) -> Hash {
     let mut bytes = Vec::with_capacity(256);
     bytes.extend_from_slice(previous);
-    for figure in [
-        posting.item,
-        posting.location,
-        number,
-        posting.at,
-        posting.source.number(),
-        posting.target.number(),
-        posting.quantity,
-        posting.document,
-    ] {
+    for figure in
+        [posting.item, posting.location, number, posting.at, posting.source.number(), posting.target.number(), posting.quantity, posting.document]
+    {
         bytes.extend_from_slice(&figure.to_le_bytes());
     }
     for text in [posting.cause, posting.actor, posting.reason, posting.reference] {
@@ -218,11 +211,7 @@ mod tests {
                 return;
             }
         }
-        let found: Vec<String> = STATES
-            .iter()
-            .filter(|s| level.get(**s) != 0)
-            .map(|s| format!("{} {}", s.word(), level.get(*s)))
-            .collect();
+        let found: Vec<String> = STATES.iter().filter(|s| level.get(**s) != 0).map(|s| format!("{} {}", s.word(), level.get(*s))).collect();
         assert_eq!(found.join(" "), expected, "{moves}");
     }
 

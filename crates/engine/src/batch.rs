@@ -6,8 +6,8 @@
 use crate::Stop;
 use crate::command::Needs;
 use crate::config::Config;
-use crate::imports::{IMPORTS_BY_KEY, ImportState};
 use crate::db::{self, Cell, Lookup, Rows, Sql, Table, Tx, Value};
+use crate::imports::{IMPORTS_BY_KEY, ImportState};
 use crate::model::*;
 use domain::routing::Location;
 use domain::stock::{Account, Level, Posting};
@@ -16,24 +16,11 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-const LEVELS_BY_ITEM: Lookup =
-    Lookup { columns: LEVEL_COLUMNS, from: "levels", key: "item", and: "", order: "item, location", lock: true };
-const BACKORDERS_BY_ITEM: Lookup = Lookup {
-    columns: "order_id",
-    from: "order_lines",
-    key: "item",
-    and: "AND backordered > 0",
-    order: "item, order_id LIMIT 500",
-    lock: false,
-};
-const CAPACITY_BY_LOCATION: Lookup = Lookup {
-    columns: "location, day, used",
-    from: "capacity",
-    key: "location",
-    and: "AND day >= $2",
-    order: "location, day",
-    lock: true,
-};
+const LEVELS_BY_ITEM: Lookup = Lookup { columns: LEVEL_COLUMNS, from: "levels", key: "item", and: "", order: "item, location", lock: true };
+const BACKORDERS_BY_ITEM: Lookup =
+    Lookup { columns: "order_id", from: "order_lines", key: "item", and: "AND backordered > 0", order: "item, order_id LIMIT 500", lock: false };
+const CAPACITY_BY_LOCATION: Lookup =
+    Lookup { columns: "location, day, used", from: "capacity", key: "location", and: "AND day >= $2", order: "location, day", lock: true };
 const POSTAL_CODES_BY_CODE: Lookup =
     Lookup { columns: "code, latitude, longitude", from: "postal_codes", key: "code", and: "", order: "code", lock: false };
 const NEXT_EVENTS: Sql = Sql("UPDATE counters SET value = value + $1 WHERE name = 'event' RETURNING value");
@@ -41,9 +28,25 @@ const BUMP_CONFIG: Sql = Sql("UPDATE counters SET value = value + 1 WHERE name =
 
 /// For the test that prepares all statements.
 pub const LOOKUPS: &[&Lookup] = &[
-    &LEVELS_BY_ITEM, &BACKORDERS_BY_ITEM, &CAPACITY_BY_LOCATION, &POSTAL_CODES_BY_CODE, &ITEMS_BY_SKU, &ITEMS_BY_ID, &COMPONENTS_BY_KIT,
-    &LOCATIONS_BY_CODE, &RESERVATIONS_BY_ID, &ORDERS_BY_ID, &ORDERS_BY_REFERENCE, &LINES_BY_ORDER, &FULFILLMENTS_BY_ORDER, &LINES_BY_FULFILLMENT,
-    &SHIPMENTS_BY_FULFILLMENT, &ORDER_OF_FULFILLMENT, &TRANSFERS_BY_ID, &LINES_BY_TRANSFER, &IMPORTS_BY_KEY,
+    &LEVELS_BY_ITEM,
+    &BACKORDERS_BY_ITEM,
+    &CAPACITY_BY_LOCATION,
+    &POSTAL_CODES_BY_CODE,
+    &ITEMS_BY_SKU,
+    &ITEMS_BY_ID,
+    &COMPONENTS_BY_KIT,
+    &LOCATIONS_BY_CODE,
+    &RESERVATIONS_BY_ID,
+    &ORDERS_BY_ID,
+    &ORDERS_BY_REFERENCE,
+    &LINES_BY_ORDER,
+    &FULFILLMENTS_BY_ORDER,
+    &LINES_BY_FULFILLMENT,
+    &SHIPMENTS_BY_FULFILLMENT,
+    &ORDER_OF_FULFILLMENT,
+    &TRANSFERS_BY_ID,
+    &LINES_BY_TRANSFER,
+    &IMPORTS_BY_KEY,
 ];
 
 /// Days ahead for which capacity can be taken.
@@ -277,7 +280,8 @@ impl<'a> Batch<'a> {
         batch.load_orders(tx, &orders, &mut items)?;
         // Stock may come free for these items: whoever waits for them is served in the same step.
         let supplied: BTreeSet<i64> = if needs.supplies { items.clone() } else { BTreeSet::new() };
-        let waiting: BTreeSet<i64> = tx.by_ids(&BACKORDERS_BY_ITEM, &sorted(&supplied), &[], |r| r.int(0))?.into_iter().filter(|id| !orders.contains(id)).collect();
+        let waiting: BTreeSet<i64> =
+            tx.by_ids(&BACKORDERS_BY_ITEM, &sorted(&supplied), &[], |r| r.int(0))?.into_iter().filter(|id| !orders.contains(id)).collect();
         batch.load_orders(tx, &waiting, &mut items)?;
         for transfer in read_transfers(tx, &sorted(&needs.transfers), true)? {
             items.extend(transfer.lines.iter().map(|l| l.item));
@@ -521,12 +525,8 @@ impl<'a> Batch<'a> {
 
     /// Orders with units of this item on backorder, oldest first.
     pub fn waiting_for(&self, item: i64) -> Vec<i64> {
-        let mut waiting: Vec<(i64, i64)> = self
-            .orders
-            .values()
-            .filter(|o| o.lines.iter().any(|l| l.item == item && l.backordered > 0))
-            .map(|o| (o.placed_at, o.id))
-            .collect();
+        let mut waiting: Vec<(i64, i64)> =
+            self.orders.values().filter(|o| o.lines.iter().any(|l| l.item == item && l.backordered > 0)).map(|o| (o.placed_at, o.id)).collect();
         waiting.sort_unstable();
         waiting.into_iter().map(|(_, id)| id).collect()
     }
@@ -562,13 +562,8 @@ impl<'a> Batch<'a> {
                 components.0.extend([item.id.into(), (*component).into(), (*quantity).into()]);
             }
         }
-        let mut tables: Vec<(&'static Table, Rows)> = vec![
-            (&ITEMS, items),
-            (&KIT_COMPONENTS, components),
-            (&LEVELS, levels),
-            (&ENTRIES, self.entries),
-            (&RESERVATIONS, reservations),
-        ];
+        let mut tables: Vec<(&'static Table, Rows)> =
+            vec![(&ITEMS, items), (&KIT_COMPONENTS, components), (&LEVELS, levels), (&ENTRIES, self.entries), (&RESERVATIONS, reservations)];
         tables.extend(ORDER_TABLES.into_iter().zip(orders));
         tables.extend([(&TRANSFERS, transfers), (&TRANSFER_LINES, transfer_lines), (&CAPACITY, capacities)]);
         tables.append(&mut self.more);

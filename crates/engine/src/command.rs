@@ -80,7 +80,9 @@ pub enum Answer {
     Import(ImportView),
     Routed(routing::run::Routed),
     Rules(routing::rules::RuleSetView),
-    Count { count: usize },
+    Count {
+        count: usize,
+    },
     /// The answer that was given the first time.
     Stored(Box<RawValue>),
 }

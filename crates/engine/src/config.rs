@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub const VERSION: Sql = Sql("SELECT value FROM counters WHERE name = 'config'");
-const LOCATIONS: Sql = Sql("SELECT id, code, name, kind, country, postal_code, latitude, longitude, daily_capacity, cost_per_unit, active, created_at FROM locations ORDER BY id");
+const LOCATIONS: Sql = Sql(
+    "SELECT id, code, name, kind, country, postal_code, latitude, longitude, daily_capacity, cost_per_unit, active, created_at FROM locations ORDER BY id",
+);
 const ACTIVE_RULES: Sql = Sql("SELECT name, rules FROM rule_sets WHERE active = 1 ORDER BY id DESC LIMIT 1");
 
 #[derive(Debug, Clone, Default)]

@@ -73,9 +73,9 @@ impl Kind {
     /// Further columns that are read.
     fn optional(self) -> &'static [&'static str] {
         match self {
-            Kind::Items => &[
-                "barcode", "price", "currency", "weight_grams", "length_mm", "width_mm", "height_mm", "when_short", "available_from", "components",
-            ],
+            Kind::Items => {
+                &["barcode", "price", "currency", "weight_grams", "length_mm", "width_mm", "height_mm", "when_short", "available_from", "components"]
+            }
             Kind::Locations => &["postal_code", "latitude", "longitude", "daily_capacity", "cost_per_unit"],
             Kind::Stock => &["reason"],
             Kind::Orders => &["customer", "postal_code", "latitude", "longitude", "unit_price", "currency"],
@@ -90,9 +90,18 @@ pub enum ImportRow {
     Item(NewItem),
     Location(NewLocation),
     /// What is available at a location after the import.
-    Stock { sku: String, location: String, quantity: i64 },
+    Stock {
+        sku: String,
+        location: String,
+        quantity: i64,
+    },
     Order(Box<PlaceOrder>),
-    PostalCode { country: String, postal_code: String, latitude: f64, longitude: f64 },
+    PostalCode {
+        country: String,
+        postal_code: String,
+        latitude: f64,
+        longitude: f64,
+    },
     /// Could not be read.
     Bad(RowError),
 }
@@ -368,10 +377,13 @@ impl Importer {
                     self.digest.update(&[0]);
                 }
                 let line = record.line;
-                Some((line, parse(self.kind, &record).unwrap_or_else(|(column, refused)| {
-                    let column = if column.is_empty() { refused.field().unwrap_or_default().to_owned() } else { column };
-                    ImportRow::Bad(RowError { line, column, code: refused.code().into(), detail: refused.to_string() })
-                })))
+                Some((
+                    line,
+                    parse(self.kind, &record).unwrap_or_else(|(column, refused)| {
+                        let column = if column.is_empty() { refused.field().unwrap_or_default().to_owned() } else { column };
+                        ImportRow::Bad(RowError { line, column, code: refused.code().into(), detail: refused.to_string() })
+                    }),
+                ))
             }
             Err(error) => {
                 let row = RowError { line: error.line, column: String::new(), code: "malformed_row".into(), detail: error.detail };

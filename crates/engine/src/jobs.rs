@@ -4,7 +4,7 @@
 use crate::db::{Conn, Faults, Sql, Value};
 use crate::orders::fill::{FILLABLE, Fill};
 use crate::reservations::expire::{DUE, Expire};
-use crate::routing::run::{Routed, RouteQueued, plan};
+use crate::routing::run::{RouteQueued, Routed, plan};
 use crate::{Answer, Command, Config, Engine, Stop};
 use std::sync::Arc;
 

@@ -105,8 +105,7 @@ pub fn create_key(url: &Url, name: &str, role: Role, now: i64, expires_at: Optio
     let none = Faults::default();
     let mut tx = conn.begin(&none)?;
     let hash = hash(&secret);
-    let values =
-        [Value::Text(&id), Value::Text(name), Value::Text(role.word()), Value::Bytes(&hash), Value::Int(now), Value::opt_int(expires_at)];
+    let values = [Value::Text(&id), Value::Text(name), Value::Text(role.word()), Value::Bytes(&hash), Value::Int(now), Value::opt_int(expires_at)];
     tx.execute(INSERT, &values)?;
     tx.commit()?;
     let text = format!("hf_{id}_{secret}");

@@ -28,13 +28,13 @@ pub mod views;
 
 pub use backup::{backup, restore};
 pub use batch::day_of;
-pub use statements::{LOOKUPS, TABLES};
 pub use command::{Answer, Command, Reply};
 pub use config::Config;
 pub use db::{Fault, Faults, Url};
 pub use keys::{Key, Role, create_key, find_key, list_keys, revoke_key};
 pub use model::WhenShort;
 pub use sequencer::{Figures, IdempotencyKey, MAX_WAITING};
+pub use statements::{LOOKUPS, TABLES};
 pub use verify::{Report, verify};
 
 use db::{Conn, Tx, Why};
@@ -183,7 +183,8 @@ impl Engine {
             cache: Default::default(),
             last_now: 0,
         };
-        let writer = std::thread::Builder::new().name("writer".into()).spawn(move || sequencer.run(receiver)).map_err(|e| Stop::broken(e.to_string()))?;
+        let writer =
+            std::thread::Builder::new().name("writer".into()).spawn(move || sequencer.run(receiver)).map_err(|e| Stop::broken(e.to_string()))?;
         let inner = Inner {
             reading: tokio::sync::Semaphore::new(options.readers.max(1)),
             options,

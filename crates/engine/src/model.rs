@@ -2,8 +2,8 @@
 
 use crate::db::{Cell, Lookup, Row, Rows, Table, Type};
 use domain::routing::Location;
-use domain::stock::Level;
 use domain::steps::{Progress, Status};
+use domain::stock::Level;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -137,7 +137,8 @@ impl Item {
     }
 }
 
-pub const LOCATION_COLUMNS: &str = "id, code, name, kind, country, postal_code, latitude, longitude, daily_capacity, cost_per_unit, active, created_at";
+pub const LOCATION_COLUMNS: &str =
+    "id, code, name, kind, country, postal_code, latitude, longitude, daily_capacity, cost_per_unit, active, created_at";
 
 pub const LOCATIONS: Table = Table {
     name: "locations",
@@ -158,8 +159,7 @@ pub const LOCATIONS: Table = Table {
     key: "id",
 };
 
-pub const LOCATIONS_BY_CODE: Lookup =
-    Lookup { columns: LOCATION_COLUMNS, from: "locations", key: "code", and: "", order: "code", lock: false };
+pub const LOCATIONS_BY_CODE: Lookup = Lookup { columns: LOCATION_COLUMNS, from: "locations", key: "code", and: "", order: "code", lock: false };
 
 const KINDS: [(domain::routing::Kind, &str); 4] = [
     (domain::routing::Kind::Warehouse, "warehouse"),
@@ -287,20 +287,11 @@ pub const RESERVATION_COLUMNS: &str = "id, status, channel, created_at, expires_
 
 pub const RESERVATIONS: Table = Table {
     name: "reservations",
-    columns: &[
-        ("id", Int),
-        ("status", Text),
-        ("channel", Text),
-        ("created_at", Int),
-        ("expires_at", Int),
-        ("order_id", Int),
-        ("lines", Text),
-    ],
+    columns: &[("id", Int), ("status", Text), ("channel", Text), ("created_at", Int), ("expires_at", Int), ("order_id", Int), ("lines", Text)],
     key: "id",
 };
 
-pub const RESERVATIONS_BY_ID: Lookup =
-    Lookup { columns: RESERVATION_COLUMNS, from: "reservations", key: "id", and: "", order: "id", lock: true };
+pub const RESERVATIONS_BY_ID: Lookup = Lookup { columns: RESERVATION_COLUMNS, from: "reservations", key: "id", and: "", order: "id", lock: true };
 
 impl Reservation {
     pub fn read(row: &Row<'_>) -> Reservation {
@@ -501,8 +492,7 @@ pub const SHIPMENTS_BY_FULFILLMENT: Lookup = Lookup {
     order: "fulfillment, id",
     lock: false,
 };
-pub const ORDER_OF_FULFILLMENT: Lookup =
-    Lookup { columns: "id, order_id", from: "fulfillments", key: "id", and: "", order: "id", lock: false };
+pub const ORDER_OF_FULFILLMENT: Lookup = Lookup { columns: "id, order_id", from: "fulfillments", key: "id", and: "", order: "id", lock: false };
 
 impl Order {
     /// An order without its lines and fulfillments.
@@ -710,14 +700,8 @@ pub const TRANSFER_LINES: Table = Table {
     key: "transfer, item",
 };
 
-pub const TRANSFERS_BY_ID: Lookup = Lookup {
-    columns: "id, source, target, status, reference, created_at",
-    from: "transfers",
-    key: "id",
-    and: "",
-    order: "id",
-    lock: true,
-};
+pub const TRANSFERS_BY_ID: Lookup =
+    Lookup { columns: "id, source, target, status, reference, created_at", from: "transfers", key: "id", and: "", order: "id", lock: true };
 
 pub const LINES_BY_TRANSFER: Lookup = Lookup {
     columns: "transfer, item, quantity, received, lost",
@@ -767,23 +751,16 @@ impl Transfer {
     }
 }
 
-pub const EVENTS: Table = Table {
-    name: "events",
-    columns: &[("seq", Int), ("at", Int), ("kind", Text), ("subject", Int), ("actor", Text), ("data", Text)],
-    key: "",
-};
+pub const EVENTS: Table =
+    Table { name: "events", columns: &[("seq", Int), ("at", Int), ("kind", Text), ("subject", Int), ("actor", Text), ("data", Text)], key: "" };
 
-pub const IDEMPOTENCY: Table = Table {
-    name: "idempotency",
-    columns: &[("key", Text), ("request", Hash), ("status", Int), ("answer", Text), ("at", Int)],
-    key: "",
-};
+pub const IDEMPOTENCY: Table =
+    Table { name: "idempotency", columns: &[("key", Text), ("request", Hash), ("status", Int), ("answer", Text), ("at", Int)], key: "" };
 
 pub const CAPACITY: Table =
     Table { name: "capacity", columns: &[("location", Int), ("day", Int), ("used", Int), ("most", Int)], key: "location, day" };
 
-pub const POSTAL_CODES: Table =
-    Table { name: "postal_codes", columns: &[("code", Text), ("latitude", Int), ("longitude", Int)], key: "code" };
+pub const POSTAL_CODES: Table = Table { name: "postal_codes", columns: &[("code", Text), ("latitude", Int), ("longitude", Int)], key: "code" };
 
 pub const IMPORTS: Table = Table {
     name: "imports",
@@ -801,14 +778,28 @@ pub const IMPORTS: Table = Table {
     key: "key",
 };
 
-pub const RULE_SETS: Table = Table {
-    name: "rule_sets",
-    columns: &[("id", Int), ("name", Text), ("rules", Text), ("active", Int), ("created_at", Int)],
-    key: "id",
-};
+pub const RULE_SETS: Table =
+    Table { name: "rule_sets", columns: &[("id", Int), ("name", Text), ("rules", Text), ("active", Int), ("created_at", Int)], key: "id" };
 
 /// Every table that is written in bulk: for the test that prepares all statements.
 pub const TABLES: &[&Table] = &[
-    &ITEMS, &KIT_COMPONENTS, &LOCATIONS, &LEVELS, &ENTRIES, &RESERVATIONS, &ORDERS, &ORDER_LINES, &FULFILLMENTS, &FULFILLMENT_LINES,
-    &SHIPMENTS, &TRANSFERS, &TRANSFER_LINES, &EVENTS, &IDEMPOTENCY, &CAPACITY, &POSTAL_CODES, &IMPORTS, &RULE_SETS,
+    &ITEMS,
+    &KIT_COMPONENTS,
+    &LOCATIONS,
+    &LEVELS,
+    &ENTRIES,
+    &RESERVATIONS,
+    &ORDERS,
+    &ORDER_LINES,
+    &FULFILLMENTS,
+    &FULFILLMENT_LINES,
+    &SHIPMENTS,
+    &TRANSFERS,
+    &TRANSFER_LINES,
+    &EVENTS,
+    &IDEMPOTENCY,
+    &CAPACITY,
+    &POSTAL_CODES,
+    &IMPORTS,
+    &RULE_SETS,
 ];

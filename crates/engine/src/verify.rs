@@ -215,12 +215,20 @@ impl Levels {
             report.levels += 1;
             if (found_item, found_location) == place {
                 if level != *sum {
-                    report.tell(format!("item {item} at location {location}: the level {:?} is not the sum {:?} of its entries", level.balances(), sum.balances()));
+                    report.tell(format!(
+                        "item {item} at location {location}: the level {:?} is not the sum {:?} of its entries",
+                        level.balances(),
+                        sum.balances()
+                    ));
                 }
                 for account in [Account::Reserved, Account::Committed, Account::Incoming] {
                     let claimed = claims.remove(&(item, location, account)).unwrap_or(0);
                     if claimed != level.get(account) {
-                        report.tell(format!("item {item} at location {location}: {} is {}, documents claim {claimed}", account.word(), level.get(account)));
+                        report.tell(format!(
+                            "item {item} at location {location}: {} is {}, documents claim {claimed}",
+                            account.word(),
+                            level.get(account)
+                        ));
                     }
                 }
                 return Ok(());

@@ -12,11 +12,7 @@ pub struct Sqlite {
 
 impl Sqlite {
     pub fn open(path: &Path, read_only: bool) -> Result<Sqlite> {
-        let flags = if read_only {
-            OpenFlags::SQLITE_OPEN_READ_ONLY
-        } else {
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
-        };
+        let flags = if read_only { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE };
         let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .map_err(|e| Error { text: format!("{}: {e}", path.display()), ..error(e) })?;
         conn.busy_timeout(Duration::from_secs(20)).map_err(error)?;

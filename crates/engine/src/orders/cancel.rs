@@ -104,7 +104,14 @@ fn release_hold(batch: &mut Batch<'_>, order: &Order, freed: &mut Vec<(i64, i64)
 }
 
 /// Cancels units of an item: those that wait first, then those in fulfillments, the latest fulfillment first.
-fn cancel_units(batch: &mut Batch<'_>, order: &mut Order, item: i64, mut quantity: i64, because: Because<'_>, freed: &mut Vec<(i64, i64)>) -> Result<(), Stop> {
+fn cancel_units(
+    batch: &mut Batch<'_>,
+    order: &mut Order,
+    item: i64,
+    mut quantity: i64,
+    because: Because<'_>,
+    freed: &mut Vec<(i64, i64)>,
+) -> Result<(), Stop> {
     for line in order.lines.iter_mut().rev().filter(|l| l.item == item) {
         let share = line.backordered.min(quantity);
         line.backordered -= share;

@@ -10,7 +10,8 @@ use domain::stock::Account::Available;
 
 /// Items that orders wait for although units of them are available, at most `$1`: left by two nodes that acted at the same
 /// moment, or because a release date came or a day's capacity was used up.
-pub const FILLABLE: Sql = Sql("SELECT DISTINCT l.item FROM order_lines l JOIN levels s ON s.item = l.item WHERE l.backordered > 0 AND s.available > 0 LIMIT $1");
+pub const FILLABLE: Sql =
+    Sql("SELECT DISTINCT l.item FROM order_lines l JOIN levels s ON s.item = l.item WHERE l.backordered > 0 AND s.available > 0 LIMIT $1");
 
 /// Serves waiting orders from what is available of an item at a location.
 pub(crate) fn from_level(batch: &mut Batch<'_>, item: i64, location: i64) -> Result<usize, Stop> {

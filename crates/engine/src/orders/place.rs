@@ -242,7 +242,14 @@ impl PlaceOrder {
     }
 
     /// Each item's policy on the units that are missing: refuse the order, cut the line, or let it wait.
-    fn settle_missing(&self, batch: &Batch<'_>, order: &mut Order, wants: &[Want], decision: &Decision, notes: &mut Vec<String>) -> Result<(), Refused> {
+    fn settle_missing(
+        &self,
+        batch: &Batch<'_>,
+        order: &mut Order,
+        wants: &[Want],
+        decision: &Decision,
+        notes: &mut Vec<String>,
+    ) -> Result<(), Refused> {
         let short: Vec<&Want> = wants.iter().filter(|w| w.missing > 0).collect();
         if short.is_empty() {
             return Ok(());
@@ -288,8 +295,7 @@ impl PlaceOrder {
             if !is_short(item.id) && !item.components.iter().any(|(component, _)| is_short(*component)) {
                 continue;
             }
-            let available =
-                if item.is_kit { domain::kit::available(item.components.iter().map(|(c, per)| (*per, has(*c)))) } else { has(item.id) };
+            let available = if item.is_kit { domain::kit::available(item.components.iter().map(|(c, per)| (*per, has(*c)))) } else { has(item.id) };
             match told.iter_mut().find(|s| s.sku == line.sku) {
                 Some(known) => known.requested += line.quantity,
                 None => told.push(Shortfall { sku: line.sku.clone(), requested: line.quantity, available }),

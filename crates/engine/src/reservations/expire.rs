@@ -24,8 +24,12 @@ impl Expire {
 
     pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
         let now = batch.now;
-        let due: Vec<i64> =
-            self.ids.iter().copied().filter(|id| batch.reservations.get(*id).is_some_and(|r| r.status == Status::Held && r.expires_at <= now)).collect();
+        let due: Vec<i64> = self
+            .ids
+            .iter()
+            .copied()
+            .filter(|id| batch.reservations.get(*id).is_some_and(|r| r.status == Status::Held && r.expires_at <= now))
+            .collect();
         for id in &due {
             give_back(batch, *id, Status::Expired, "reservation.expired")?;
             if let Some(kept) = batch.reservations.get(*id) {

@@ -1,16 +1,18 @@
 //! Reads reservations.
 
 use crate::Stop;
+use crate::batch::Names;
 use crate::config::Config;
 use crate::db::{Lookup, Sql, Tx, Value};
 use crate::model::{ITEMS_BY_ID, Item, RESERVATIONS_BY_ID, Reservation};
-use crate::batch::Names;
 use crate::views::ReservationView;
 use domain::{Noun, Refused};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-const LIST: Sql = Sql("SELECT id, status, channel, created_at, expires_at, order_id, lines FROM reservations WHERE id < $1 AND expires_at < $2 ORDER BY id DESC LIMIT $3");
+const LIST: Sql = Sql(
+    "SELECT id, status, channel, created_at, expires_at, order_id, lines FROM reservations WHERE id < $1 AND expires_at < $2 ORDER BY id DESC LIMIT $3",
+);
 
 fn views(tx: &mut Tx<'_>, config: &Config, reservations: &[Reservation]) -> Result<Vec<ReservationView>, Stop> {
     let items: BTreeSet<i64> = reservations.iter().flat_map(|r| r.lines.iter().map(|(item, ..)| *item)).collect();

@@ -200,8 +200,7 @@ fn shortfalls(batch: &Batch<'_>, asked: &Reserve, short: &Short) -> Refused {
             Some(location) => batch.level(id, location).get(Available),
             None => batch.available(id),
         };
-        let available =
-            if item.is_kit { domain::kit::available(item.components.iter().map(|(c, per)| (*per, has(*c)))) } else { has(item.id) };
+        let available = if item.is_kit { domain::kit::available(item.components.iter().map(|(c, per)| (*per, has(*c)))) } else { has(item.id) };
         match told.iter_mut().find(|s| s.sku == line.sku) {
             Some(known) => known.requested += line.quantity,
             None => told.push(Shortfall { sku: line.sku.clone(), requested: line.quantity, available }),

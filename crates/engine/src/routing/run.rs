@@ -108,7 +108,8 @@ pub fn plan(tx: &mut Tx<'_>, config: &Config, now: i64) -> Result<Vec<Placement>
         stock.insert((item, location), level.get(Account::Available));
     }
     let skus: BTreeSet<i64> = orders.iter().flat_map(|o| o.lines.iter().map(|l| l.kit.unwrap_or(l.item))).collect();
-    let skus: HashMap<i64, String> = tx.by_ids(&ITEMS_BY_ID, &skus.into_iter().collect::<Vec<_>>(), &[], |r| (r.int(0), r.text(1)))?.into_iter().collect();
+    let skus: HashMap<i64, String> =
+        tx.by_ids(&ITEMS_BY_ID, &skus.into_iter().collect::<Vec<_>>(), &[], |r| (r.int(0), r.text(1)))?.into_iter().collect();
     let used: HashMap<i64, i64> = tx.rows(CAPACITY_OF_DAY, &[Value::Int(day_of(now))], |r| (r.int(0), r.int(1)))?.into_iter().collect();
     let room: Vec<i64> =
         config.locations.iter().map(|l| l.daily_capacity.map_or(i64::MAX, |most| most - used.get(&l.id).copied().unwrap_or(0))).collect();
@@ -126,7 +127,10 @@ pub fn plan(tx: &mut Tx<'_>, config: &Config, now: i64) -> Result<Vec<Placement>
                 .enumerate()
                 .map(|(n, location)| Candidate {
                     location,
-                    available: needs.iter().map(|(item, _)| stock.get(&(*item, location.id)).copied().unwrap_or(0) + held(&hold, *item, location.id)).collect(),
+                    available: needs
+                        .iter()
+                        .map(|(item, _)| stock.get(&(*item, location.id)).copied().unwrap_or(0) + held(&hold, *item, location.id))
+                        .collect(),
                     capacity_left: location.daily_capacity.map(|_| room[n]),
                 })
                 .collect();
@@ -272,7 +276,8 @@ impl RouteQueued {
         let Some(place) = batch.config.by_id(location).filter(|l| l.active) else { return false };
         let hold = order.reservation.and_then(|id| batch.reservations.get(id)).map(|r| r.lines.as_slice()).unwrap_or_default();
         let has = |item: i64| batch.level(item, location).get(Available) + held(hold, item, location);
-        batch.capacity_left(place, day_of(batch.now)).is_none_or(|left| left > 0) && needs_of(order).iter().all(|(item, quantity)| has(*item) >= *quantity)
+        batch.capacity_left(place, day_of(batch.now)).is_none_or(|left| left > 0)
+            && needs_of(order).iter().all(|(item, quantity)| has(*item) >= *quantity)
     }
 
     fn place(&self, batch: &mut Batch<'_>, order: &mut Order, location: i64) -> Result<(), Stop> {

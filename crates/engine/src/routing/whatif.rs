@@ -106,7 +106,8 @@ pub fn what_if(tx: &mut Tx<'_>, config: &Config, proposed: &RuleSet, orders: i64
     let first = orders.first().map_or(i64::MAX, |o| o.placed_at);
     let reader = FactsReader::load(tx, &orders)?;
     let items: BTreeSet<i64> = orders.iter().flat_map(|o| o.lines.iter().map(|l| l.kit.unwrap_or(l.item))).collect();
-    let skus: HashMap<i64, String> = tx.by_ids(&ITEMS_BY_ID, &items.into_iter().collect::<Vec<_>>(), &[], |r| (r.int(0), r.text(1)))?.into_iter().collect();
+    let skus: HashMap<i64, String> =
+        tx.by_ids(&ITEMS_BY_ID, &items.into_iter().collect::<Vec<_>>(), &[], |r| (r.int(0), r.text(1)))?.into_iter().collect();
     let available = Account::Available.number();
     let moves = tx.rows(MOVES, &[Value::Int(first)], |r| {
         let sign = if r.int(4) == available { 1 } else { -1 };

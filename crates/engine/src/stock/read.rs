@@ -13,9 +13,8 @@ use std::sync::Arc;
 use utoipa::ToSchema;
 
 const LEVELS_OF: Lookup = Lookup { columns: LEVEL_COLUMNS, from: "levels", key: "item", and: "", order: "item, location", lock: false };
-const SUMS_AS_OF: Sql = Sql(
-    "SELECT location, source, target, CAST(SUM(quantity) AS BIGINT) FROM entries WHERE item = $1 AND at <= $2 GROUP BY location, source, target",
-);
+const SUMS_AS_OF: Sql =
+    Sql("SELECT location, source, target, CAST(SUM(quantity) AS BIGINT) FROM entries WHERE item = $1 AND at <= $2 GROUP BY location, source, target");
 const ENTRIES: Sql = Sql(
     "SELECT location, number, at, source, target, quantity, cause, document, actor, reason, reference FROM entries WHERE item = $1 AND (location, number) > ($2, $3) ORDER BY location, number LIMIT $4",
 );

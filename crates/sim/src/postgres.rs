@@ -1,0 +1,152 @@
+//! A PostgreSQL server of our own for tests and measurements: a fresh cluster in a temporary folder, on loopback, gone when
+//! dropped.
+
+use std::io;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A running server.
+pub struct TempPostgres {
+    folder: PathBuf,
+    bin: PathBuf,
+    port: u16,
+    databases: AtomicU32,
+}
+
+/// What to do where PostgreSQL is missing.
+pub const HOW_TO_INSTALL: &str = "PostgreSQL is not installed: run `apt-get install postgresql` (or let ./test do it)";
+
+/// Where Debian and others keep the server's programs.
+fn find_bin() -> io::Result<PathBuf> {
+    let mut places: Vec<PathBuf> = std::env::var_os("PATH").map(|p| std::env::split_paths(&p).collect()).unwrap_or_default();
+    if let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") {
+        places.extend(versions.flatten().map(|v| v.path().join("bin")));
+    }
+    places.reverse();
+    let found = places.into_iter().find(|p| p.join("initdb").exists() && p.join("pg_ctl").exists());
+    found.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, HOW_TO_INSTALL))
+}
+
+impl TempPostgres {
+    /// Starts a server. `fsync` on is for measurements; tests that only need the SQL run faster without.
+    pub fn start(fsync: bool) -> io::Result<TempPostgres> {
+        let bin = find_bin()?;
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let folder = std::env::temp_dir().join(format!("holdfast-postgres-{}-{port}", std::process::id()));
+        std::fs::create_dir_all(&folder)?;
+        let server = TempPostgres { folder, bin, port, databases: AtomicU32::new(0) };
+        if is_root() {
+            // PostgreSQL refuses to run as root; Debian's package brings a user for it.
+            run(Command::new("chown").arg("postgres").arg(&server.folder))?;
+        }
+        let data = server.data();
+        run(server
+            .as_postgres("initdb")
+            .args(["--auth=trust", "--username=holdfast", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"])
+            .arg(&data))?;
+        let on = if fsync { "on" } else { "off" };
+        let settings = format!(
+            "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\nfsync = {on}\nmax_connections = 200\nshared_buffers = '256MB'\nmax_wal_size = '4GB'\n",
+        );
+        let conf = data.join("postgresql.conf");
+        let mut text = std::fs::read_to_string(&conf)?;
+        text.push_str(&settings);
+        std::fs::write(&conf, text)?;
+        server.up()?;
+        server.watch()?;
+        Ok(server)
+    }
+
+    /// Stops the server when this process has gone without doing so: a test that was killed, or one that keeps it in a static.
+    fn watch(&self) -> io::Result<()> {
+        let stop = self.as_postgres("pg_ctl");
+        let mut words: Vec<String> = vec![stop.get_program().to_string_lossy().into_owned()];
+        words.extend(stop.get_args().map(|a| a.to_string_lossy().into_owned()));
+        let script = "while kill -0 \"$1\" 2>/dev/null; do sleep 0.5; done; folder=$2; shift 2; \"$@\" stop -m immediate -D \"$folder/data\"; rm -rf \"$folder\"";
+        let mut watcher = Command::new("sh");
+        watcher.args(["-c", script, "sh", &std::process::id().to_string()]).arg(&self.folder).args(words);
+        watcher.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).current_dir("/").spawn().map(drop)
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    fn as_postgres(&self, program: &str) -> Command {
+        let program = self.bin.join(program);
+        if is_root() {
+            let mut command = Command::new("runuser");
+            command.args(["-u", "postgres", "--"]).arg(program);
+            command.current_dir("/");
+            command
+        } else {
+            Command::new(program)
+        }
+    }
+
+    fn up(&self) -> io::Result<()> {
+        run(self.as_postgres("pg_ctl").args(["start", "-w", "-t", "60", "-D"]).arg(self.data()).arg("-l").arg(self.folder.join("log")))
+    }
+
+    /// Stops the server at once, as a crash would, and starts it again.
+    pub fn restart(&self) -> io::Result<()> {
+        run(self.as_postgres("pg_ctl").args(["stop", "-w", "-m", "immediate", "-D"]).arg(self.data()))?;
+        self.up()
+    }
+
+    /// A new, empty database.
+    pub fn database(&self) -> io::Result<String> {
+        let name = format!("t{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        run(self.as_postgres("createdb").args(["-h", "127.0.0.1", "-U", "holdfast", "-p", &self.port.to_string(), &name]))?;
+        Ok(format!("postgres://holdfast@127.0.0.1:{}/{name}", self.port))
+    }
+
+    /// Cuts every connection to the server.
+    pub fn cut_connections(&self) -> io::Result<()> {
+        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdfast'";
+        run(self.as_postgres("psql").args(["-h", "127.0.0.1", "-U", "holdfast", "-p", &self.port.to_string(), "-d", "postgres", "-c", sql]))
+    }
+}
+
+impl Drop for TempPostgres {
+    fn drop(&mut self) {
+        let _ = run(self.as_postgres("pg_ctl").args(["stop", "-m", "immediate", "-D"]).arg(self.data()));
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn is_root() -> bool {
+    let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return false };
+    status.lines().find_map(|l| l.strip_prefix("Uid:")).and_then(|l| l.split_whitespace().nth(1).map(|uid| uid == "0")).unwrap_or(false)
+}
+
+fn run(command: &mut Command) -> io::Result<()> {
+    // pg_ctl leaves a server behind that would keep pipes open, so nothing is piped.
+    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+    if status.success() { Ok(()) } else { Err(io::Error::other(format!("{command:?} failed: {status}"))) }
+}
+
+/// A folder that is removed when dropped.
+pub struct TempFolder(PathBuf);
+
+impl TempFolder {
+    pub fn new(name: &str) -> io::Result<TempFolder> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("holdfast-{name}-{}-{count}", std::process::id()));
+        std::fs::create_dir_all(&path)?;
+        Ok(TempFolder(path))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TempFolder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
