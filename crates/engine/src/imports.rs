@@ -326,8 +326,8 @@ impl Importer {
         Ok(())
     }
 
-    /// The next chunk; None after the last, which says `finished`.
-    pub fn next_chunk(&mut self) -> Command {
+    /// The next chunk; the last one says `finished`.
+    pub fn next_chunk(&mut self) -> ImportRows {
         let start = self.rows;
         let mut rows: Vec<(u64, ImportRow)> = Vec::with_capacity(CHUNK);
         let mut finished = false;
@@ -341,7 +341,7 @@ impl Importer {
             }
         }
         let digest = *self.digest.finalize().as_bytes();
-        Command::Import(ImportRows { key: self.key.clone(), kind: self.kind, start, end: self.rows, rows, digest, finished })
+        ImportRows { key: self.key.clone(), kind: self.kind, start, end: self.rows, rows, digest, finished }
     }
 
     /// The next row. For orders, following rows with the same channel and reference are lines of the same order.
@@ -505,4 +505,68 @@ pub fn find(tx: &mut crate::db::Tx<'_>, key: &str) -> Result<ImportState, Stop> 
     let lookup = Lookup { lock: false, ..IMPORTS_BY_KEY };
     let found = tx.by_names(&lookup, &[key], ImportState::read)?;
     found.into_iter().next().map(|(_, state)| state).ok_or_else(|| Refused::unknown(Noun::Import, key, "key").into())
+}
+
+/// Imports a file: reads, hands over chunk by chunk, goes on where an earlier attempt with this key stopped. A dry run only
+/// reads, and tells the rows that cannot be read. `progress` hears the rows done.
+pub fn run(
+    engine: &crate::Engine,
+    key: &str,
+    kind: Kind,
+    file: impl Read + Send + 'static,
+    actor: &str,
+    dry_run: bool,
+    mut progress: impl FnMut(u64),
+) -> Result<ImportView, Stop> {
+    let mut importer = Importer::new(key.to_owned(), kind, file)?;
+    let mut resumed_after = 0;
+    if !dry_run && let Ok(state) = engine.read_blocking(|tx| find(tx, key)) {
+        importer.resume(&state)?;
+        resumed_after = state.rows_done;
+        if state.view.finished && importer.next_row().is_none() {
+            return Ok(ImportView { resumed_after, ..state.view });
+        }
+    }
+    // The next chunk is read while the one before it commits.
+    let (chunks, ready) = std::sync::mpsc::sync_channel::<ImportRows>(2);
+    let reader = std::thread::spawn(move || {
+        loop {
+            let chunk = importer.next_chunk();
+            let finished = chunk.finished;
+            if chunks.send(chunk).is_err() || finished {
+                return;
+            }
+        }
+    });
+    let mut view = ImportView::default();
+    for chunk in ready {
+        let end = chunk.end;
+        if dry_run {
+            view.check(chunk);
+        } else if let Answer::Import(answer) = engine.submit_blocking(Command::Import(chunk), actor)?.answer {
+            view = answer;
+        }
+        progress(end);
+    }
+    reader.join().map_err(|_| Stop::broken("the thread that read the file panicked"))?;
+    view.resumed_after = resumed_after;
+    Ok(view)
+}
+
+impl ImportView {
+    /// Counts a chunk that is only read.
+    fn check(&mut self, chunk: ImportRows) {
+        for (_, row) in chunk.rows {
+            match row {
+                ImportRow::Bad(error) => {
+                    self.rejected += 1;
+                    if self.errors.len() < MAX_ERRORS {
+                        self.errors.push(error);
+                    }
+                }
+                _ => self.accepted += 1,
+            }
+        }
+        self.finished = chunk.finished;
+    }
 }

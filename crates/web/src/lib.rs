@@ -1,1 +1,82 @@
-//! x
+//! Shows. The HTTP API and the pages: parses requests so that nothing after it meets a malformed one, and turns answers and
+//! refusals into HTTP.
+//!
+//! One file a noun under `api/` and `console/`. Not here: any rule, any SQL.
+
+pub mod api;
+pub mod auth;
+pub mod console;
+pub mod follow;
+pub mod metrics;
+pub mod problem;
+pub mod request;
+pub mod serve;
+
+use axum::Router;
+use engine::{Config, Engine, Stop};
+use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Requests under way at once; beyond, callers are asked to come again.
+const MAX_IN_FLIGHT: usize = 20_000;
+
+/// What every handler can reach. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    pub engine: Engine,
+    pub keys: Arc<auth::Keys>,
+    pub follow: Arc<follow::Follow>,
+    pub metrics: Arc<metrics::Metrics>,
+    config: Arc<Mutex<Arc<Config>>>,
+    in_flight: Arc<AtomicUsize>,
+}
+
+impl App {
+    pub fn new(engine: Engine) -> App {
+        App {
+            keys: Arc::new(auth::Keys::new(engine.clone())),
+            follow: Arc::new(follow::Follow::new(engine.clone())),
+            metrics: Arc::default(),
+            config: Arc::default(),
+            in_flight: Arc::default(),
+            engine,
+        }
+    }
+
+    /// The whole site.
+    pub fn router(&self) -> Router {
+        api::router(self).merge(console::router(self)).merge(metrics::router(self)).with_state(self.clone())
+    }
+
+    /// Reads one consistent state with the names that go with it.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut engine::db::Tx<'_>, &Config) -> Result<T, Stop> + Send + 'static,
+    ) -> Result<T, Stop> {
+        let mut config = self.config.lock().unwrap_or_else(|e| e.into_inner()).clone();
+        let known = self.config.clone();
+        self.engine
+            .read(move |tx| {
+                Config::refresh(tx, &mut config)?;
+                let value = read(tx, &config)?;
+                *known.lock().unwrap_or_else(|e| e.into_inner()) = config;
+                Ok(value)
+            })
+            .await
+    }
+
+    /// A place among the requests under way, or None when there are too many.
+    pub(crate) fn enter(&self) -> Option<InFlight> {
+        let guard = InFlight(self.in_flight.clone());
+        (guard.0.fetch_add(1, Ordering::Relaxed) < MAX_IN_FLIGHT).then_some(guard)
+    }
+}
+
+/// Leaves when dropped.
+pub(crate) struct InFlight(Arc<AtomicUsize>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,57 @@
+//! `/events`: what happened, as a list and as a live stream.
+
+use crate::App;
+use crate::problem::Problem;
+use crate::request::{List, Page, Params, cursor, json, limit};
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, Response, StatusCode};
+use axum::response::IntoResponse;
+use axum::response::sse::{Event, Sse};
+use engine::events::{self, EventView};
+use futures_util::stream::{self, StreamExt};
+use std::convert::Infallible;
+use std::time::Duration;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// A silent stream says that it lives this often, so that proxies keep it open.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+pub fn read() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list_events)).routes(routes!(stream_events))
+}
+
+/// Events in the order in which things happened, as CloudEvents.
+#[utoipa::path(get, path = "/events", tag = "Events", params(Page), responses((status = 200, body = List<EventView>)))]
+async fn list_events(State(app): State<App>, Params(page): Params<Page>) -> Result<Response<Body>, Problem> {
+    let (limit, after) = (limit(page.limit)?, cursor(page.after.as_deref(), 0)?);
+    let rows = app.read(move |tx, _| events::after(tx, after, limit + 1)).await?;
+    Ok(json(StatusCode::OK, &List::new(rows, limit, |e| e.id.0.to_string())))
+}
+
+/// Events as they happen (SSE). Resumes after `Last-Event-ID` or `after`; without either it begins now.
+#[utoipa::path(get, path = "/events/stream", tag = "Events", params(Page), responses((status = 200, content_type = "text/event-stream", body = String)))]
+async fn stream_events(State(app): State<App>, headers: HeaderMap, Params(page): Params<Page>) -> Result<Response<Body>, Problem> {
+    let resume = headers.get("last-event-id").and_then(|v| v.to_str().ok()).or(page.after.as_deref());
+    let start = match resume {
+        Some(_) => cursor(resume, 0)?,
+        None => app.engine.read(events::last).await?,
+    };
+    let listener = app.follow.listen();
+    let told = stream::unfold((listener, start), |(mut listener, after)| async move {
+        let page = listener.after(after, HEARTBEAT).await.ok()?;
+        let last = page.last().map_or(after, |t| t.seq);
+        let mut lines: Vec<Result<Event, Infallible>> =
+            page.into_iter().map(|t| Ok(Event::default().id(t.seq.to_string()).event(&*t.kind).data(&*t.json))).collect();
+        if lines.is_empty() {
+            lines.push(Ok(Event::default().comment("")));
+        }
+        Some((stream::iter(lines), (listener, last)))
+    });
+    // Says at once that it is open, so that a page need not wait for the first event.
+    let hello = stream::iter([Ok(Event::default().comment("open").retry(Duration::from_secs(1)))]);
+    let mut response = Sse::new(hello.chain(told.flatten())).into_response();
+    response.headers_mut().insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
+    Ok(response)
+}

@@ -1,0 +1,115 @@
+//! `/orders` and `/fulfillments`.
+
+use crate::App;
+use crate::problem::Problem;
+use crate::request::{Change, List, Params, cursor, id, json, limit};
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{Response, StatusCode};
+use domain::Noun;
+use engine::Command;
+use engine::events::{self, EventView};
+use engine::orders::cancel::CancelOrder;
+use engine::orders::place::PlaceOrder;
+use engine::orders::read::{self as reads, Filter};
+use engine::orders::r#return::ReturnOrder;
+use engine::orders::ship::Ship;
+use engine::views::OrderView;
+use serde::Deserialize;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Most events of one order's timeline.
+const MAX_TIMELINE: i64 = 1_000;
+
+pub fn read() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list_orders)).routes(routes!(get_order)).routes(routes!(get_decision)).routes(routes!(get_timeline))
+}
+
+pub fn operate() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(place)).routes(routes!(cancel)).routes(routes!(return_order)).routes(routes!(ship))
+}
+
+#[derive(Deserialize, Default, utoipa::IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+struct Query {
+    /// 1 to 250; 50 if left out.
+    limit: Option<i64>,
+    /// `next` of the page before.
+    after: Option<String>,
+    /// queued, open, backordered, partially_fulfilled, fulfilled or canceled
+    status: Option<String>,
+    channel: Option<String>,
+    /// With `channel`: the one order of that name.
+    reference: Option<String>,
+}
+
+/// The newest orders first.
+#[utoipa::path(get, path = "/orders", tag = "Orders", params(Query), responses((status = 200, body = List<OrderView>)))]
+async fn list_orders(State(app): State<App>, Params(query): Params<Query>) -> Result<Response<Body>, Problem> {
+    let (limit, before) = (limit(query.limit)?, cursor(query.after.as_deref(), i64::MAX)?);
+    let filter = Filter {
+        status: query.status.unwrap_or_default(),
+        channel: query.channel.unwrap_or_default(),
+        reference: query.reference.unwrap_or_default(),
+    };
+    let rows = app.read(move |tx, config| reads::list(tx, config, &filter, before, limit + 1)).await?;
+    Ok(json(StatusCode::OK, &List::new(rows, limit, |o| o.id.0.to_string())))
+}
+
+/// One order.
+#[utoipa::path(get, path = "/orders/{id}", tag = "Orders", params(("id" = String, Path)), responses((status = 200, body = OrderView), (status = 404, body = super::ProblemDetails)))]
+async fn get_order(State(app): State<App>, Path(text): Path<String>) -> Result<Response<Body>, Problem> {
+    let id = id(Noun::Order, &text)?;
+    let order = app.read(move |tx, config| reads::one(tx, config, id)).await?;
+    Ok(json(StatusCode::OK, &order))
+}
+
+/// Why the order was routed so: the rule, and each location with why it won or lost.
+#[utoipa::path(get, path = "/orders/{id}/decision", tag = "Orders", params(("id" = String, Path)), responses((status = 200, body = Object), (status = 404, body = super::ProblemDetails)))]
+async fn get_decision(State(app): State<App>, Path(text): Path<String>) -> Result<Response<Body>, Problem> {
+    let id = id(Noun::Order, &text)?;
+    let order = app.read(move |tx, config| reads::one(tx, config, id)).await?;
+    Ok(json(StatusCode::OK, &order.decision))
+}
+
+/// Everything that happened to the order, the oldest first.
+#[utoipa::path(get, path = "/orders/{id}/events", tag = "Orders", params(("id" = String, Path)), responses((status = 200, body = List<EventView>), (status = 404, body = super::ProblemDetails)))]
+async fn get_timeline(State(app): State<App>, Path(text): Path<String>) -> Result<Response<Body>, Problem> {
+    let id = id(Noun::Order, &text)?;
+    let data = app
+        .read(move |tx, config| {
+            reads::one(tx, config, id)?;
+            events::of_subject(tx, id, MAX_TIMELINE)
+        })
+        .await?;
+    Ok(json(StatusCode::OK, &List { data, next: None }))
+}
+
+/// Place an order: accepted, promised and routed in one step. The same channel and reference again answer the same order.
+#[utoipa::path(post, path = "/orders", tag = "Orders", request_body = PlaceOrder, responses((status = 201, body = OrderView), (status = 200, description = "the order was there already", body = OrderView), (status = 409, description = "`insufficient_stock`, `not_routable` or `reservation_expired`", body = super::ProblemDetails)))]
+async fn place(State(app): State<App>, change: Change<PlaceOrder>) -> Result<Response<Body>, Problem> {
+    change.run(&app, |body| Command::PlaceOrder(Box::new(body))).await
+}
+
+/// Cancel an order or some of its lines; the units can be promised again at once.
+#[utoipa::path(post, path = "/orders/{id}/cancel", tag = "Orders", params(("id" = String, Path)), request_body = CancelOrder, responses((status = 200, body = OrderView), (status = 409, body = super::ProblemDetails)))]
+async fn cancel(State(app): State<App>, Path(text): Path<String>, change: Change<CancelOrder>) -> Result<Response<Body>, Problem> {
+    let id = id(Noun::Order, &text)?;
+    change.run(&app, |body| Command::CancelOrder(CancelOrder { id, ..body })).await
+}
+
+/// Take shipped units back.
+#[utoipa::path(post, path = "/orders/{id}/return", tag = "Orders", params(("id" = String, Path)), request_body = ReturnOrder, responses((status = 200, body = OrderView), (status = 409, body = super::ProblemDetails)))]
+async fn return_order(State(app): State<App>, Path(text): Path<String>, change: Change<ReturnOrder>) -> Result<Response<Body>, Problem> {
+    let id = id(Noun::Order, &text)?;
+    change.run(&app, |body| Command::ReturnOrder(ReturnOrder { id, ..body })).await
+}
+
+/// Ship a fulfillment, whole or in parts.
+#[utoipa::path(post, path = "/fulfillments/{id}/ship", tag = "Orders", params(("id" = String, Path)), request_body = Ship, responses((status = 200, body = OrderView), (status = 409, body = super::ProblemDetails)))]
+async fn ship(State(app): State<App>, Path(text): Path<String>, change: Change<Ship>) -> Result<Response<Body>, Problem> {
+    let fulfillment = id(Noun::Fulfillment, &text)?;
+    change.run(&app, |body| Command::Ship(Ship { fulfillment, ..body })).await
+}

@@ -1,0 +1,130 @@
+//! Following events: one reader for all open streams of this node. It reads only while somebody listens.
+
+use engine::events::{self, EventView};
+use engine::{Engine, Stop};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Events kept for streams that are nearly up to date; older ones are read from the database.
+const RING: usize = 4_096;
+/// Events read at once.
+const PAGE: i64 = 500;
+/// How often to look for what other nodes did.
+const POLL: Duration = Duration::from_millis(150);
+
+/// An event as it goes over the wire.
+#[derive(Clone)]
+pub struct Told {
+    pub seq: i64,
+    pub kind: Arc<str>,
+    pub json: Arc<str>,
+}
+
+impl Told {
+    fn new(event: &EventView) -> Told {
+        Told { seq: event.id.0, kind: event.kind.as_str().into(), json: serde_json::to_string(event).unwrap_or_default().into() }
+    }
+}
+
+pub struct Follow {
+    engine: Engine,
+    ring: Mutex<VecDeque<Told>>,
+    newest: watch::Sender<i64>,
+    listeners: Mutex<usize>,
+}
+
+impl Follow {
+    pub fn new(engine: Engine) -> Follow {
+        Follow { engine, ring: Mutex::default(), newest: watch::Sender::new(0), listeners: Mutex::new(0) }
+    }
+
+    /// Begins to listen; the reader runs until the last listener is dropped.
+    pub fn listen(self: &Arc<Self>) -> Listener {
+        let mut listeners = self.listeners.lock().unwrap_or_else(|e| e.into_inner());
+        *listeners += 1;
+        if *listeners == 1 {
+            tokio::spawn(read_on(self.clone()));
+        }
+        Listener { follow: self.clone(), newest: self.newest.subscribe() }
+    }
+
+    /// How many listen now.
+    pub fn listeners(&self) -> usize {
+        *self.listeners.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    fn from_ring(&self, after: i64) -> Option<Vec<Told>> {
+        let ring = self.ring.lock().unwrap_or_else(|e| e.into_inner());
+        let first = ring.front()?.seq;
+        (first <= after + 1).then(|| ring.iter().filter(|t| t.seq > after).take(PAGE as usize).cloned().collect())
+    }
+}
+
+async fn read_on(follow: Arc<Follow>) {
+    let mut committed = follow.engine.watch_events();
+    let mut last = match follow.engine.read(events::last).await {
+        Ok(last) => last,
+        Err(_) => 0,
+    };
+    follow.ring.lock().unwrap_or_else(|e| e.into_inner()).clear();
+    follow.newest.send_replace(last);
+    while follow.listeners() > 0 {
+        let _ = tokio::time::timeout(POLL, committed.changed()).await;
+        let after = last;
+        let page = follow.engine.read(move |tx| events::after(tx, after, PAGE)).await;
+        match page {
+            Ok(page) if !page.is_empty() => {
+                let mut ring = follow.ring.lock().unwrap_or_else(|e| e.into_inner());
+                for event in &page {
+                    last = event.id.0;
+                    ring.push_back(Told::new(event));
+                }
+                let extra = ring.len().saturating_sub(RING);
+                ring.drain(..extra);
+                drop(ring);
+                follow.newest.send_replace(last);
+                if page.len() == PAGE as usize {
+                    committed.mark_changed();
+                }
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!("cannot read events: {error}");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+/// One who listens.
+pub struct Listener {
+    follow: Arc<Follow>,
+    newest: watch::Receiver<i64>,
+}
+
+impl Listener {
+    /// The events after a number, as soon as there are any; an empty answer after a while of silence.
+    pub async fn after(&mut self, after: i64, patience: Duration) -> Result<Vec<Told>, Stop> {
+        let deadline = tokio::time::Instant::now() + patience;
+        loop {
+            let told = match self.follow.from_ring(after) {
+                Some(told) => told,
+                None => self.follow.engine.read(move |tx| events::after(tx, after, PAGE)).await?.iter().map(Told::new).collect(),
+            };
+            if !told.is_empty() {
+                return Ok(told);
+            }
+            if tokio::time::timeout_at(deadline, self.newest.changed()).await.is_err() {
+                return Ok(Vec::new());
+            }
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        *self.follow.listeners.lock().unwrap_or_else(|e| e.into_inner()) -= 1;
+    }
+}
