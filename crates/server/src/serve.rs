@@ -1,0 +1,123 @@
+//! `holdfast serve`.
+
+use crate::{Database, Done, Failed};
+use engine::db::Conn;
+use engine::{Engine, Options, Stop, jobs};
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use web::App;
+
+#[derive(clap::Args)]
+pub struct Serve {
+    #[command(flatten)]
+    database: Database,
+    /// Address to listen on; port 0 chooses a free one and prints it
+    #[arg(long, env = "HOLDFAST_LISTEN", default_value = "127.0.0.1:7070", value_name = "ADDR")]
+    listen: String,
+    /// Seconds between routing runs over the orders that wait for one
+    #[arg(long, env = "HOLDFAST_ROUTING_RUN_SECONDS", default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    routing_run_seconds: u64,
+}
+
+impl Serve {
+    pub fn run(self) -> Done {
+        let url = self.database.url()?;
+        runtime()?.block_on(async move {
+            let engine = open(Options::new(url)).await?;
+            let listener = bind(&self.listen).await?;
+            println!("Holdfast listens on http://{}  ({})", listener.local_addr()?, engine.url());
+            serve(engine, listener, self.routing_run_seconds, shutdown()).await;
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}
+
+pub fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// Opens the engine on a thread that may block. A PostgreSQL that is still starting is waited for.
+pub async fn open(options: Options) -> Result<Engine, Failed> {
+    let mut waited = 0;
+    loop {
+        let attempt = options.clone();
+        let opened = tokio::task::spawn_blocking(move || Engine::open(attempt)).await?;
+        match opened {
+            Ok(engine) => return Ok(engine),
+            Err(Stop::Broken { text }) if text.starts_with("PostgreSQL") && waited < 30 => {
+                if waited == 0 {
+                    eprintln!("Waiting for the database: {text}");
+                }
+                waited += 1;
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            Err(stop) => return Err(Failed(stop.to_string())),
+        }
+    }
+}
+
+pub async fn bind(address: &str) -> Result<TcpListener, Failed> {
+    TcpListener::bind(address).await.map_err(|e| Failed(format!("cannot listen on {address}: {e}. Is another server there? Choose another address with --listen")))
+}
+
+/// Serves and does the background work until `stop`, then finishes what was accepted.
+pub async fn serve(engine: Engine, listener: TcpListener, routing_run_seconds: u64, stop: impl Future<Output = ()>) {
+    let work = tokio::spawn(background(engine.clone(), routing_run_seconds));
+    web::serve::serve(App::new(engine.clone()), listener, stop).await;
+    work.abort();
+    let _ = tokio::task::spawn_blocking(move || engine.shut_down()).await;
+}
+
+/// SIGTERM or Ctrl-C.
+pub async fn shutdown() {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(_) => return std::future::pending().await,
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+/// Background work. Several servers on one database share it by leases, so that each piece is done once.
+async fn background(engine: Engine, routing_run_seconds: u64) {
+    let holder = format!("{}-{}", std::process::id(), engine.now());
+    let jobs = [("expire", 500), ("fill", 2_000), ("route", routing_run_seconds * 1_000), ("prune", 3_600_000)];
+    let mut next = jobs.map(|(_, millis)| tokio::time::Instant::now() + Duration::from_millis(millis));
+    loop {
+        let (n, due) = (0..jobs.len()).map(|n| (n, next[n])).min_by_key(|(_, due)| *due).unwrap_or((0, next[0]));
+        tokio::time::sleep_until(due).await;
+        let (name, millis) = jobs[n];
+        next[n] = tokio::time::Instant::now() + Duration::from_millis(millis);
+        if let Err(error) = once(&engine, name, &holder, millis).await
+            && !matches!(error, Stop::Stopped)
+        {
+            tracing::warn!("background work “{name}” failed and will be tried again: {error}");
+        }
+    }
+}
+
+async fn once(engine: &Engine, name: &'static str, holder: &str, millis: u64) -> Result<(), Stop> {
+    // An embedded database has one server, which need not ask whether it may.
+    if matches!(engine.url(), engine::Url::Postgres(_)) {
+        let (engine, holder) = (engine.clone(), holder.to_owned());
+        let seconds = (millis / 1_000 + 5) as i64;
+        let mine = tokio::task::spawn_blocking(move || jobs::lease(&engine, &mut Conn::open(engine.url())?, name, &holder, seconds));
+        if !mine.await.map_err(|e| Stop::broken(e.to_string()))?? {
+            return Ok(());
+        }
+    }
+    match name {
+        "expire" => drop(jobs::expire(engine).await?),
+        "fill" => drop(jobs::fill(engine).await?),
+        "route" => drop(jobs::route_queued(engine).await?),
+        _ => {
+            let engine = engine.clone();
+            let pruned = tokio::task::spawn_blocking(move || jobs::prune(&engine, &mut Conn::open(engine.url())?));
+            pruned.await.map_err(|e| Stop::broken(e.to_string()))??;
+        }
+    }
+    Ok(())
+}
