@@ -1,0 +1,105 @@
+//! What a large database costs: reservations on random items of ten thousand and of a million, import, start, memory.
+
+use super::engine_only::drive_engine;
+use super::http::Server;
+use super::load::figure;
+use super::{Figure, Place};
+use crate::Failed;
+use engine::catalog::locations::NewLocation;
+use engine::imports::{Kind, run};
+use engine::{Command, Engine, Options, Url};
+use std::io::Read;
+use std::time::Instant;
+
+const LOCATIONS: u64 = 4;
+const SMALL: u64 = 10_000;
+
+/// A CSV file that is made as it is read.
+struct Rows<F> {
+    next: u64,
+    end: u64,
+    row: F,
+    ready: Vec<u8>,
+}
+
+impl<F: FnMut(u64, &mut Vec<u8>)> Read for Rows<F> {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        while self.ready.len() < to.len() && self.next < self.end {
+            (self.row)(self.next, &mut self.ready);
+            self.next += 1;
+        }
+        let count = to.len().min(self.ready.len());
+        to[..count].copy_from_slice(&self.ready[..count]);
+        self.ready.drain(..count);
+        Ok(count)
+    }
+}
+
+fn csv(header: &str, end: u64, row: impl FnMut(u64, &mut Vec<u8>) + Send + 'static) -> impl Read + Send + 'static {
+    Rows { next: 0, end, row, ready: header.as_bytes().to_vec() }
+}
+
+/// Items and stock in every location; answers the rows a second of both imports.
+fn fill(engine: &Engine, items: u64) -> Result<(f64, f64), Failed> {
+    for n in 1..=LOCATIONS {
+        let location = NewLocation { code: format!("L{n}"), name: format!("Location {n}"), kind: "warehouse".into(), country: "GB".into(), ..NewLocation::default() };
+        engine.submit_blocking(Command::CreateLocation(location), "bench")?;
+    }
+    let write = |text: String, to: &mut Vec<u8>| to.extend_from_slice(text.as_bytes());
+    let began = Instant::now();
+    let file = csv("sku,name,price,currency\n", items, move |n, to| write(format!("S{n:07},Item number {n},9.99,GBP\n"), to));
+    let done = run(engine, "items", Kind::Items, file, "bench", false, |_| {})?;
+    let items_rate = items as f64 / began.elapsed().as_secs_f64();
+    let rows = items * LOCATIONS;
+    let began = Instant::now();
+    let file = csv("sku,location,quantity\n", rows, move |n, to| write(format!("S{:07},L{},1000000\n", n / LOCATIONS, n % LOCATIONS + 1), to));
+    let stock = run(engine, "stock", Kind::Stock, file, "bench", false, |_| {})?;
+    if done.accepted != items || stock.accepted != rows {
+        return Err(Failed(format!("only {} items and {} stock rows were accepted", done.accepted, stock.accepted)));
+    }
+    Ok((items_rate, rows as f64 / began.elapsed().as_secs_f64()))
+}
+
+/// Resident memory of a process in MB.
+fn resident_mb(id: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+    let kb = status.lines().find_map(|l| l.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok());
+    kb.unwrap_or(0.0) / 1_024.0
+}
+
+fn plain(what: &str, per_second: f64, note: String) -> Figure {
+    Figure { what: what.into(), database: "SQLite".into(), callers: 1, per_second, p50_ms: 0.0, p99_ms: 0.0, note }
+}
+
+pub fn measure(runtime: &tokio::runtime::Runtime, small: &Place, large: &Place, items: u64, seconds: u64) -> Result<Vec<Figure>, Failed> {
+    let mut figures = Vec::new();
+    let mut rates = Vec::new();
+    for (place, items) in [(small, SMALL), (large, items)] {
+        let engine = Engine::open(Options::new(place.url.clone()))?;
+        let (items_rate, stock_rate) = fill(&engine, items)?;
+        if items != SMALL {
+            figures.push(plain("import, items", items_rate, format!("{items} rows")));
+            figures.push(plain("import, stock rows", stock_rate, format!("{} rows", items * LOCATIONS)));
+        }
+        // A step that shares no factor with the number of items visits them all in no apparent order.
+        let choose = move |n: u64| format!("S{:07}", n.wrapping_mul(7_919) % items);
+        let driven = drive_engine(runtime, &engine, 1_024, seconds, choose)?;
+        engine.shut_down();
+        rates.push(driven.0);
+        figures.push(figure(&format!("engine, random items of {items}"), "SQLite".into(), 1_024, driven));
+    }
+    if let Some(last) = figures.last_mut() {
+        last.note = format!("costs {:.2} times the small one", rates[0] / rates[1]);
+    }
+    let began = Instant::now();
+    let server = Server::start(large)?;
+    let start = began.elapsed().as_secs_f64();
+    figures.push(plain("start on the large database", 1.0 / start, format!("{start:.3} s until it listens, {:.0} MB resident", resident_mb(server.id()))));
+    if let Url::Sqlite(path) = &large.url {
+        let size = std::fs::metadata(path).map(|m| m.len()).unwrap_or(0) as f64 / 1e9;
+        if let Some(last) = figures.last_mut() {
+            last.note.push_str(&format!(", file {size:.2} GB"));
+        }
+    }
+    Ok(figures)
+}

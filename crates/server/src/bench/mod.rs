@@ -1,0 +1,179 @@
+//! `holdfast bench`: measures this machine and writes a table. Every figure is taken with the load generator beside the
+//! server on the same machine, with every commit synced, and beside plain SQL on the same PostgreSQL in the same run.
+
+mod engine_only;
+mod growth;
+mod http;
+mod load;
+mod plain_sql;
+
+use crate::progress::thousands;
+use crate::{Done, Failed};
+use engine::Url;
+use serde::Serialize;
+use sim::postgres::{TempFolder, TempPostgres};
+use std::process::ExitCode;
+
+#[derive(clap::Args)]
+pub struct Bench {
+    /// What to measure; everything if left out
+    #[arg(value_enum)]
+    only: Vec<What>,
+    /// Seconds for each measurement, after a second to warm up
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
+    /// A PostgreSQL to measure on, as a URL of an empty database; one of our own is started if left out
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
+    /// Leave PostgreSQL out
+    #[arg(long)]
+    sqlite_only: bool,
+    /// Items in the large database of the growth measurement
+    #[arg(long, default_value_t = 1_000_000)]
+    items: u64,
+    /// Answer as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    /// Reservations without HTTP
+    Engine,
+    /// One reservation a request over HTTP
+    Reservations,
+    /// Orders of three lines over eight locations, over HTTP
+    Orders,
+    /// The plain-SQL way on the same PostgreSQL
+    Plain,
+    /// What a large database costs: reservations, import, start, memory
+    Growth,
+}
+
+/// A measured figure.
+#[derive(Debug, Clone, Serialize)]
+pub struct Figure {
+    pub what: String,
+    pub database: String,
+    pub callers: usize,
+    pub per_second: f64,
+    /// Milliseconds; 0 where a single caller's time has no meaning.
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
+/// A new, empty database for one measurement.
+pub struct Place {
+    pub url: Url,
+    _folder: Option<TempFolder>,
+}
+
+/// Where to measure.
+struct Machine {
+    postgres: Option<TempPostgres>,
+    given: Option<String>,
+}
+
+impl Machine {
+    fn sqlite(&self) -> Result<Place, Failed> {
+        let folder = TempFolder::new("bench")?;
+        Ok(Place { url: Url::Sqlite(folder.path().join("bench.db")), _folder: Some(folder) })
+    }
+
+    fn postgres(&self) -> Result<Option<Place>, Failed> {
+        let text = match (&self.given, &self.postgres) {
+            (Some(url), _) => url.clone(),
+            (None, Some(server)) => server.database()?,
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(Place { url: Url::parse(&text)?, _folder: None }))
+    }
+
+    /// An embedded database, and one on PostgreSQL if there is one.
+    fn places(&self) -> Result<Vec<Place>, Failed> {
+        Ok(std::iter::once(self.sqlite()?).chain(self.postgres()?).collect())
+    }
+}
+
+impl Bench {
+    pub fn run(self) -> Done {
+        let wanted = |what| self.only.is_empty() || self.only.contains(&what);
+        let postgres = if self.sqlite_only || self.postgres.is_some() { None } else { Some(TempPostgres::start(true)?) };
+        let machine = Machine { postgres, given: self.postgres.clone().filter(|_| !self.sqlite_only) };
+        let runtime = crate::serve::runtime()?;
+        let mut figures: Vec<Figure> = Vec::new();
+        let mut tell = |figure: Figure| {
+            if !self.json {
+                println!("{}", line(&figure));
+            }
+            figures.push(figure);
+        };
+        if !self.json {
+            println!("{}", about());
+            println!("{:<44}{:<12}{:>8}{:>12}{:>10}{:>10}", "", "database", "callers", "per second", "p50 ms", "p99 ms");
+        }
+        if wanted(What::Engine) {
+            for place in machine.places()? {
+                tell(engine_only::reservations(&runtime, &place, 2_048, self.seconds)?);
+            }
+        }
+        if wanted(What::Reservations) {
+            for place in machine.places()? {
+                for figure in http::reservations(&runtime, &place, 256, self.seconds)? {
+                    tell(figure);
+                }
+            }
+        }
+        if wanted(What::Orders) {
+            for place in machine.places()? {
+                tell(http::orders(&runtime, &place, 256, self.seconds)?);
+            }
+        }
+        if wanted(What::Plain)
+            && let Some(place) = machine.postgres()?
+        {
+            tell(plain_sql::reservations(&runtime, &place, 64, self.seconds)?);
+        }
+        if wanted(What::Growth) {
+            for figure in growth::measure(&runtime, &machine.sqlite()?, &machine.sqlite()?, self.items, self.seconds)? {
+                tell(figure);
+            }
+        }
+        if self.json {
+            println!("{}", serde_json::json!({ "machine": about(), "figures": figures }));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn line(figure: &Figure) -> String {
+    let millis = |ms: f64| if ms == 0.0 { "–".to_owned() } else { format!("{ms:.2}") };
+    let note = if figure.note.is_empty() { String::new() } else { format!("   {}", figure.note) };
+    format!(
+        "{:<44}{:<12}{:>8}{:>12}{:>10}{:>10}{note}",
+        figure.what,
+        figure.database,
+        figure.callers,
+        thousands(figure.per_second as i64),
+        millis(figure.p50_ms),
+        millis(figure.p99_ms)
+    )
+}
+
+/// The machine, in a line.
+fn about() -> String {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpu.lines().find_map(|l| l.strip_prefix("model name")?.split_once(':').map(|(_, m)| m.trim().to_owned())).unwrap_or_else(|| "unknown CPU".into());
+    let cores = std::thread::available_parallelism().map_or(0, |n| n.get());
+    format!("{model}, {cores} cores, every commit synced, load generator on the same cores, holdfast {}", env!("CARGO_PKG_VERSION"))
+}
+
+/// Name of a kind of database for the table.
+pub fn kind(url: &Url) -> String {
+    match url {
+        Url::Sqlite(_) => "SQLite".into(),
+        Url::Postgres(_) => "PostgreSQL".into(),
+    }
+}
