@@ -1,6 +1,6 @@
 //! A batch: everything that a group of commands touches, loaded once, changed in memory, written once.
 //!
-//! The order of reading is the order of locking, the same on every node: reservations, orders, transfers, then levels,
+//! The order of reading is the order of locking, the same on every node: reservations, transfers, orders, then levels,
 //! each sorted by id. The event counter comes last, just before the commit, so that events have one order without gaps.
 
 use crate::Stop;
@@ -21,6 +21,7 @@ const BACKORDERS_BY_ITEM: Lookup =
     Lookup { columns: "order_id", from: "order_lines", key: "item", and: "AND backordered > 0", order: "item, order_id LIMIT 500", lock: false };
 const CAPACITY_BY_LOCATION: Lookup =
     Lookup { columns: "location, day, used", from: "capacity", key: "location", and: "AND day >= $2", order: "location, day", lock: true };
+const LIMITED_LOCATIONS: Lookup = Lookup { columns: "id", from: "locations", key: "id", and: "", order: "id", lock: true };
 const POSTAL_CODES_BY_CODE: Lookup =
     Lookup { columns: "code, latitude, longitude", from: "postal_codes", key: "code", and: "", order: "code", lock: false };
 const NEXT_EVENTS: Sql = Sql("UPDATE counters SET value = value + $1 WHERE name = 'event' RETURNING value");
@@ -31,6 +32,7 @@ pub const LOOKUPS: &[&Lookup] = &[
     &LEVELS_BY_ITEM,
     &BACKORDERS_BY_ITEM,
     &CAPACITY_BY_LOCATION,
+    &LIMITED_LOCATIONS,
     &POSTAL_CODES_BY_CODE,
     &ITEMS_BY_SKU,
     &ITEMS_BY_ID,
@@ -263,6 +265,10 @@ impl<'a> Batch<'a> {
             items.extend(reservation.lines.iter().map(|(item, ..)| *item));
             batch.reservations.load(reservation.id, reservation);
         }
+        for transfer in read_transfers(tx, &sorted(&needs.transfers), true)? {
+            items.extend(transfer.lines.iter().map(|l| l.item));
+            batch.transfers.load(transfer.id, transfer);
+        }
         let mut orders: BTreeSet<i64> = needs.orders.iter().copied().collect();
         let references: BTreeSet<&str> = needs.references.iter().map(|(_, reference)| reference.as_str()).collect();
         for (id, channel, reference) in
@@ -283,10 +289,6 @@ impl<'a> Batch<'a> {
         let waiting: BTreeSet<i64> =
             tx.by_ids(&BACKORDERS_BY_ITEM, &sorted(&supplied), &[], |r| r.int(0))?.into_iter().filter(|id| !orders.contains(id)).collect();
         batch.load_orders(tx, &waiting, &mut items)?;
-        for transfer in read_transfers(tx, &sorted(&needs.transfers), true)? {
-            items.extend(transfer.lines.iter().map(|l| l.item));
-            batch.transfers.load(transfer.id, transfer);
-        }
         // A queued order's units are held by a reservation of its own.
         let holds: BTreeSet<i64> = batch.orders.values().filter_map(|o| o.reservation).filter(|id| batch.reservations.get(*id).is_none()).collect();
         if needs.queued_holds {
@@ -301,9 +303,15 @@ impl<'a> Batch<'a> {
             batch.levels.entry(item).or_default().push(Keep { value: (location, level), dirty: false });
         }
         if needs.capacity {
-            let limited: Vec<i64> = batch.config.locations.iter().filter(|l| l.daily_capacity.is_some()).map(|l| l.id).collect();
+            let limited: BTreeSet<i64> = batch.config.locations.iter().filter(|l| l.daily_capacity.is_some()).map(|l| l.id).collect();
+            let limited: Vec<i64> = limited.into_iter().collect();
+            if tx.is_postgres() {
+                // A day's row comes to be with its first order; until then the location's row stands guard, or two nodes
+                // would each count that order as the only one.
+                tx.by_ids(&LIMITED_LOCATIONS, &limited, &[], |_| ())?;
+            }
             for (location, day, used) in
-                tx.by_ids(&CAPACITY_BY_LOCATION, &sorted(&limited), &[Value::Int(day_of(now))], |r| (r.int(0), r.int(1), r.int(2)))?
+                tx.by_ids(&CAPACITY_BY_LOCATION, &limited, &[Value::Int(day_of(now))], |r| (r.int(0), r.int(1), r.int(2)))?
             {
                 batch.capacity.insert((location, day), Keep { value: used, dirty: false });
             }

@@ -16,6 +16,7 @@ mod verify;
 
 pub mod catalog;
 pub mod command;
+pub mod dashboard;
 pub mod db;
 pub mod events;
 pub mod imports;

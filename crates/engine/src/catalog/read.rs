@@ -16,6 +16,7 @@ const LIST: Sql = Sql(
 fn views(tx: &mut Tx<'_>, config: &Config, mut items: Vec<Item>) -> Result<Vec<ItemView>, Stop> {
     let mut kits: Vec<i64> = items.iter().filter(|i| i.is_kit).map(|i| i.id).collect();
     kits.sort_unstable();
+    items.iter_mut().for_each(|i| i.components.clear());
     for (kit, component, quantity) in tx.by_ids(&COMPONENTS_BY_KIT, &kits, &[], |r| (r.int(0), r.int(1), r.int(2)))? {
         if let Some(item) = items.iter_mut().find(|i| i.id == kit) {
             item.components.push((component, quantity));

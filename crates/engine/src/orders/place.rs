@@ -124,8 +124,13 @@ impl PlaceOrder {
         };
         let facts = self.facts(batch, &order);
         let (from_hold, left_in_hold) = split_hold(hold.as_ref(), &mut wants);
-        let wait = hold.is_none() && batch.config.rules.waits_for_run(&facts);
-        let decision = decide_rest(batch, &facts, &mut wants, wait);
+        let mut wait = hold.is_none() && batch.config.rules.waits_for_run(&facts);
+        let mut decision = decide_rest(batch, &facts, &mut wants, wait);
+        if wait && wants.iter().any(|w| w.missing > 0 && w.item.when_short != WhenShort::Partial) {
+            // A run places whole orders; one that has to wait for stock would be in two queues at once.
+            wait = false;
+            decision = decide_rest(batch, &facts, &mut wants, wait);
+        }
         let mut notes = Vec::new();
         if hold.is_some() && !from_hold.is_empty() {
             notes.push("Units from the reservation stay at the locations that hold them.".to_owned());

@@ -1,4 +1,13 @@
-//! Drives the public surface: the engine and the API on SQLite and on a real PostgreSQL, the binary, the page in a browser.
+//! Drives the public surface: the API through the real router, on SQLite and on a real PostgreSQL, and the binary itself.
 
-mod engine;
+mod api;
+mod brunel;
+mod imports;
+mod nodes;
+mod orders;
+mod refusals;
+mod reservations;
+mod routing;
+mod statements;
+mod stock;
 mod support;

@@ -1,33 +1,223 @@
 //! Databases to test on, and short ways to say things.
 
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request};
 use engine::db::Url;
+use engine::{Clock, Engine, Options, Role, create_key};
+use serde_json::Value;
 use sim::postgres::{TempFolder, TempPostgres};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
+use tower::ServiceExt;
+use web::App;
 
-/// One PostgreSQL for all tests of this process, stopped by the watchdog below when the process ends.
-fn postgres() -> &'static TempPostgres {
+/// One PostgreSQL for all tests of this process; it stops when the process has gone.
+pub fn postgres() -> &'static TempPostgres {
     static SERVER: OnceLock<TempPostgres> = OnceLock::new();
-    SERVER.get_or_init(|| TempPostgres::start(false).expect("a PostgreSQL for the tests"))
-}
-
-/// A database of each kind, new and empty.
-pub struct Databases {
-    _folder: TempFolder,
-    pub urls: Vec<Url>,
-}
-
-pub fn databases() -> Databases {
-    let folder = TempFolder::new("test").unwrap();
-    let sqlite = Url::Sqlite(folder.path().join("holdfast.db"));
-    let postgres = Url::parse(&postgres().database().unwrap()).unwrap();
-    Databases { _folder: folder, urls: vec![sqlite, postgres] }
+    SERVER.get_or_init(|| TempPostgres::start(false).unwrap_or_else(|e| panic!("a PostgreSQL for the tests: {e}")))
 }
 
 /// Runs a test on a new database of each kind.
 pub fn on_both(test: impl Fn(Url)) {
-    let databases = databases();
-    for url in &databases.urls {
+    let folder = TempFolder::new("test").unwrap();
+    let sqlite = Url::Sqlite(folder.path().join("holdfast.db"));
+    for url in [sqlite, Url::parse(&postgres().database().unwrap()).unwrap()] {
         eprintln!("on {url}");
-        test(url.clone());
+        test(url);
+    }
+}
+
+/// A time that only moves when told to: it begins at 2026-03-02 09:00 UTC, a Monday.
+#[derive(Clone)]
+pub struct TestTime(Arc<AtomicI64>);
+
+impl TestTime {
+    pub fn new() -> TestTime {
+        TestTime(Arc::new(AtomicI64::new(1_772_442_000_000_000)))
+    }
+
+    pub fn advance(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
+    }
+
+    pub fn now(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    pub fn clock(&self) -> Clock {
+        let time = self.clone();
+        Clock::new(move || time.now())
+    }
+}
+
+/// The whole site on a database, driven through its real router.
+pub struct Site {
+    pub engine: Engine,
+    pub time: TestTime,
+    pub url: Url,
+    pub key: String,
+    router: Router,
+    runtime: tokio::runtime::Runtime,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+impl Reply {
+    /// The status and the code of a refusal, such as `409 insufficient_stock`; of a success just the status.
+    pub fn told(&self) -> String {
+        match self.body["code"].as_str() {
+            Some(code) if self.status >= 400 => format!("{} {code}", self.status),
+            _ => self.status.to_string(),
+        }
+    }
+}
+
+impl Site {
+    pub fn new(url: Url) -> Site {
+        let time = TestTime::new();
+        let mut options = Options::new(url.clone());
+        options.clock = time.clock();
+        let engine = Engine::open(options).unwrap();
+        let (_, key) = create_key(&url, "tester", Role::Admin, time.now(), None).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let router = runtime.block_on(async { App::new(engine.clone()).router() });
+        Site { engine, time, url, key, router, runtime }
+    }
+
+    /// `call("POST /orders", json!({…}))`
+    pub fn call(&self, what: &str, body: Value) -> Reply {
+        let text = if body.is_null() { String::new() } else { body.to_string() };
+        self.send(what, text.into_bytes(), &[])
+    }
+
+    pub fn get(&self, path: &str) -> Value {
+        let reply = self.call(&format!("GET {path}"), Value::Null);
+        assert_eq!(reply.status, 200, "GET {path}: {}", reply.body);
+        reply.body
+    }
+
+    /// A call that must succeed.
+    pub fn ok(&self, what: &str, body: Value) -> Value {
+        let reply = self.call(what, body.clone());
+        assert!(reply.status < 300, "{what} {body}: {} {}", reply.status, reply.body);
+        reply.body
+    }
+
+    /// A call with a key of its own, any bytes and further headers; paths that do not begin with /api get that put before them.
+    pub fn send(&self, what: &str, body: Vec<u8>, headers: &[(&str, &str)]) -> Reply {
+        let (method, path) = what.split_once(' ').unwrap();
+        let path = if ["/api", "/health", "/metrics", "/openapi"].iter().any(|p| path.starts_with(p)) { path.to_owned() } else { format!("/api/v1{path}") };
+        let mut request = Request::builder().method(method).uri(path);
+        if !headers.iter().any(|(name, _)| *name == "authorization") {
+            request = request.header("authorization", format!("Bearer {}", self.key));
+        }
+        for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body)).unwrap();
+        self.runtime.block_on(async {
+            let response = self.router.clone().oneshot(request).await.unwrap();
+            let (parts, body) = response.into_parts();
+            let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+            let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
+            Reply { status: parts.status.as_u16(), headers: parts.headers, body }
+        })
+    }
+
+    pub fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    /// Locations by code, each with what else it has: `locations(&[("LON", json!({"daily_capacity": 2}))])`.
+    pub fn locations(&self, codes: &[(&str, Value)]) {
+        for (code, more) in codes {
+            let mut body = serde_json::json!({ "code": code, "name": code, "kind": "warehouse", "country": "GB" });
+            merge(&mut body, more);
+            self.ok("POST /locations", body);
+        }
+    }
+
+    /// An item, with stock as `LON 5, LEE 3`.
+    pub fn item(&self, sku: &str, more: Value, stock: &str) {
+        let mut body = serde_json::json!({ "sku": sku, "name": format!("Item {sku}") });
+        merge(&mut body, &more);
+        self.ok("POST /items", body);
+        for part in stock.split(", ").filter(|p| !p.is_empty()) {
+            let (location, quantity) = part.split_once(' ').unwrap();
+            self.receive(location, sku, quantity.parse().unwrap());
+        }
+    }
+
+    pub fn receive(&self, location: &str, sku: &str, quantity: i64) {
+        self.ok("POST /stock/receive", serde_json::json!({ "location": location, "lines": [{ "sku": sku, "quantity": quantity }] }));
+    }
+
+    /// An order on the channel `web` with lines as `A 2, B 1`.
+    pub fn order(&self, reference: &str, lines: &str) -> Reply {
+        self.call("POST /orders", serde_json::json!({ "channel": "web", "reference": reference, "ship_to": { "country": "GB" }, "lines": lines_of(lines) }))
+    }
+
+    /// A hold of a minute on lines as `A 2, B 1`.
+    pub fn reserve(&self, lines: &str) -> Reply {
+        self.call("POST /reservations", serde_json::json!({ "lines": lines_of(lines), "expires_in_seconds": 60 }))
+    }
+
+    /// What is not zero of an item: `available 5 reserved 2`.
+    pub fn stock(&self, sku: &str) -> String {
+        balances(&self.get(&format!("/stock/{sku}")))
+    }
+
+    /// The same at one location.
+    pub fn stock_at(&self, sku: &str, location: &str) -> String {
+        let stock = self.get(&format!("/stock/{sku}"));
+        stock["locations"].as_array().unwrap().iter().find(|l| l["location"] == location).map(balances).unwrap_or_default()
+    }
+
+    /// Ends the engine and checks the books.
+    pub fn verify(self) {
+        self.engine.shut_down();
+        let report = engine::verify(&self.url, |_| {}).unwrap();
+        assert_eq!(report.discrepancies, 0, "{:#?}", report.told);
+        assert!(report.entries > 0);
+    }
+}
+
+pub fn balances(stock: &Value) -> String {
+    let states = ["available", "reserved", "committed", "damaged", "quality_control", "safety_stock", "incoming"];
+    let parts: Vec<String> = states.iter().filter(|s| stock[**s] != 0).map(|s| format!("{s} {}", stock[*s])).collect();
+    parts.join(" ")
+}
+
+/// `A 2, B 1` as lines.
+pub fn lines_of(text: &str) -> Value {
+    text.split(", ")
+        .map(|part| {
+            let (sku, quantity) = part.split_once(' ').unwrap();
+            serde_json::json!({ "sku": sku, "quantity": quantity.parse::<i64>().unwrap() })
+        })
+        .collect()
+}
+
+/// Fulfillments as `LON: A 2, B 1; LEE: A 3`.
+pub fn fulfillments(order: &Value) -> String {
+    let lines = |f: &Value| {
+        let lines: Vec<String> = f["lines"].as_array().unwrap().iter().map(|l| format!("{} {}", l["sku"].as_str().unwrap(), l["quantity"])).collect();
+        lines.join(", ")
+    };
+    let parts: Vec<String> =
+        order["fulfillments"].as_array().unwrap().iter().map(|f| format!("{}: {}", f["location"].as_str().unwrap(), lines(f))).collect();
+    parts.join("; ")
+}
+
+fn merge(body: &mut Value, more: &Value) {
+    for (name, value) in more.as_object().into_iter().flatten() {
+        body[name] = value.clone();
     }
 }

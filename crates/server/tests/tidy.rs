@@ -1,0 +1,188 @@
+//! Rules of the house that a compiler does not know. Each failure names its cure.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// Every file of the project that git knows or would add, with these endings.
+fn files(endings: &[&str]) -> Vec<(String, String)> {
+    let listed = Command::new("git").args(["ls-files", "--cached", "--others", "--exclude-standard"]).current_dir(root()).output().expect("git, to list the files");
+    let names = String::from_utf8(listed.stdout).unwrap();
+    let mut found = Vec::new();
+    for name in names.lines().filter(|n| endings.iter().any(|e| n.ends_with(e))) {
+        if let Ok(text) = std::fs::read_to_string(root().join(name)) {
+            found.push((name.to_owned(), text));
+        }
+    }
+    assert!(!found.is_empty(), "no files end with {endings:?}");
+    found
+}
+
+fn none(faults: Vec<String>, cure: &str) {
+    assert!(faults.is_empty(), "\n{}\nCure: {cure}\n", faults.join("\n"));
+}
+
+/// The part of a file before its unit tests.
+fn without_tests(text: &str) -> &str {
+    text.split("#[cfg(test)]").next().unwrap_or(text)
+}
+
+/// Who may know whom. Everything else is a wrong arrow.
+const ARROWS: [(&str, &[&str]); 6] = [
+    ("domain", &[]),
+    ("connectors", &["domain"]),
+    ("engine", &["domain", "connectors"]),
+    ("web", &["domain", "engine"]),
+    ("sim", &["domain", "engine"]),
+    ("server", &["domain", "connectors", "engine", "web", "sim"]),
+];
+
+#[test]
+fn the_arrows_go_one_way() {
+    let mut faults = Vec::new();
+    for (name, text) in files(&["Cargo.toml"]) {
+        let Some(crate_name) = name.strip_prefix("crates/").and_then(|n| n.strip_suffix("/Cargo.toml")) else { continue };
+        let allowed = ARROWS.iter().find(|(c, _)| *c == crate_name).map(|(_, allowed)| *allowed);
+        let Some(allowed) = allowed else {
+            faults.push(format!("{name}: this crate is not in the list of arrows"));
+            continue;
+        };
+        let dependencies = text.split("[dependencies]").nth(1).unwrap_or("").split("\n[").next().unwrap_or("");
+        for (other, _) in ARROWS {
+            let depends = dependencies.lines().any(|l| l.starts_with(&format!("{other}.")) || l.starts_with(&format!("{other} ")));
+            if depends && !allowed.contains(&other) {
+                faults.push(format!("{name}: {crate_name} must not know {other}"));
+            }
+        }
+    }
+    none(faults, "move the code to the crate that may know both (ARCHITECTURE.md has the map), or argue for a new arrow in docs/decisions and in ARROWS");
+}
+
+#[test]
+fn each_crate_keeps_to_its_room() {
+    let mut faults = Vec::new();
+    for (name, text) in files(&[".rs"]) {
+        let code = without_tests(&text);
+        let is_in = |room: &str| name.starts_with(&format!("crates/{room}/src/"));
+        let mut ban = |rooms: &[&str], words: &[&str], why: &str| {
+            for word in words {
+                if rooms.iter().any(|r| is_in(r)) && code.lines().any(|l| !l.trim_start().starts_with("//") && l.contains(word)) {
+                    faults.push(format!("{name}: “{word}” {why}"));
+                }
+            }
+        };
+        ban(&["domain"], &["std::time", "SystemTime", "std::fs", "tokio", "async fn", "fastrand", "getrandom", "serde_json", "rusqlite"], "does not belong into pure rules");
+        ban(&["domain", "connectors", "web", "sim"], &["rusqlite", "tokio_postgres", "SELECT ", "INSERT INTO", "UPDATE levels"], "is SQL outside of the engine");
+        if !name.ends_with("transport.rs") {
+            ban(&["connectors"], &["TcpStream", "reqwest", "tokio::net"], "opens a socket outside of transport.rs");
+        }
+    }
+    none(faults, "keep rules in domain, SQL in engine, sockets in connectors/transport.rs and web/serve.rs");
+}
+
+#[test]
+fn files_say_what_they_are() {
+    let mut faults = Vec::new();
+    for (name, text) in files(&[".rs"]) {
+        if !text.starts_with("//!") {
+            faults.push(format!("{name}: does not begin with //!"));
+        }
+        let lines = without_tests(&text).lines().count();
+        if lines > 620 {
+            faults.push(format!("{name}: {lines} lines"));
+        }
+    }
+    none(faults, "open the file with what lives there and what does not; when it grows past comfort, find the missing idea");
+}
+
+#[test]
+fn nothing_is_left_unfinished_or_may_panic() {
+    let mut faults = Vec::new();
+    // Spelled apart, so that this file does not find itself.
+    let unfinished = [["to", "do!("], ["unimpl", "emented!("], ["d", "bg!("], ["FIX", "ME"], ["#[ig", "nore"]].map(|p| p.concat());
+    for (name, text) in files(&[".rs", ".js", ".css", ".sql"]) {
+        for word in unfinished.iter().filter(|w| text.contains(w.as_str())) {
+            faults.push(format!("{name}: {word}"));
+        }
+        let product = ["domain", "engine", "connectors", "web", "server"].iter().any(|c| name.starts_with(&format!("crates/{c}/src/")));
+        if product {
+            for (n, line) in without_tests(&text).lines().enumerate() {
+                if line.contains(".unwrap()") || line.contains(".expect(") {
+                    faults.push(format!("{name}:{}: {}", n + 1, line.trim()));
+                }
+            }
+        }
+    }
+    none(faults, "finish it, or return a named refusal (domain::Refused) or a fault (engine::Stop::broken) instead of panicking");
+}
+
+#[test]
+fn words_are_the_fields_own() {
+    let wrong = [("colo", "ur"), ("cancel", "led"), ("catalog", "ue"), ("fulfil", "ment"), ("organis", "e"), ("behavio", "ur"), ("quaran", "tined")];
+    let mut faults = Vec::new();
+    for (name, text) in files(&[".rs", ".md", ".js", ".sql"]) {
+        for (a, b) in wrong {
+            let word = format!("{a}{b}");
+            for (n, line) in text.lines().enumerate() {
+                let lower = line.to_lowercase();
+                let found = lower.match_indices(&word).any(|(at, _)| !lower[at + word.len()..].starts_with(|c: char| c.is_ascii_alphabetic()));
+                // Proper names and the made-up fields of tests keep their spelling.
+                if found && !line.contains("\"colour\"") {
+                    faults.push(format!("{name}:{}: {word}", n + 1));
+                }
+            }
+        }
+    }
+    none(faults, "American spelling, and the words of DESIGN section 2 (canceled as Shopify writes it)");
+}
+
+#[test]
+fn documents_point_at_what_exists() {
+    let mut faults = Vec::new();
+    for (name, text) in files(&[".md"]) {
+        let folder = root().join(&name).parent().unwrap().to_owned();
+        for part in text.split("](").skip(1) {
+            let target = part.split(')').next().unwrap_or("").split('#').next().unwrap_or("");
+            if !target.is_empty() && !target.contains("://") && !folder.join(target).exists() {
+                faults.push(format!("{name}: {target}"));
+            }
+        }
+    }
+    none(faults, "mend the link, or write the document");
+}
+
+/// Licenses that Apache-2.0 software may be built from and shipped with.
+const LICENSES: [&str; 12] = [
+    "MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "Unicode-3.0", "Unlicense", "CC0-1.0", "0BSD", "BSL-1.0", "Apache-2.0 WITH LLVM-exception",
+];
+/// A second TLS stack, a second SQLite, build tools that a fresh machine does not have.
+const BANNED: [&str; 8] = ["openssl", "openssl-sys", "native-tls", "aws-lc-sys", "cmake", "bindgen", "sqlx", "libsqlite3-hotbundle"];
+
+#[test]
+fn dependencies_are_lean_and_free() {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let output = Command::new(cargo).args(["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", "x86_64-unknown-linux-gnu"]).current_dir(root()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mut faults = Vec::new();
+    let mut names = BTreeSet::new();
+    for package in metadata["packages"].as_array().unwrap() {
+        let name = package["name"].as_str().unwrap();
+        names.insert(name);
+        if BANNED.contains(&name) {
+            faults.push(format!("{name} is banned"));
+        }
+        let license = package["license"].as_str().unwrap_or("none");
+        // An expression is good if one of its alternatives is; every part of a conjunction must be.
+        let good = license.replace('/', " OR ").replace(['(', ')'], "").split(" OR ").any(|one| one.split(" AND ").all(|l| LICENSES.contains(&l.trim())));
+        if !good {
+            faults.push(format!("{name}: {license}"));
+        }
+    }
+    eprintln!("{} packages", names.len());
+    none(faults, "take another library, or argue for the license in docs/decisions and add it to LICENSES");
+}
