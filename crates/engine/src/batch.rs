@@ -231,7 +231,7 @@ pub struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     /// Loads what the commands need.
-    pub fn load(tx: &mut Tx<'_>, needs: &Needs, now: i64, config: Arc<Config>, ids: &'a mut Ids, cache: &'a mut ItemCache) -> db::Result<Batch<'a>> {
+    pub fn load(tx: &mut Tx<'_>, needs: &Needs<'_>, now: i64, config: Arc<Config>, ids: &'a mut Ids, cache: &'a mut ItemCache) -> db::Result<Batch<'a>> {
         let mut batch = Batch {
             now,
             config,
@@ -256,7 +256,7 @@ impl<'a> Batch<'a> {
         let mut items: BTreeSet<i64> = needs.item_ids.iter().copied().collect();
         batch.load_skus(tx, needs)?;
         for sku in &needs.skus {
-            if let Some(item) = batch.cache.by_sku.get(&**sku) {
+            if let Some(item) = batch.cache.by_sku.get(*sku) {
                 items.insert(item.id);
                 items.extend(item.components.iter().map(|(component, _)| *component));
             }
@@ -270,11 +270,11 @@ impl<'a> Batch<'a> {
             batch.transfers.load(transfer.id, transfer);
         }
         let mut orders: BTreeSet<i64> = needs.orders.iter().copied().collect();
-        let references: BTreeSet<&str> = needs.references.iter().map(|(_, reference)| reference.as_str()).collect();
+        let references: BTreeSet<&str> = needs.references.iter().map(|(_, reference)| *reference).collect();
         for (id, channel, reference) in
             tx.by_names(&ORDERS_BY_REFERENCE, &references.into_iter().collect::<Vec<_>>(), |r| (r.int(0), r.text(1), r.text(2)))?
         {
-            if needs.references.contains(&(channel.clone(), reference.clone())) {
+            if needs.references.contains(&(channel.as_str(), reference.as_str())) {
                 orders.insert(id);
             }
             batch.by_reference.insert((channel, reference), id);
@@ -322,14 +322,14 @@ impl<'a> Batch<'a> {
         {
             batch.postal_codes.insert(code, (latitude, longitude));
         }
-        for (key, state) in tx.by_names(&IMPORTS_BY_KEY, &needs.imports.iter().map(String::as_str).collect::<Vec<_>>(), ImportState::read)? {
+        for (key, state) in tx.by_names(&IMPORTS_BY_KEY, &needs.imports, ImportState::read)? {
             batch.imports.insert(key, state);
         }
         Ok(batch)
     }
 
     fn load_skus(&mut self, tx: &mut Tx<'_>, needs: &Needs) -> db::Result<()> {
-        let unknown: BTreeSet<&str> = needs.skus.iter().map(|s| &**s).filter(|s| !self.cache.by_sku.contains_key(*s)).collect();
+        let unknown: BTreeSet<&str> = needs.skus.iter().copied().filter(|s| !self.cache.by_sku.contains_key(*s)).collect();
         let found = tx.by_names(&ITEMS_BY_SKU, &unknown.into_iter().collect::<Vec<_>>(), Item::read)?;
         self.remember(tx, found)
     }

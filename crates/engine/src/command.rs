@@ -36,16 +36,16 @@ pub enum Command {
 
 /// What a command needs to have loaded before it is decided.
 #[derive(Debug, Default)]
-pub struct Needs {
-    pub skus: Vec<String>,
+pub struct Needs<'a> {
+    pub skus: Vec<&'a str>,
     pub item_ids: Vec<i64>,
     pub reservations: Vec<i64>,
     pub orders: Vec<i64>,
     pub fulfillments: Vec<i64>,
     pub transfers: Vec<i64>,
-    pub references: Vec<(String, String)>,
+    pub references: Vec<(&'a str, &'a str)>,
     pub postal_codes: Vec<String>,
-    pub imports: Vec<String>,
+    pub imports: Vec<&'a str>,
     pub capacity: bool,
     /// Stock may come free, so whoever waits for it is needed too.
     pub supplies: bool,
@@ -53,7 +53,7 @@ pub struct Needs {
     pub queued_holds: bool,
 }
 
-impl Needs {
+impl Needs<'_> {
     pub fn postal_code(&mut self, country: &str, postal_code: Option<&String>) {
         if let Some(code) = postal_code {
             self.postal_codes.push(postal_key(country, code));
@@ -71,15 +71,15 @@ impl Needs {
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum Answer {
-    Item(ItemView),
-    Location(LocationView),
+    Item(Box<ItemView>),
+    Location(Box<LocationView>),
     Movement(MovementView),
-    Transfer(TransferView),
+    Transfer(Box<TransferView>),
     Reservation(ReservationView),
     Order(Box<OrderView>),
-    Import(ImportView),
+    Import(Box<ImportView>),
     Routed(routing::run::Routed),
-    Rules(routing::rules::RuleSetView),
+    Rules(Box<routing::rules::RuleSetView>),
     Count {
         count: usize,
     },
@@ -107,7 +107,7 @@ impl Reply {
 }
 
 impl Command {
-    pub fn needs(&self, needs: &mut Needs) {
+    pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
         match self {
             Command::CreateItem(c) => c.needs(needs),
             Command::UpdateItem(c) => c.needs(needs),

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 const AFTER: Sql = Sql("SELECT seq, at, kind, subject, actor, data FROM events WHERE seq > $1 ORDER BY seq LIMIT $2");
-const OF_SUBJECT: Sql = Sql("SELECT seq, at, kind, subject, actor, data FROM events WHERE subject = $1 ORDER BY seq LIMIT $2");
+const OF_ORDER: Sql = Sql("SELECT seq, at, kind, subject, actor, data FROM events WHERE subject = $1 AND kind LIKE 'order.%' ORDER BY seq LIMIT $2");
 
 /// Something that happened (CloudEvents 1.0, JSON format).
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -52,9 +52,9 @@ pub fn after(tx: &mut Tx<'_>, after: i64, limit: i64) -> Result<Vec<EventView>, 
     Ok(tx.rows(AFTER, &[Value::Int(after), Value::Int(limit)], read)?)
 }
 
-/// The timeline of an order, reservation, transfer or movement.
-pub fn of_subject(tx: &mut Tx<'_>, subject: i64, limit: i64) -> Result<Vec<EventView>, Stop> {
-    Ok(tx.rows(OF_SUBJECT, &[Value::Int(subject), Value::Int(limit)], read)?)
+/// The timeline of an order, the oldest first.
+pub fn of_order(tx: &mut Tx<'_>, order: i64, limit: i64) -> Result<Vec<EventView>, Stop> {
+    Ok(tx.rows(OF_ORDER, &[Value::Int(order), Value::Int(limit)], read)?)
 }
 
 /// The number of the last event.

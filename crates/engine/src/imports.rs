@@ -160,12 +160,12 @@ impl ImportState {
 }
 
 impl ImportRows {
-    pub fn needs(&self, needs: &mut Needs) {
-        needs.imports.push(self.key.clone());
+    pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
+        needs.imports.push(&self.key);
         for (_, row) in &self.rows {
             match row {
                 ImportRow::Item(item) => item.needs(needs),
-                ImportRow::Stock { sku, .. } => needs.skus.push(sku.clone()),
+                ImportRow::Stock { sku, .. } => needs.skus.push(sku),
                 ImportRow::Order(order) => order.needs(needs),
                 _ => {}
             }
@@ -178,7 +178,7 @@ impl ImportRows {
     pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
         let mut state = batch.imports.get(&self.key).cloned().unwrap_or_default();
         if state.rows_done >= self.end && (state.view.finished || !self.finished) {
-            return Ok(Reply::done(Answer::Import(state.view)));
+            return Ok(Reply::done(Answer::Import(Box::new(state.view))));
         }
         if state.rows_done != self.start {
             return Err(Refused::invalid("file", format!("is being imported by another call with this key, now at row {}", state.rows_done)).into());
@@ -212,7 +212,7 @@ impl ImportRows {
         batch.event("import.progressed", document, &told);
         let view = state.view.clone();
         batch.imports.insert(self.key.clone(), state);
-        Ok(Reply::done(Answer::Import(view)))
+        Ok(Reply::done(Answer::Import(Box::new(view))))
     }
 }
 
@@ -544,7 +544,7 @@ pub fn run(
         if dry_run {
             view.check(chunk);
         } else if let Answer::Import(answer) = engine.submit_blocking(Command::Import(chunk), actor)?.answer {
-            view = answer;
+            view = *answer;
         }
         progress(end);
     }

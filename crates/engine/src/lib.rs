@@ -220,7 +220,7 @@ impl Engine {
     pub fn send(&self, command: Command, actor: Arc<str>, key: Option<IdempotencyKey>) -> Result<oneshot::Receiver<Result<Reply, Stop>>, Stop> {
         let (reply, answer) = oneshot::channel();
         let queue = self.inner.queue.lock().unwrap_or_else(|e| e.into_inner()).clone();
-        queue.ok_or(Stop::Stopped)?.push(Job { command, actor, key, reply })?;
+        queue.ok_or(Stop::Stopped)?.push(Job { command: Box::new(command), actor, key, reply })?;
         Ok(answer)
     }
 

@@ -45,7 +45,7 @@ pub struct IdempotencyKey {
 
 /// A command on its way.
 pub struct Job {
-    pub command: Command,
+    pub command: Box<Command>,
     pub actor: Arc<str>,
     pub key: Option<IdempotencyKey>,
     pub reply: oneshot::Sender<Result<Reply, Stop>>,

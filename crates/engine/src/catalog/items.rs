@@ -75,9 +75,9 @@ fn measure(field: &str, value: Option<i64>) -> Result<(), Refused> {
 }
 
 impl NewItem {
-    pub fn needs(&self, needs: &mut Needs) {
-        needs.skus.push(self.sku.clone());
-        needs.skus.extend(self.components.iter().map(|c| c.sku.clone()));
+    pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
+        needs.skus.push(&self.sku);
+        needs.skus.extend(self.components.iter().map(|c| c.sku.as_str()));
     }
 
     pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
@@ -89,7 +89,7 @@ impl NewItem {
         batch.put_item(item.clone());
         let view = ItemView::new(&item, &batch.names());
         batch.event("item.created", item.id, &view);
-        Ok(Reply::created(Answer::Item(view)))
+        Ok(Reply::created(Answer::Item(Box::new(view))))
     }
 
     /// The item that these fields make, without an id.
@@ -139,8 +139,8 @@ impl NewItem {
 }
 
 impl UpdateItem {
-    pub fn needs(&self, needs: &mut Needs) {
-        needs.skus.push(self.sku.clone());
+    pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
+        needs.skus.push(&self.sku);
     }
 
     pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
@@ -168,6 +168,6 @@ impl UpdateItem {
         batch.config_changed = true;
         let view = ItemView::new(&item, &batch.names());
         batch.event("item.updated", item.id, &view);
-        Ok(Reply::done(Answer::Item(view)))
+        Ok(Reply::done(Answer::Item(Box::new(view))))
     }
 }

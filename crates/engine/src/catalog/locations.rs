@@ -76,7 +76,7 @@ impl NewLocation {
         }
         let location = self.read()?;
         let location = Location { id: batch.id()?, ..location };
-        Ok(Reply::created(Answer::Location(put(batch, location, "location.created"))))
+        Ok(Reply::created(Answer::Location(Box::new(put(batch, location, "location.created")))))
     }
 
     /// The location that these fields make, without an id.
@@ -124,7 +124,7 @@ impl UpdateLocation {
             location.cost_per_unit = cost(value)?;
         }
         location.active = self.active.unwrap_or(location.active);
-        Ok(Reply::done(Answer::Location(put(batch, location, "location.updated"))))
+        Ok(Reply::done(Answer::Location(Box::new(put(batch, location, "location.updated")))))
     }
 }
 

@@ -25,9 +25,9 @@ pub struct CancelOrder {
 }
 
 impl CancelOrder {
-    pub fn needs(&self, needs: &mut Needs) {
+    pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
         needs.orders.push(self.id);
-        needs.skus.extend(self.lines.iter().flatten().map(|l| l.sku.clone()));
+        needs.skus.extend(self.lines.iter().flatten().map(|l| l.sku.as_str()));
         needs.queued_holds = true;
         needs.supplies();
     }

@@ -57,7 +57,7 @@ pub struct Fill {
 }
 
 impl Fill {
-    pub fn needs(&self, needs: &mut Needs) {
+    pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
         needs.item_ids.extend(&self.items);
         needs.supplies();
     }

@@ -100,9 +100,9 @@ impl PlaceOrder {
         self.reservation.as_ref().map(parse).transpose()
     }
 
-    pub fn needs(&self, needs: &mut Needs) {
-        needs.skus.extend(self.lines.iter().map(|l| l.sku.clone()));
-        needs.references.push((self.channel.clone(), self.reference.clone()));
+    pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
+        needs.skus.extend(self.lines.iter().map(|l| l.sku.as_str()));
+        needs.references.push((&self.channel, &self.reference));
         needs.postal_code(&self.ship_to.country, self.ship_to.postal_code.as_ref());
         needs.capacity = true;
         if let Ok(Some(id)) = self.held_by() {

@@ -28,9 +28,9 @@ pub struct ReturnOrder {
 }
 
 impl ReturnOrder {
-    pub fn needs(&self, needs: &mut Needs) {
+    pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
         needs.orders.push(self.id);
-        needs.skus.extend(self.lines.iter().map(|l| l.sku.clone()));
+        needs.skus.extend(self.lines.iter().map(|l| l.sku.as_str()));
         needs.supplies();
     }
 

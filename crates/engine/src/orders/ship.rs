@@ -27,9 +27,9 @@ pub struct Ship {
 }
 
 impl Ship {
-    pub fn needs(&self, needs: &mut Needs) {
+    pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
         needs.fulfillments.push(self.fulfillment);
-        needs.skus.extend(self.lines.iter().flatten().map(|l| l.sku.clone()));
+        needs.skus.extend(self.lines.iter().flatten().map(|l| l.sku.as_str()));
     }
 
     pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {

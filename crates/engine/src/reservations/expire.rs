@@ -17,7 +17,7 @@ pub struct Expire {
 }
 
 impl Expire {
-    pub fn needs(&self, needs: &mut Needs) {
+    pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
         needs.reservations.extend(&self.ids);
         needs.supplies();
     }

@@ -19,7 +19,7 @@ pub struct Extend {
 }
 
 impl Extend {
-    pub fn needs(&self, needs: &mut Needs) {
+    pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
         needs.reservations.push(self.id);
     }
 

@@ -13,7 +13,7 @@ pub struct Release {
 }
 
 impl Release {
-    pub fn needs(&self, needs: &mut Needs) {
+    pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
         needs.reservations.push(self.id);
         needs.supplies();
     }

@@ -43,8 +43,8 @@ impl Reserve {
         self.replaces.as_ref().map(parse).transpose()
     }
 
-    pub fn needs(&self, needs: &mut Needs) {
-        needs.skus.extend(self.lines.iter().map(|l| l.sku.clone()));
+    pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
+        needs.skus.extend(self.lines.iter().map(|l| l.sku.as_str()));
         if let Ok(Some(id)) = self.replaced() {
             needs.reservations.push(id);
             needs.supplies();

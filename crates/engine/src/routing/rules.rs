@@ -87,7 +87,7 @@ impl SetRules {
         config.rules = self.rules.clone();
         config.rules_name = self.name.clone();
         batch.config_changed = true;
-        Ok(Reply::created(Answer::Rules(view)))
+        Ok(Reply::created(Answer::Rules(Box::new(view))))
     }
 }
 

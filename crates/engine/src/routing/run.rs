@@ -232,7 +232,7 @@ pub struct RouteQueued {
 }
 
 impl RouteQueued {
-    pub fn needs(&self, needs: &mut Needs) {
+    pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
         needs.orders.extend(self.placements.iter().map(|p| p.order));
         needs.queued_holds = true;
         needs.capacity = true;

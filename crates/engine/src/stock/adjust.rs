@@ -52,8 +52,8 @@ pub(crate) fn state_by_hand(field: &str, word: Option<&str>) -> Result<Account, 
 }
 
 impl Adjust {
-    pub fn needs(&self, needs: &mut Needs) {
-        needs.skus.extend(self.lines.iter().map(|l| l.sku.clone()));
+    pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
+        needs.skus.extend(self.lines.iter().map(|l| l.sku.as_str()));
         needs.supplies();
     }
 

@@ -31,8 +31,8 @@ pub struct CountLine {
 }
 
 impl Count {
-    pub fn needs(&self, needs: &mut Needs) {
-        needs.skus.extend(self.lines.iter().map(|l| l.sku.clone()));
+    pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
+        needs.skus.extend(self.lines.iter().map(|l| l.sku.as_str()));
         needs.supplies();
     }
 

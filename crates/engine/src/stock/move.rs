@@ -32,8 +32,8 @@ pub struct Place {
 }
 
 impl Move {
-    pub fn needs(&self, needs: &mut Needs) {
-        needs.skus.extend(self.lines.iter().map(|l| l.sku.clone()));
+    pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
+        needs.skus.extend(self.lines.iter().map(|l| l.sku.as_str()));
         needs.supplies();
     }
 

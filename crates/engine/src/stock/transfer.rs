@@ -25,8 +25,8 @@ pub struct SendTransfer {
 }
 
 impl SendTransfer {
-    pub fn needs(&self, needs: &mut Needs) {
-        needs.skus.extend(self.lines.iter().map(|l| l.sku.clone()));
+    pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
+        needs.skus.extend(self.lines.iter().map(|l| l.sku.as_str()));
     }
 
     pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
@@ -70,7 +70,7 @@ impl SendTransfer {
         let view = TransferView::new(&transfer, &batch.names());
         batch.transfers.add(id, transfer);
         batch.event("transfer.sent", id, &view);
-        Ok(Reply::created(Answer::Transfer(view)))
+        Ok(Reply::created(Answer::Transfer(Box::new(view))))
     }
 }
 
@@ -96,9 +96,9 @@ pub struct ReceivedLine {
 }
 
 impl ReceiveTransfer {
-    pub fn needs(&self, needs: &mut Needs) {
+    pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
         needs.transfers.push(self.id);
-        needs.skus.extend(self.lines.iter().flatten().map(|l| l.sku.clone()));
+        needs.skus.extend(self.lines.iter().flatten().map(|l| l.sku.as_str()));
         needs.supplies();
     }
 
@@ -156,6 +156,6 @@ impl ReceiveTransfer {
         let kept = batch.transfers.get(self.id).ok_or_else(|| Stop::broken("the transfer vanished"))?;
         let view = TransferView::new(kept, &batch.names());
         batch.event("transfer.received", self.id, &view);
-        Ok(Reply::done(Answer::Transfer(view)))
+        Ok(Reply::done(Answer::Transfer(Box::new(view))))
     }
 }

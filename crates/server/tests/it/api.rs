@@ -12,9 +12,24 @@ fn the_document_is_whole_and_every_route_is_guarded() {
         assert_eq!(document["openapi"], "3.1.0");
         let paths = document["paths"].as_object().unwrap();
         for path in [
-            "/locations", "/items", "/imports/{kind}", "/stock/receive", "/stock/adjust", "/stock/move", "/stock/{sku}", "/stock/{sku}/entries",
-            "/reservations", "/reservations/{id}/release", "/reservations/{id}/extend", "/orders", "/orders/{id}", "/orders/{id}/decision",
-            "/orders/{id}/cancel", "/fulfillments/{id}/ship", "/events", "/events/stream",
+            "/locations",
+            "/items",
+            "/imports/{kind}",
+            "/stock/receive",
+            "/stock/adjust",
+            "/stock/move",
+            "/stock/{sku}",
+            "/stock/{sku}/entries",
+            "/reservations",
+            "/reservations/{id}/release",
+            "/reservations/{id}/extend",
+            "/orders",
+            "/orders/{id}",
+            "/orders/{id}/decision",
+            "/orders/{id}/cancel",
+            "/fulfillments/{id}/ship",
+            "/events",
+            "/events/stream",
         ] {
             assert!(paths.contains_key(path), "{path} is missing");
         }
@@ -57,7 +72,10 @@ fn events_are_in_one_order_without_gaps() {
             }
         }
         assert_eq!(seen.iter().map(|(id, ..)| *id).collect::<Vec<_>>(), (1..=5).collect::<Vec<_>>());
-        assert_eq!(seen.iter().map(|(_, kind, _)| kind.as_str()).collect::<Vec<_>>(), ["location.created", "item.created", "stock.received", "reservation.held", "order.placed"]);
+        assert_eq!(
+            seen.iter().map(|(_, kind, _)| kind.as_str()).collect::<Vec<_>>(),
+            ["location.created", "item.created", "stock.received", "reservation.held", "order.placed"]
+        );
         assert_eq!((Value::from(seen[3].2.clone()), Value::from(seen[4].2.clone())), (held["id"].clone(), order["id"].clone()));
         site.verify();
     });

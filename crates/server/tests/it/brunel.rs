@@ -27,7 +27,8 @@ fn set_up(site: &Site, day: &Day, timing: &str) {
     let items: String = std::iter::once("sku,name\n".to_owned()).chain(products.iter().map(|p| format!("{p},Product {p}\n"))).collect();
     assert_eq!(site.send("POST /imports/items", items.into_bytes(), &[]).body["rejected"], 0);
     let known: std::collections::HashSet<&str> = day.plants.iter().map(|p| p.code.as_str()).collect();
-    let stock = day.products.iter().filter(|(plant, _)| known.contains(plant.as_str())).map(|(plant, product)| format!("{product},{plant},1000000000\n"));
+    let stock =
+        day.products.iter().filter(|(plant, _)| known.contains(plant.as_str())).map(|(plant, product)| format!("{product},{plant},1000000000\n"));
     let stock: String = std::iter::once("sku,location,quantity\n".to_owned()).chain(stock).collect();
     assert_eq!(site.send("POST /imports/stock", stock.into_bytes(), &[]).body["rejected"], 0);
     let mut only: BTreeMap<&str, Vec<&str>> = BTreeMap::new();

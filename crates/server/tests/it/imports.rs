@@ -9,13 +9,25 @@ fn files_of_every_kind() {
         let site = Site::new(url);
         let import = |kind: &str, text: &str| site.send(&format!("POST /imports/{kind}"), text.as_bytes().to_vec(), &[]).body;
         let accepted = |answer: &serde_json::Value| (answer["accepted"].as_u64().unwrap(), answer["rejected"].as_u64().unwrap());
-        assert_eq!(accepted(&import("locations", "Code,Name,Kind,Country,Latitude,Longitude\nLON,London,warehouse,GB,51.5,-0.1\nSHOP,Shop,store,GB,,\n")), (2, 0));
-        assert_eq!(accepted(&import("items", "\u{feff}sku;name;price;currency;components\nA;Cup;2,50;GBP;\nB;Pot;9.99;GBP;\nKIT;Set;;;A*4;B\n")), (1, 2), "a comma is no decimal point, and a row has its fields");
+        assert_eq!(
+            accepted(&import("locations", "Code,Name,Kind,Country,Latitude,Longitude\nLON,London,warehouse,GB,51.5,-0.1\nSHOP,Shop,store,GB,,\n")),
+            (2, 0)
+        );
+        assert_eq!(
+            accepted(&import("items", "\u{feff}sku;name;price;currency;components\nA;Cup;2,50;GBP;\nB;Pot;9.99;GBP;\nKIT;Set;;;A*4;B\n")),
+            (1, 2),
+            "a comma is no decimal point, and a row has its fields"
+        );
         assert_eq!(accepted(&import("items", "sku,name,price,currency,components\nA,Cup,2.50,GBP,\nKIT,Set,,,A*4;B\n")), (2, 0));
-        assert_eq!(site.get("/items/KIT")["components"], json!([{"sku": "A", "quantity": 4}, {"sku": "B", "quantity": 1}]));
+        assert_eq!(site.get("/items/KIT")["components"], json!([{"sku": "B", "quantity": 1}, {"sku": "A", "quantity": 4}]), "in the order in which the items came to be");
         let stock = import("stock", "sku,location,quantity\nA,LON,10.0\nB,LON,x\nC,LON,5\nA,MOON,5\nB,SHOP,3\nB,LON,-1\n");
         assert_eq!(accepted(&stock), (2, 4));
-        let errors: Vec<String> = stock["errors"].as_array().unwrap().iter().map(|e| format!("{} {} {}", e["line"], e["column"].as_str().unwrap(), e["code"].as_str().unwrap())).collect();
+        let errors: Vec<String> = stock["errors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|e| format!("{} {} {}", e["line"], e["column"].as_str().unwrap(), e["code"].as_str().unwrap()))
+            .collect();
         assert_eq!(errors, ["3 quantity invalid_field", "4 sku unknown_item", "5 location unknown_location", "7 quantity quantity_out_of_range"]);
         assert_eq!(site.stock("A"), "available 10");
         assert_eq!(accepted(&import("stock", "sku,location,quantity\nA,LON,7\n")), (1, 0));

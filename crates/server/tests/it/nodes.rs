@@ -12,10 +12,12 @@ fn database() -> Url {
 #[test]
 fn nodes_may_start_and_migrate_at_once() {
     let url = database();
-    let threads: Vec<_> = (0..6).map(|_| {
-        let url = url.clone();
-        std::thread::spawn(move || engine::Engine::open(engine::Options::new(url)).map(|e| e.shut_down()))
-    }).collect();
+    let threads: Vec<_> = (0..6)
+        .map(|_| {
+            let url = url.clone();
+            std::thread::spawn(move || engine::Engine::open(engine::Options::new(url)).map(|e| e.shut_down()))
+        })
+        .collect();
     for thread in threads {
         thread.join().unwrap().unwrap();
     }
@@ -61,7 +63,12 @@ fn both_nodes_together_never_oversell_and_never_double_an_order() {
     // London may send 40 orders, and Leeds has 40 units.
     assert_eq!(created, 80, "{}", one.stock("A"));
     assert_eq!(one.stock("A"), "available 20 committed 80");
-    let at_london = one.get("/orders?limit=250")["data"].as_array().unwrap().iter().filter(|o| o["fulfillments"].as_array().unwrap().iter().any(|f| f["location"] == "LON")).count();
+    let at_london = one.get("/orders?limit=250")["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|o| o["fulfillments"].as_array().unwrap().iter().any(|f| f["location"] == "LON"))
+        .count();
     assert!(at_london <= 40, "{at_london} orders at a place that can do 40");
     Arc::into_inner(two).unwrap().engine.shut_down();
     Arc::into_inner(one).unwrap().verify();

@@ -38,8 +38,14 @@ fn a_kit_is_its_components() {
         site.item("POT", json!({}), "LON 2, LEE 1");
         site.item("TEA", json!({"components": [{"sku": "CUP", "quantity": 4}, {"sku": "POT", "quantity": 1}]}), "");
         assert_eq!(site.stock("TEA"), "available 2");
-        assert_eq!(site.call("POST /stock/receive", json!({"location": "LON", "lines": [{"sku": "TEA", "quantity": 1}]})).told(), "422 kit_has_no_stock");
-        assert_eq!(site.call("POST /items", json!({"sku": "X", "name": "x", "components": [{"sku": "TEA", "quantity": 1}]})).told(), "422 invalid_field");
+        assert_eq!(
+            site.call("POST /stock/receive", json!({"location": "LON", "lines": [{"sku": "TEA", "quantity": 1}]})).told(),
+            "422 kit_has_no_stock"
+        );
+        assert_eq!(
+            site.call("POST /items", json!({"sku": "X", "name": "x", "components": [{"sku": "TEA", "quantity": 1}]})).told(),
+            "422 invalid_field"
+        );
 
         // Each line alone could be had; together they need 8 + 4 of the 11 cups.
         let both = site.order("both", "TEA 2, CUP 4");
@@ -115,7 +121,12 @@ fn backorders_are_filled_in_order_as_stock_arrives() {
         assert_eq!(status(&third)["status"], "canceled");
         site.receive("LEE", "A", 1);
         assert_eq!(site.stock("A"), "available 1 committed 4", "a canceled order waits no more");
-        let timeline: Vec<Value> = site.get(&format!("/orders/{}/events", second["id"].as_str().unwrap()))["data"].as_array().unwrap().iter().map(|e| e["type"].clone()).collect();
+        let timeline: Vec<Value> = site.get(&format!("/orders/{}/events", second["id"].as_str().unwrap()))["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|e| e["type"].clone())
+            .collect();
         assert_eq!(timeline, ["order.placed", "order.filled", "order.filled"]);
         site.verify();
     });
@@ -131,12 +142,17 @@ fn ship_cancel_and_return() {
         let order = site.call("POST /orders", json!({"channel": "web", "reference": "1", "ship_to": {"country": "GB"}, "lines": [{"sku": "A", "quantity": 4, "unit_price": {"amount": "2.50", "currency": "GBP"}}, {"sku": "B", "quantity": 1, "unit_price": {"amount": "1.05", "currency": "GBP"}}]})).body;
         assert_eq!(order["total"], json!({"amount": "11.05", "currency": "GBP"}));
         let place = |location: &str| order["fulfillments"].as_array().unwrap().iter().position(|f| f["location"] == location).unwrap();
-        let part = ship(&site, &order, place("LON"), json!({"carrier": "Royal Mail", "tracking_number": "AB1", "lines": [{"sku": "A", "quantity": 1}]}));
+        let part =
+            ship(&site, &order, place("LON"), json!({"carrier": "Royal Mail", "tracking_number": "AB1", "lines": [{"sku": "A", "quantity": 1}]}));
         assert_eq!((part.status, &part.body["status"]), (200, &json!("partially_fulfilled")));
         assert_eq!(part.body["fulfillments"][place("LON")]["shipments"][0]["tracking_number"], "AB1");
         assert_eq!(ship(&site, &order, place("LON"), json!({"lines": [{"sku": "A", "quantity": 4}]})).told(), "409 too_many");
         assert_eq!(ship(&site, &order, place("LON"), json!({"lines": [{"sku": "B", "quantity": 1}]})).told(), "409 too_many");
-        assert_eq!(site.call(&path(&order, "cancel"), json!({"lines": [{"sku": "A", "quantity": 4}]})).told(), "409 too_many", "what left cannot be canceled");
+        assert_eq!(
+            site.call(&path(&order, "cancel"), json!({"lines": [{"sku": "A", "quantity": 4}]})).told(),
+            "409 too_many",
+            "what left cannot be canceled"
+        );
         assert_eq!(site.stock("A"), "available 2 committed 3");
         site.ok(&path(&order, "cancel"), json!({"lines": [{"sku": "A", "quantity": 2}], "reason": "changed their mind"}));
         assert_eq!(site.stock("A"), "available 4 committed 1");
@@ -146,7 +162,9 @@ fn ship_cancel_and_return() {
         assert_eq!(ship(&site, &order, place("LEE"), json!({})).told(), "409 step_not_allowed");
         assert_eq!(site.call(&path(&order, "cancel"), json!({})).told(), "409 step_not_allowed");
 
-        let back = |quantity: i64, state: &str| site.call(&path(&order, "return"), json!({"location": "LEE", "state": state, "lines": [{"sku": "A", "quantity": quantity}]}));
+        let back = |quantity: i64, state: &str| {
+            site.call(&path(&order, "return"), json!({"location": "LEE", "state": state, "lines": [{"sku": "A", "quantity": quantity}]}))
+        };
         assert_eq!(back(3, "available").told(), "409 too_many");
         assert_eq!(back(1, "damaged").body["lines"][0]["returned"], 1);
         assert_eq!(back(1, "available").told(), "200");

@@ -12,7 +12,10 @@ fn all_or_nothing_over_lines_and_locations() {
         site.item("B", json!({}), "LON 1");
         let held = site.reserve("A 4, B 1");
         assert_eq!(held.told(), "201");
-        assert_eq!((&held.body["status"], site.stock("A").as_str(), site.stock("B").as_str()), (&json!("held"), "available 1 reserved 4", "reserved 1"));
+        assert_eq!(
+            (&held.body["status"], site.stock("A").as_str(), site.stock("B").as_str()),
+            (&json!("held"), "available 1 reserved 4", "reserved 1")
+        );
 
         let short = site.reserve("A 1, B 1");
         assert_eq!(short.told(), "409 insufficient_stock");
@@ -45,7 +48,8 @@ fn release_extend_and_expiry() {
         site.time.advance(61);
         // Not swept yet, and still not honored.
         for call in ["release", "extend"] {
-            let reply = site.call(&format!("POST /reservations/{third}/{call}"), if call == "extend" { json!({"expires_in_seconds": 60}) } else { json!({}) });
+            let reply = site
+                .call(&format!("POST /reservations/{third}/{call}"), if call == "extend" { json!({"expires_in_seconds": 60}) } else { json!({}) });
             assert_eq!(reply.told(), "409 reservation_expired", "{call}");
         }
         let late = json!({"channel": "web", "reference": "late", "ship_to": {"country": "GB"}, "lines": [{"sku": "A", "quantity": 1}], "reservation": third});
@@ -70,9 +74,7 @@ fn an_order_takes_its_hold_over_without_letting_go() {
         let held = site.call("POST /reservations", json!({"lines": [{"sku": "A", "quantity": 2, "location": "LEE"}], "expires_in_seconds": 60})).body;
         site.reserve("A 3");
         assert_eq!(site.stock("A"), "reserved 5");
-        let order = |reference: &str, quantity: i64| {
-            json!({"channel": "web", "reference": reference, "ship_to": {"country": "GB"}, "lines": [{"sku": "A", "quantity": quantity}], "reservation": held["id"]})
-        };
+        let order = |reference: &str, quantity: i64| json!({"channel": "web", "reference": reference, "ship_to": {"country": "GB"}, "lines": [{"sku": "A", "quantity": quantity}], "reservation": held["id"]});
         assert_eq!(site.call("POST /orders", order("too many", 3)).told(), "409 insufficient_stock");
         let placed = site.call("POST /orders", order("right", 1));
         assert_eq!((placed.told().as_str(), fulfillments(&placed.body).as_str()), ("201", "LEE: A 1"));
@@ -96,7 +98,11 @@ fn a_shopper_is_never_blocked_by_their_own_hold() {
         assert_eq!(site.call("POST /reservations", more).told(), "409 step_not_allowed", "the old cart is gone");
         let too_big = json!({"lines": [{"sku": "A", "quantity": 6}], "expires_in_seconds": 60, "replaces": bigger.body["id"]});
         assert_eq!(site.call("POST /reservations", too_big).told(), "409 insufficient_stock");
-        assert_eq!(site.get(&format!("/reservations/{}", bigger.body["id"].as_str().unwrap()))["status"], "held", "a refusal leaves the cart as it is");
+        assert_eq!(
+            site.get(&format!("/reservations/{}", bigger.body["id"].as_str().unwrap()))["status"],
+            "held",
+            "a refusal leaves the cart as it is"
+        );
         site.verify();
     });
 }
@@ -120,7 +126,11 @@ fn a_repeated_request_is_answered_again() {
         assert_eq!(refused.told(), "409 insufficient_stock");
         site.receive("LON", "A", 10);
         let still = send(4, "k2");
-        assert_eq!((still.told().as_str(), still.headers["idempotent-replayed"].to_str().unwrap()), ("409 insufficient_stock", "true"), "the first answer again");
+        assert_eq!(
+            (still.told().as_str(), still.headers["idempotent-replayed"].to_str().unwrap()),
+            ("409 insufficient_stock", "true"),
+            "the first answer again"
+        );
         assert_eq!(send(4, "k3").told(), "201");
         assert_eq!(send(1, "bad key").told(), "400 idempotency_key_invalid");
         site.verify();

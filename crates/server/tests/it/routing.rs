@@ -4,17 +4,17 @@ use crate::support::{Site, fulfillments, on_both};
 use serde_json::{Value, json};
 
 fn order_to(site: &Site, reference: &str, to: (f64, f64), lines: Value) -> crate::support::Reply {
-    site.call("POST /orders", json!({"channel": "web", "reference": reference, "ship_to": {"country": "GB", "latitude": to.0, "longitude": to.1}, "lines": lines}))
+    site.call(
+        "POST /orders",
+        json!({"channel": "web", "reference": reference, "ship_to": {"country": "GB", "latitude": to.0, "longitude": to.1}, "lines": lines}),
+    )
 }
 
 const LONDON: (f64, f64) = (51.51, -0.13);
 const LEEDS: (f64, f64) = (53.80, -1.55);
 
 fn two_cities(site: &Site) {
-    site.locations(&[
-        ("LON", json!({"latitude": LONDON.0, "longitude": LONDON.1})),
-        ("LEE", json!({"latitude": LEEDS.0, "longitude": LEEDS.1})),
-    ]);
+    site.locations(&[("LON", json!({"latitude": LONDON.0, "longitude": LONDON.1})), ("LEE", json!({"latitude": LEEDS.0, "longitude": LEEDS.1}))]);
 }
 
 #[test]
@@ -52,7 +52,10 @@ fn daily_capacity_is_never_exceeded() {
         assert_eq!(placed, ["SMALL: A 1", "SMALL: A 1", "SMALL: A 1", "BIG: A 1", "BIG: A 1"]);
         let full = site.order("6", "A 1");
         assert_eq!(full.told(), "409 not_routable");
-        assert_eq!(full.body["reasons"].as_array().unwrap().iter().find(|r| r["location"] == "SMALL").unwrap()["reason"], "daily capacity of 3 is used up");
+        assert_eq!(
+            full.body["reasons"].as_array().unwrap().iter().find(|r| r["location"] == "SMALL").unwrap()["reason"],
+            "daily capacity of 3 is used up"
+        );
         let waits = site.order("7", "W 1").body;
         assert_eq!(waits["status"], "backordered", "it can wait, so it waits for tomorrow");
 
@@ -82,7 +85,10 @@ fn rules_are_data() {
         assert_eq!(question["current"]["orders"], 0);
         site.ok("POST /routing/rules", json!({"name": "Spring", "rules": rules}));
         let b2b = site.call("POST /orders", json!({"channel": "b2b", "reference": "1", "ship_to": {"country": "GB", "latitude": 51.5, "longitude": 0.0}, "lines": [{"sku": "A", "quantity": 1}]})).body;
-        assert_eq!((fulfillments(&b2b).as_str(), &b2b["decision"]["rule"], &b2b["decision"]["rule_set"]), ("LEE: A 1", &json!("B2B from Leeds"), &json!("Spring")));
+        assert_eq!(
+            (fulfillments(&b2b).as_str(), &b2b["decision"]["rule"], &b2b["decision"]["rule_set"]),
+            ("LEE: A 1", &json!("B2B from Leeds"), &json!("Spring"))
+        );
         assert_eq!(order_to(&site, "2", LONDON, json!([{"sku": "A", "quantity": 70}])).told(), "409 not_routable");
         assert_eq!(fulfillments(&order_to(&site, "3", LONDON, json!([{"sku": "A", "quantity": 2}])).body), "LON: A 2");
 

@@ -12,7 +12,8 @@ fn receive_adjust_move_and_count() {
         assert_eq!(site.stock("A"), "available 10");
 
         let adjust = |delta: i64, reason: &str, state: &str| {
-            site.call("POST /stock/adjust", json!({"location": "LON", "reason": reason, "lines": [{"sku": "A", "delta": delta, "state": state}]})).told()
+            site.call("POST /stock/adjust", json!({"location": "LON", "reason": reason, "lines": [{"sku": "A", "delta": delta, "state": state}]}))
+                .told()
         };
         assert_eq!(adjust(5, "found", "available"), "201");
         assert_eq!(adjust(-3, "theft", "available"), "201");
@@ -63,7 +64,10 @@ fn transfers_arrive_in_parts_and_with_losses() {
         assert_eq!(rest["status"], "received");
         assert_eq!(site.stock_at("A", "LEE"), "available 5");
         assert_eq!(site.call(&receive, json!({})).told(), "409 step_not_allowed");
-        assert_eq!(site.call("POST /transfers", json!({"from": "LON", "to": "LON", "lines": [{"sku": "A", "quantity": 1}]})).told(), "422 invalid_field");
+        assert_eq!(
+            site.call("POST /transfers", json!({"from": "LON", "to": "LON", "lines": [{"sku": "A", "quantity": 1}]})).told(),
+            "422 invalid_field"
+        );
         assert_eq!(site.get("/transfers")["data"].as_array().unwrap().len(), 1);
         site.verify();
     });
@@ -77,7 +81,10 @@ fn every_number_can_be_explained() {
         site.item("A", json!({}), "LON 10");
         let morning = site.time.now();
         site.time.advance(3_600);
-        site.ok("POST /stock/adjust", json!({"location": "LON", "reason": "shrinkage", "reference": "audit 7", "lines": [{"sku": "A", "delta": -4}]}));
+        site.ok(
+            "POST /stock/adjust",
+            json!({"location": "LON", "reason": "shrinkage", "reference": "audit 7", "lines": [{"sku": "A", "delta": -4}]}),
+        );
         site.reserve("A 1");
         assert_eq!(site.stock("A"), "available 5 reserved 1");
 

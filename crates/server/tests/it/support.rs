@@ -113,7 +113,8 @@ impl Site {
     /// A call with a key of its own, any bytes and further headers; paths that do not begin with /api get that put before them.
     pub fn send(&self, what: &str, body: Vec<u8>, headers: &[(&str, &str)]) -> Reply {
         let (method, path) = what.split_once(' ').unwrap();
-        let path = if ["/api", "/health", "/metrics", "/openapi"].iter().any(|p| path.starts_with(p)) { path.to_owned() } else { format!("/api/v1{path}") };
+        let path =
+            if ["/api", "/health", "/metrics", "/openapi"].iter().any(|p| path.starts_with(p)) { path.to_owned() } else { format!("/api/v1{path}") };
         let mut request = Request::builder().method(method).uri(path);
         if !headers.iter().any(|(name, _)| *name == "authorization") {
             request = request.header("authorization", format!("Bearer {}", self.key));
@@ -161,7 +162,10 @@ impl Site {
 
     /// An order on the channel `web` with lines as `A 2, B 1`.
     pub fn order(&self, reference: &str, lines: &str) -> Reply {
-        self.call("POST /orders", serde_json::json!({ "channel": "web", "reference": reference, "ship_to": { "country": "GB" }, "lines": lines_of(lines) }))
+        self.call(
+            "POST /orders",
+            serde_json::json!({ "channel": "web", "reference": reference, "ship_to": { "country": "GB" }, "lines": lines_of(lines) }),
+        )
     }
 
     /// A hold of a minute on lines as `A 2, B 1`.

@@ -122,7 +122,11 @@ impl Read for Pieces {
 
 /// How far an import has come, by its idempotency key.
 #[utoipa::path(get, path = "/imports/{kind}/{key}", tag = "Imports", params(("kind" = String, Path), ("key" = String, Path)), responses((status = 200, body = ImportView), (status = 404, body = super::ProblemDetails)))]
-async fn get_import(State(app): State<App>, Extension(caller): Extension<Caller>, Path((_, key)): Path<(String, String)>) -> Result<Response<Body>, Problem> {
+async fn get_import(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path((_, key)): Path<(String, String)>,
+) -> Result<Response<Body>, Problem> {
     let unknown = Refused::unknown(Noun::Import, &key, "key");
     let key = format!("{}:{key}", caller.key_id);
     let state = app.read(move |tx, _| find(tx, &key).map_err(|_| unknown.into())).await?;

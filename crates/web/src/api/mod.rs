@@ -84,7 +84,9 @@ fn routes(app: &App) -> (Router<App>, utoipa::openapi::OpenApi) {
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi()).merge(read).merge(operate).merge(admin).split_for_parts();
     let router = router
         .fallback(|uri: Uri| async move { Problem::new(StatusCode::NOT_FOUND, "unknown_path", format!("There is nothing at {}.", uri.path())) })
-        .method_not_allowed_fallback(|| async { Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This address does not take this method.") });
+        .method_not_allowed_fallback(|| async {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This address does not take this method.")
+        });
     (router, document)
 }
 

@@ -81,7 +81,7 @@ async fn get_timeline(State(app): State<App>, Path(text): Path<String>) -> Resul
     let data = app
         .read(move |tx, config| {
             reads::one(tx, config, id)?;
-            events::of_subject(tx, id, MAX_TIMELINE)
+            events::of_order(tx, id, MAX_TIMELINE)
         })
         .await?;
     Ok(json(StatusCode::OK, &List { data, next: None }))
