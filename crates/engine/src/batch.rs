@@ -109,6 +109,7 @@ impl<T> Kept<T> {
 
 #[derive(Debug)]
 struct Event {
+    at: i64,
     kind: &'static str,
     subject: i64,
     actor: Arc<str>,
@@ -328,7 +329,7 @@ impl<'a> Batch<'a> {
         Ok(batch)
     }
 
-    fn load_skus(&mut self, tx: &mut Tx<'_>, needs: &Needs) -> db::Result<()> {
+    fn load_skus(&mut self, tx: &mut Tx<'_>, needs: &Needs<'_>) -> db::Result<()> {
         let unknown: BTreeSet<&str> = needs.skus.iter().copied().filter(|s| !self.cache.by_sku.contains_key(*s)).collect();
         let found = tx.by_names(&ITEMS_BY_SKU, &unknown.into_iter().collect::<Vec<_>>(), Item::read)?;
         self.remember(tx, found)
@@ -500,7 +501,7 @@ impl<'a> Batch<'a> {
     /// Tells the outside world.
     pub fn event(&mut self, kind: &'static str, subject: i64, data: &impl Serialize) {
         let data = serde_json::to_string(data).unwrap_or_else(|_| "null".into());
-        self.events.push(Event { kind, subject, actor: self.actor.clone(), data });
+        self.events.push(Event { at: self.now, kind, subject, actor: self.actor.clone(), data });
     }
 
     /// Orders that a location can still take on a day; None is without limit.
@@ -586,11 +587,11 @@ impl<'a> Batch<'a> {
         let count = self.events.len() as i64;
         let last = tx.one(NEXT_EVENTS, &[Value::Int(count)], |r| r.int(0))?.ok_or_else(|| db::Error::other("the event counter is missing"))?;
         let mut events = Rows::default();
-        let subject = self.events.last().map_or(0, |e| e.subject);
+        let (at, subject) = self.events.last().map_or((self.now, 0), |e| (e.at, e.subject));
         for (n, event) in self.events.into_iter().enumerate() {
             events.0.extend([
                 Cell::Int(last - count + 1 + n as i64),
-                self.now.into(),
+                event.at.into(),
                 event.kind.into(),
                 event.subject.into(),
                 event.actor.into(),
@@ -598,7 +599,7 @@ impl<'a> Batch<'a> {
             ]);
         }
         tx.write(vec![(&EVENTS, events)])?;
-        Ok(Some(Written { last_event: last, at: self.now, subject }))
+        Ok(Some(Written { last_event: last, at, subject }))
     }
 }
 

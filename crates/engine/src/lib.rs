@@ -218,9 +218,21 @@ impl Engine {
 
     /// Hands a change to the writer and gives back where its answer will come.
     pub fn send(&self, command: Command, actor: Arc<str>, key: Option<IdempotencyKey>) -> Result<oneshot::Receiver<Result<Reply, Stop>>, Stop> {
+        self.send_at(None, command, actor, key)
+    }
+
+    /// As [`Engine::send`], for what happened at an instant (microseconds since 1970 UTC) that a replay of history knows. Time
+    /// still only runs forward: it is booked no earlier than what this node booked before.
+    pub fn send_at(
+        &self,
+        at: Option<i64>,
+        command: Command,
+        actor: Arc<str>,
+        key: Option<IdempotencyKey>,
+    ) -> Result<oneshot::Receiver<Result<Reply, Stop>>, Stop> {
         let (reply, answer) = oneshot::channel();
         let queue = self.inner.queue.lock().unwrap_or_else(|e| e.into_inner()).clone();
-        queue.ok_or(Stop::Stopped)?.push(Job { command: Box::new(command), actor, key, reply })?;
+        queue.ok_or(Stop::Stopped)?.push(Job { command: Box::new(command), actor, key, at, reply })?;
         Ok(answer)
     }
 

@@ -48,6 +48,8 @@ pub struct Job {
     pub command: Box<Command>,
     pub actor: Arc<str>,
     pub key: Option<IdempotencyKey>,
+    /// When it happened, if not now.
+    pub at: Option<i64>,
     pub reply: oneshot::Sender<Result<Reply, Stop>>,
 }
 
@@ -208,9 +210,9 @@ impl Sequencer {
         jobs.iter().for_each(|job| job.command.needs(&mut needs));
         let lines = needs.skus.len() + needs.item_ids.len() + 64 * (needs.orders.len() + needs.reservations.len() + needs.transfers.len());
         self.take_ids(8 * (jobs.len() + lines) as i64 + 10_000)?;
-        // Time never runs backwards in the books, whatever the clock does.
-        let now = self.clock.now().max(self.last_now);
-        self.last_now = now;
+        // Time never runs backwards in the books, whatever the clock or a replay of history says.
+        let clock = self.clock.now();
+        let mut now = jobs.first().and_then(|job| job.at).unwrap_or(clock).max(self.last_now);
 
         let mut tx = self.conn.begin(&self.faults)?;
         Config::refresh(&mut tx, &mut self.config)?;
@@ -226,6 +228,8 @@ impl Sequencer {
         let mut keyed = Rows::default();
         for job in jobs {
             batch.actor = job.actor.clone();
+            now = job.at.unwrap_or(clock).max(now);
+            batch.now = now;
             if let Some(key) = &job.key
                 && let Some((request, status, answer)) = seen.get(&key.key)
             {
@@ -256,6 +260,7 @@ impl Sequencer {
             }
             Err(error) => return Err(error),
         }
+        self.last_now = now;
         self.figures.commits.fetch_add(1, Ordering::Relaxed);
         self.last_event.send_replace(written.last_event);
         Ok(Attempt::Done(outcomes))

@@ -1,0 +1,6 @@
+//! Drives the real binary: starting, stopping, kill -9 under load, a full disk, two servers, the command line beside a server.
+
+mod binary;
+mod crash;
+mod disk_full;
+mod running;
