@@ -2,7 +2,7 @@
 //! runs, from either database; it is restored into an empty database of either kind. So it is also the way to move.
 
 use crate::Stop;
-use crate::db::{Cell, Conn, Faults, Rows, Sql, Table, Tx, Type, Url};
+use crate::db::{Cell, Conn, Faults, Rows, Sql, Table, Tx, Type, Url, Write};
 use crate::model::TABLES;
 use std::path::Path;
 
@@ -78,10 +78,10 @@ fn copy_table(table: &'static Table, from: &mut Tx<'_>, to: &mut Tx<'_>, mut pro
         }
         if rows.0.len() >= CHUNK * width && failed.is_ok() {
             progress(CHUNK as u64);
-            failed = to.write(vec![(table, std::mem::take(&mut rows))]);
+            failed = to.write(vec![Write { table, rows: std::mem::take(&mut rows), new: table.name != COUNTERS.name }]);
         }
     })?;
     failed?;
     progress((rows.0.len() / width) as u64);
-    Ok(to.write(vec![(table, rows)])?)
+    Ok(to.write(vec![Write { table, rows, new: table.name != COUNTERS.name }])?)
 }

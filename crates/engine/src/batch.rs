@@ -6,7 +6,7 @@
 use crate::Stop;
 use crate::command::Needs;
 use crate::config::Config;
-use crate::db::{self, Cell, Lookup, Rows, Sql, Table, Tx, Value};
+use crate::db::{self, Cell, Lookup, Rows, Sql, Tx, Value, Write};
 use crate::imports::{IMPORTS_BY_KEY, ImportState};
 use crate::model::*;
 use domain::routing::Location;
@@ -60,11 +60,12 @@ pub fn day_of(at: i64) -> i64 {
     at.div_euclid(DAY_MICROS)
 }
 
-/// A value, and whether it has to be written.
+/// A value, whether it has to be written, and whether its row is not there yet.
 #[derive(Debug)]
 struct Keep<T> {
     value: T,
     dirty: bool,
+    new: bool,
 }
 
 /// Documents by id, in order.
@@ -79,7 +80,7 @@ impl<T> Default for Kept<T> {
 
 impl<T> Kept<T> {
     fn load(&mut self, id: i64, value: T) {
-        self.0.insert(id, Keep { value, dirty: false });
+        self.0.insert(id, Keep { value, dirty: false, new: false });
     }
 
     pub fn get(&self, id: i64) -> Option<&T> {
@@ -95,11 +96,12 @@ impl<T> Kept<T> {
     }
 
     pub fn add(&mut self, id: i64, value: T) {
-        self.0.insert(id, Keep { value, dirty: true });
+        self.0.insert(id, Keep { value, dirty: true, new: true });
     }
 
-    fn dirty(&self) -> impl Iterator<Item = &T> {
-        self.0.values().filter(|k| k.dirty).map(|k| &k.value)
+    /// What has to be written: the new ones, or those whose row is there.
+    fn dirty(&self, new: bool) -> impl Iterator<Item = &T> {
+        self.0.values().filter(move |k| k.dirty && k.new == new).map(|k| &k.value)
     }
 
     pub fn values(&self) -> impl Iterator<Item = &T> {
@@ -221,12 +223,13 @@ pub struct Batch<'a> {
     order_of: HashMap<i64, i64>,
     capacity: HashMap<(i64, i64), Keep<i64>>,
     postal_codes: HashMap<String, (i64, i64)>,
-    changed_items: BTreeSet<i64>,
+    /// Items to write, and whether each is new.
+    changed_items: BTreeMap<i64, bool>,
     pub imports: HashMap<String, ImportState>,
     entries: Rows,
     events: Vec<Event>,
     /// Rows for tables that only one operation writes.
-    pub more: Vec<(&'static Table, Rows)>,
+    pub more: Vec<Write>,
     pub config_changed: bool,
 }
 
@@ -247,7 +250,7 @@ impl<'a> Batch<'a> {
             order_of: HashMap::new(),
             capacity: HashMap::new(),
             postal_codes: HashMap::new(),
-            changed_items: BTreeSet::new(),
+            changed_items: BTreeMap::new(),
             imports: HashMap::new(),
             entries: Rows::default(),
             events: Vec::new(),
@@ -301,7 +304,7 @@ impl<'a> Batch<'a> {
         let items: Vec<i64> = items.into_iter().collect();
         batch.load_items(tx, &items)?;
         for (item, location, level) in tx.by_ids(&LEVELS_BY_ITEM, &items, &[], read_level)? {
-            batch.levels.entry(item).or_default().push(Keep { value: (location, level), dirty: false });
+            batch.levels.entry(item).or_default().push(Keep { value: (location, level), dirty: false, new: false });
         }
         if needs.capacity {
             let limited: BTreeSet<i64> = batch.config.locations.iter().filter(|l| l.daily_capacity.is_some()).map(|l| l.id).collect();
@@ -314,7 +317,7 @@ impl<'a> Batch<'a> {
             for (location, day, used) in
                 tx.by_ids(&CAPACITY_BY_LOCATION, &limited, &[Value::Int(day_of(now))], |r| (r.int(0), r.int(1), r.int(2)))?
             {
-                batch.capacity.insert((location, day), Keep { value: used, dirty: false });
+                batch.capacity.insert((location, day), Keep { value: used, dirty: false, new: false });
             }
         }
         let codes: BTreeSet<&str> = needs.postal_codes.iter().map(String::as_str).collect();
@@ -410,7 +413,8 @@ impl<'a> Batch<'a> {
 
     /// Adds or replaces an item.
     pub fn put_item(&mut self, item: Item) {
-        self.changed_items.insert(item.id);
+        let new = !self.cache.by_id.contains_key(&item.id);
+        self.changed_items.entry(item.id).and_modify(|known| *known |= new).or_insert(new);
         self.cache.add(Arc::new(item));
     }
 
@@ -460,7 +464,7 @@ impl<'a> Batch<'a> {
         let place = match levels.iter().position(|k| k.value.0 == location) {
             Some(place) => place,
             None => {
-                levels.push(Keep { value: (location, Level::default()), dirty: true });
+                levels.push(Keep { value: (location, Level::default()), dirty: true, new: true });
                 levels.len() - 1
             }
         };
@@ -516,7 +520,7 @@ impl<'a> Batch<'a> {
         let Some(place) = self.config.by_id(location).filter(|l| l.daily_capacity.is_some_and(|most| most > 0)).cloned() else { return today };
         let day = (today..today + CAPACITY_DAYS).find(|day| self.capacity_left(&place, *day).is_none_or(|left| left > 0));
         let Some(day) = day else { return today + CAPACITY_DAYS };
-        let kept = self.capacity.entry((location, day)).or_insert(Keep { value: 0, dirty: true });
+        let kept = self.capacity.entry((location, day)).or_insert(Keep { value: 0, dirty: true, new: true });
         kept.value += 1;
         kept.dirty = true;
         day
@@ -542,45 +546,31 @@ impl<'a> Batch<'a> {
 
     /// Writes what changed. None if nothing did.
     pub fn flush(mut self, tx: &mut Tx<'_>) -> db::Result<Option<Written>> {
-        let mut levels = Rows::default();
-        let mut touched: Vec<i64> = self.levels.keys().copied().collect();
-        touched.sort_unstable();
-        for item in touched {
-            for kept in self.levels[&item].iter().filter(|k| k.dirty) {
-                write_level(item, kept.value.0, &kept.value.1, &mut levels);
+        let mut writes: Vec<Write> = Vec::with_capacity(24);
+        for new in [true, false] {
+            let mut items = [Rows::default(), Rows::default()];
+            for item in self.changed_items.iter().filter(|(_, is_new)| **is_new == new).filter_map(|(id, _)| self.cache.by_id.get(id)) {
+                item.write(&mut items);
             }
+            let mut reservations = Rows::default();
+            self.reservations.dirty(new).for_each(|r| r.write(&mut reservations));
+            let mut orders: [Rows; 5] = Default::default();
+            self.orders.dirty(new).for_each(|o| o.write(&mut orders));
+            let mut transfers = [Rows::default(), Rows::default()];
+            self.transfers.dirty(new).for_each(|t| t.write(&mut transfers));
+            let tables = [&ITEMS, &KIT_COMPONENTS].into_iter().chain([&RESERVATIONS]).chain(ORDER_TABLES).chain([&TRANSFERS, &TRANSFER_LINES]);
+            let rows = items.into_iter().chain([reservations]).chain(orders).chain(transfers);
+            writes.extend(tables.zip(rows).map(|(table, rows)| Write { table, rows, new }));
         }
-        let mut reservations = Rows::default();
-        self.reservations.dirty().for_each(|r| r.write(&mut reservations));
-        let mut orders: [Rows; 5] = Default::default();
-        self.orders.dirty().for_each(|o| o.write(&mut orders));
-        let (mut transfers, mut transfer_lines) = (Rows::default(), Rows::default());
-        self.transfers.dirty().for_each(|t| t.write(&mut transfers, &mut transfer_lines));
-        let mut capacity: Vec<(i64, i64, i64)> = self.capacity.iter().filter(|(_, k)| k.dirty).map(|((l, d), k)| (*l, *d, k.value)).collect();
-        capacity.sort_unstable();
-        let mut capacities = Rows::default();
-        for (location, day, used) in capacity {
-            let most = self.config.by_id(location).and_then(|l| l.daily_capacity).unwrap_or(i64::MAX);
-            // A limit that was lowered below what was promised before does not break those promises.
-            capacities.0.extend([location.into(), day.into(), used.into(), Cell::Int(most.max(used))]);
-        }
-        let (mut items, mut components) = (Rows::default(), Rows::default());
-        for item in self.changed_items.iter().filter_map(|id| self.cache.by_id.get(id)) {
-            item.write(&mut items);
-            for (component, quantity) in &item.components {
-                components.0.extend([item.id.into(), (*component).into(), (*quantity).into()]);
-            }
-        }
-        let mut tables: Vec<(&'static Table, Rows)> =
-            vec![(&ITEMS, items), (&KIT_COMPONENTS, components), (&LEVELS, levels), (&ENTRIES, self.entries), (&RESERVATIONS, reservations)];
-        tables.extend(ORDER_TABLES.into_iter().zip(orders));
-        tables.extend([(&TRANSFERS, transfers), (&TRANSFER_LINES, transfer_lines), (&CAPACITY, capacities)]);
-        tables.append(&mut self.more);
-        tables.retain(|(_, rows)| !rows.0.is_empty());
-        if tables.is_empty() && self.events.is_empty() && !self.config_changed {
+        writes.push(Write::changed(&LEVELS, self.changed_levels()));
+        writes.push(Write::new(&ENTRIES, std::mem::take(&mut self.entries)));
+        writes.push(Write::changed(&CAPACITY, self.changed_capacity()));
+        writes.append(&mut self.more);
+        writes.retain(|write| !write.rows.0.is_empty());
+        if writes.is_empty() && self.events.is_empty() && !self.config_changed {
             return Ok(None);
         }
-        tx.write(tables)?;
+        tx.write(writes)?;
         if self.config_changed {
             tx.execute(BUMP_CONFIG, &[])?;
         }
@@ -598,8 +588,32 @@ impl<'a> Batch<'a> {
                 event.data.into(),
             ]);
         }
-        tx.write(vec![(&EVENTS, events)])?;
+        tx.write(vec![Write::new(&EVENTS, events)])?;
         Ok(Some(Written { last_event: last, at, subject }))
+    }
+
+    fn changed_levels(&self) -> Rows {
+        let mut rows = Rows::default();
+        let mut touched: Vec<i64> = self.levels.keys().copied().collect();
+        touched.sort_unstable();
+        for item in touched {
+            for kept in self.levels[&item].iter().filter(|k| k.dirty) {
+                write_level(item, kept.value.0, &kept.value.1, &mut rows);
+            }
+        }
+        rows
+    }
+
+    fn changed_capacity(&self) -> Rows {
+        let mut changed: Vec<(i64, i64, i64)> = self.capacity.iter().filter(|(_, k)| k.dirty).map(|((l, d), k)| (*l, *d, k.value)).collect();
+        changed.sort_unstable();
+        let mut rows = Rows::default();
+        for (location, day, used) in changed {
+            let most = self.config.by_id(location).and_then(|l| l.daily_capacity).unwrap_or(i64::MAX);
+            // A limit that was lowered below what was promised before does not break those promises.
+            rows.0.extend([location.into(), day.into(), used.into(), Cell::Int(most.max(used))]);
+        }
+        rows
     }
 }
 

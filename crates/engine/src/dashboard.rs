@@ -14,12 +14,14 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 const AT_OR_AFTER: Sql = Sql("SELECT seq, at FROM events WHERE seq >= $1 ORDER BY seq LIMIT 1");
-// A shipping event tells what has shipped in all; the event before it, about the same order, tells what had.
+// A shipping event tells what has shipped in all; the event before it, about the same order, tells what had. The `+ 0` keeps
+// SQLite from walking back over everybody's events instead of taking the index of the order's own.
 const COUNTED: Sql = Sql(
-    "SELECT e.at, e.kind, e.data, CASE WHEN e.kind = 'order.shipped' THEN (SELECT p.data FROM events p WHERE p.subject = e.subject AND p.seq < e.seq ORDER BY p.seq DESC LIMIT 1) END FROM events e WHERE e.seq > $1 AND e.seq <= $2 AND e.kind IN ('order.placed', 'order.shipped') ORDER BY e.seq",
+    "SELECT e.at, e.kind, e.data, CASE WHEN e.kind = 'order.shipped' THEN (SELECT p.data FROM events p WHERE p.subject = e.subject AND p.seq + 0 < e.seq ORDER BY p.seq + 0 DESC LIMIT 1) END FROM events e WHERE e.seq > $1 AND e.seq <= $2 AND e.kind IN ('order.placed', 'order.shipped') ORDER BY e.seq",
 );
 const ANY_ITEM: Sql = Sql("SELECT id FROM items LIMIT 1");
-const CAPACITY: Sql = Sql("SELECT c.location, c.used FROM locations p JOIN capacity c ON c.location = p.id AND c.day = $1");
+// SQLite takes the tables of a CROSS JOIN in this order, and so reads one row for each location, not all days.
+const CAPACITY: Sql = Sql("SELECT c.location, c.used FROM locations p CROSS JOIN capacity c WHERE c.location = p.id AND c.day = $1");
 const LEVELS: Sql = Sql(
     "SELECT CAST(COALESCE(SUM(CASE WHEN location IN (SELECT id FROM locations WHERE active = 0) THEN 0 ELSE available END), 0) AS BIGINT), CAST(COALESCE(SUM(available), 0) AS BIGINT), CAST(COALESCE(SUM(reserved), 0) AS BIGINT), CAST(COALESCE(SUM(committed), 0) AS BIGINT), CAST(COALESCE(SUM(damaged), 0) AS BIGINT), CAST(COALESCE(SUM(quality_control), 0) AS BIGINT), CAST(COALESCE(SUM(safety_stock), 0) AS BIGINT), CAST(COALESCE(SUM(incoming), 0) AS BIGINT) FROM levels",
 );

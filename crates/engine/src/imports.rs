@@ -6,7 +6,7 @@ use crate::batch::{Batch, Because, postal_key};
 use crate::catalog::items::NewItem;
 use crate::catalog::locations::{self, NewLocation};
 use crate::command::{Answer, Command, Needs, Reply};
-use crate::db::{Cell, Lookup, Row, Rows};
+use crate::db::{Cell, Lookup, Row, Rows, Write};
 use crate::model::{Item, POSTAL_CODES, WhenShort, micro};
 use crate::orders::fill;
 use crate::orders::place::{PlaceLine, PlaceOrder, ShipTo};
@@ -207,7 +207,7 @@ impl ImportRows {
         state.rows_done = self.end;
         state.digest = self.digest;
         state.view.finished = self.finished;
-        batch.more.push((&crate::model::IMPORTS, state.write(&self.key, batch.now)));
+        batch.more.push(Write::changed(&crate::model::IMPORTS, state.write(&self.key, batch.now)));
         let told = serde_json::json!({ "kind": self.kind.word(), "rows_done": state.rows_done, "accepted": state.view.accepted, "rejected": state.view.rejected, "finished": self.finished });
         batch.event("import.progressed", document, &told);
         let view = state.view.clone();
@@ -268,7 +268,7 @@ fn apply(batch: &mut Batch<'_>, row: &ImportRow, document: i64) -> Result<(), St
             let point = domain::geo::Point::new(*latitude, *longitude)
                 .ok_or_else(|| Refused::invalid("latitude", "and longitude must lie within -90..90 and -180..180"))?;
             let row = Rows(vec![postal_key(country, postal_code).into(), micro(point.latitude).into(), micro(point.longitude).into()]);
-            batch.more.push((&POSTAL_CODES, row));
+            batch.more.push(Write::changed(&POSTAL_CODES, row));
             Ok(())
         }
     }

@@ -116,7 +116,11 @@ impl Item {
         }
     }
 
-    pub fn write(&self, rows: &mut Rows) {
+    /// Writes the item and its components.
+    pub fn write(&self, [rows, components]: &mut [Rows; 2]) {
+        for (component, quantity) in &self.components {
+            components.0.extend([self.id.into(), (*component).into(), (*quantity).into()]);
+        }
         rows.0.extend([
             self.id.into(),
             self.sku.clone().into(),
@@ -736,7 +740,7 @@ pub fn read_transfers(tx: &mut crate::db::Tx<'_>, ids: &[i64], lock: bool) -> cr
 }
 
 impl Transfer {
-    pub fn write(&self, transfers: &mut Rows, lines: &mut Rows) {
+    pub fn write(&self, [transfers, lines]: &mut [Rows; 2]) {
         transfers.0.extend([
             self.id.into(),
             self.source.into(),

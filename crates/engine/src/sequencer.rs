@@ -6,7 +6,7 @@
 use crate::batch::{Batch, Ids, ItemCache, Written};
 use crate::command::{Answer, Command, Needs, Reply};
 use crate::config::Config;
-use crate::db::{self, Cell, Conn, Faults, Lookup, Rows, Sql, Url, Value, Why};
+use crate::db::{self, Cell, Conn, Faults, Lookup, Rows, Sql, Url, Value, Why, Write};
 use crate::model::IDEMPOTENCY;
 use crate::{Clock, Stop};
 use domain::Refused;
@@ -248,16 +248,22 @@ impl Sequencer {
             outcomes.push(outcome);
         }
         if !keyed.0.is_empty() {
-            batch.more.push((&IDEMPOTENCY, keyed));
+            batch.more.push(Write::new(&IDEMPOTENCY, keyed));
         }
         let Some(written) = batch.flush(&mut tx)? else { return Ok(Attempt::Done(outcomes)) };
         match tx.commit() {
             Ok(()) => {}
-            Err(error) if error.why == Why::Lost => {
-                if !self.was_committed(&written)? {
-                    return Err(error);
+            Err(error) if error.why == Why::Lost => match self.was_committed(&written) {
+                Ok(true) => {}
+                Ok(false) => return Err(error),
+                Err(error) if error.why == Why::Crash => return Err(error),
+                // What may have been done must not be tried again, and nobody may be told that nothing happened.
+                Err(error) => {
+                    self.cache = ItemCache::default();
+                    let text = format!("the connection broke during the commit, and whether it was applied could not be found out: {error}");
+                    return Ok(Attempt::Done(jobs.iter().map(|_| Err(Stop::broken(text.as_str()))).collect()));
                 }
-            }
+            },
             Err(error) => return Err(error),
         }
         self.last_now = now;
@@ -277,10 +283,10 @@ impl Sequencer {
                 tx.execute(LOCK_EVENTS, &[])?;
                 let values = [Value::Int(written.last_event), Value::Int(written.at), Value::Int(written.subject)];
                 let found = tx.one(EVENT_IS, &values, |r| r.int(0))?;
-                Ok(found == Some(1))
+                Ok::<bool, db::Error>(found == Some(1))
             };
             match check() {
-                Err(db::Error { why: Why::Lost, .. }) if tries < TRIES => tries += 1,
+                Err(error) if error.why != Why::Crash && tries < TRIES => tries += 1,
                 result => return result,
             }
         }

@@ -3,7 +3,7 @@
 use crate::Stop;
 use crate::batch::Batch;
 use crate::command::{Answer, Reply};
-use crate::db::Rows;
+use crate::db::{Rows, Write};
 use crate::model::{LOCATIONS, parse_kind, write_location};
 use crate::views::LocationView;
 use domain::geo::Point;
@@ -133,7 +133,7 @@ pub(crate) fn put(batch: &mut Batch<'_>, location: Location, event: &'static str
     let mut rows = Rows::default();
     write_location(&location, batch.now, &mut rows);
     // One statement may not write the same row twice, so each change is a statement of its own.
-    batch.more.push((&LOCATIONS, rows));
+    batch.more.push(Write::changed(&LOCATIONS, rows));
     let view = LocationView::from(&location);
     batch.event(event, location.id, &view);
     Arc::make_mut(&mut batch.config).put(location);

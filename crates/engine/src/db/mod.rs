@@ -122,7 +122,7 @@ pub enum Type {
     Hash,
 }
 
-/// A table that is written in bulk. With a `key`, a row that is there already is overwritten.
+/// A table that is written in bulk. Its `key` finds the row that a changed one overwrites.
 pub struct Table {
     pub name: &'static str,
     pub columns: &'static [(&'static str, Type)],
@@ -204,6 +204,24 @@ impl<T: Into<Cell>> From<Option<T>> for Cell {
 /// Rows for one table, one field after another.
 #[derive(Default)]
 pub struct Rows(pub Vec<Cell>);
+
+/// Rows to be written into a table.
+pub struct Write {
+    pub table: &'static Table,
+    pub rows: Rows,
+    /// None of the rows is there yet. Else, one that is there is overwritten.
+    pub new: bool,
+}
+
+impl Write {
+    pub fn new(table: &'static Table, rows: Rows) -> Write {
+        Write { table, rows, new: true }
+    }
+
+    pub fn changed(table: &'static Table, rows: Rows) -> Write {
+        Write { table, rows, new: false }
+    }
+}
 
 /// A row that was read. Columns count from 0.
 pub enum Row<'a> {
@@ -400,14 +418,14 @@ impl Tx<'_> {
         Ok(rows)
     }
 
-    /// Writes rows into several tables, in this order; on PostgreSQL without waiting between them.
-    pub fn write(&mut self, tables: Vec<(&'static Table, Rows)>) -> Result<()> {
-        for (table, _) in &tables {
-            self.faults.at(table.name)?;
+    /// Writes rows into several tables.
+    pub fn write(&mut self, writes: Vec<Write>) -> Result<()> {
+        for write in &writes {
+            self.faults.at(write.table.name)?;
         }
         match self.conn {
-            Conn::Sqlite(conn) => tables.iter().try_for_each(|(table, rows)| conn.write(table, &rows.0)),
-            Conn::Postgres(conn) => conn.write(&tables),
+            Conn::Sqlite(conn) => writes.iter().try_for_each(|write| conn.write(write)),
+            Conn::Postgres(conn) => conn.write(&writes),
         }
     }
 
@@ -440,16 +458,21 @@ pub fn texts(lookups: &[&Lookup], tables: &[&Table], is_postgres: bool) -> Vec<S
         texts.push(if is_postgres { postgres::lookup_sql(lookup) } else { sqlite::lookup_sql(lookup) });
     }
     for table in tables {
-        texts.push(if is_postgres { postgres::insert_unnest_sql(table) } else { sqlite::insert_values_sql(table) });
+        for new in [true, false] {
+            texts.push(if is_postgres { postgres::insert_unnest_sql(table, new) } else { sqlite::insert_values_sql(table, new) });
+        }
+        if is_postgres {
+            texts.push(postgres::copy_sql(table));
+        }
     }
     texts
 }
 
 /// The text of a bulk write: `INSERT INTO t (a, b) {source} ON CONFLICT …`.
-fn insert_sql(table: &Table, source: &str) -> String {
+fn insert_sql(table: &Table, new: bool, source: &str) -> String {
     let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
     let mut sql = format!("INSERT INTO {} ({}) {source}", table.name, names.join(", "));
-    if !table.key.is_empty() {
+    if !new && !table.key.is_empty() {
         let keys: Vec<&str> = table.key.split(", ").collect();
         let set: Vec<String> = names.iter().filter(|n| !keys.contains(n)).map(|n| format!("{n} = excluded.{n}")).collect();
         sql.push_str(&format!(" ON CONFLICT ({}) DO UPDATE SET {}", table.key, set.join(", ")));

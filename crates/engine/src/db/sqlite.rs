@@ -1,6 +1,6 @@
 //! SQLite: WAL, every commit synced, one writer.
 
-use super::{Cell, Error, Lookup, Result, Row, Table, Value, Why, insert_sql};
+use super::{Cell, Error, Lookup, Result, Row, Table, Value, Why, Write, insert_sql};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, Statement, ToSql};
 use std::path::Path;
@@ -61,12 +61,12 @@ impl Sqlite {
         Ok(())
     }
 
-    pub fn write(&mut self, table: &Table, cells: &[Cell]) -> Result<()> {
-        if cells.is_empty() {
+    pub fn write(&mut self, write: &Write) -> Result<()> {
+        if write.rows.0.is_empty() {
             return Ok(());
         }
-        let mut statement = self.conn.prepare_cached(&insert_values_sql(table)).map_err(error)?;
-        for row in cells.chunks_exact(table.columns.len()) {
+        let mut statement = self.conn.prepare_cached(&insert_values_sql(write.table, write.new)).map_err(error)?;
+        for row in write.rows.0.chunks_exact(write.table.columns.len()) {
             for (n, cell) in row.iter().enumerate() {
                 statement.raw_bind_parameter(n + 1, cell).map_err(error)?;
             }
@@ -81,9 +81,9 @@ pub fn lookup_sql(lookup: &Lookup) -> String {
     format!("SELECT {columns} FROM {from} WHERE {key} = $1 {and} ORDER BY {order}")
 }
 
-pub fn insert_values_sql(table: &Table) -> String {
+pub fn insert_values_sql(table: &Table, new: bool) -> String {
     let marks: Vec<String> = (1..=table.columns.len()).map(|n| format!("${n}")).collect();
-    insert_sql(table, &format!("VALUES ({})", marks.join(", ")))
+    insert_sql(table, new, &format!("VALUES ({})", marks.join(", ")))
 }
 
 fn bind(statement: &mut Statement<'_>, values: &[Value<'_>]) -> Result<()> {

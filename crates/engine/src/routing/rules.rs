@@ -3,7 +3,7 @@
 use crate::Stop;
 use crate::batch::Batch;
 use crate::command::{Answer, Reply};
-use crate::db::{Rows, Sql, Tx};
+use crate::db::{Rows, Sql, Tx, Write};
 use crate::model::RULE_SETS;
 use crate::views::{Id, Time};
 use domain::routing::RuleSet;
@@ -80,7 +80,7 @@ impl SetRules {
         let json = serde_json::to_string(&self.rules).map_err(|e| Stop::broken(e.to_string()))?;
         // The newest set that is active counts, so the older ones need no change.
         rows.0.extend([id.into(), self.name.clone().into(), json.into(), true.into(), batch.now.into()]);
-        batch.more.push((&RULE_SETS, rows));
+        batch.more.push(Write::new(&RULE_SETS, rows));
         let view = RuleSetView { id: Id(id), name: self.name.clone(), active: true, created_at: Time(batch.now), rules: self.rules.clone() };
         batch.event("rules.changed", id, &view);
         let config = Arc::make_mut(&mut batch.config);
