@@ -14,8 +14,8 @@ pub mod serve;
 
 use axum::Router;
 use engine::{Config, Engine, Stop};
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Requests under way at once; beyond, callers are asked to come again.
 const MAX_IN_FLIGHT: usize = 20_000;

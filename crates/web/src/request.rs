@@ -136,7 +136,10 @@ fn parse_problem(path: String, error: serde_json::Error) -> Problem {
             (None, path) => path.to_owned(),
         };
         let reason = if missing.is_some() { "is missing".to_owned() } else { text.split(" at line ").next().unwrap_or(&text).to_owned() };
-        return Problem::new(StatusCode::BAD_REQUEST, "invalid_field", format!("“{field}”: {reason}.")).with("field", field).with("line", line).with("column", column);
+        return Problem::new(StatusCode::BAD_REQUEST, "invalid_field", format!("“{field}”: {reason}."))
+            .with("field", field)
+            .with("line", line)
+            .with("column", column);
     }
     Problem::new(StatusCode::BAD_REQUEST, "malformed_json", format!("The body is not JSON: {error}.")).with("line", line).with("column", column)
 }
@@ -187,7 +190,9 @@ pub fn limit(limit: Option<i64>) -> Result<i64, Problem> {
 /// A cursor that is a number; the given start if left out.
 pub fn cursor(after: Option<&str>, start: i64) -> Result<i64, Problem> {
     let Some(text) = after.filter(|t| !t.is_empty()) else { return Ok(start) };
-    text.parse().map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "invalid_parameter", "after must be a cursor that an answer gave as “next”.").with("field", "after"))
+    text.parse().map_err(|_| {
+        Problem::new(StatusCode::BAD_REQUEST, "invalid_parameter", "after must be a cursor that an answer gave as “next”.").with("field", "after")
+    })
 }
 
 /// A page of a list: `next` is the cursor of the page after it, or null.

@@ -40,8 +40,11 @@ pub async fn serve(app: App, listener: TcpListener, stop: impl Future<Output = (
         };
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
-        let connection =
-            http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME).pipeline_flush(true).serve_connection(TokioIo::new(stream), service);
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIME)
+            .pipeline_flush(true)
+            .serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
         let metrics = app.metrics.clone();
         tokio::spawn(async move {

@@ -1,0 +1,294 @@
+//! A browser, and the program beside it, for tests: started, driven, stopped.
+
+use axum::body::Bytes;
+use axum::http::{Request, Response};
+use serde_json::{Value, json};
+use std::future::Future;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use thirtyfour::error::{WebDriverError, WebDriverResult};
+use thirtyfour::session::http::{Body, HttpClient};
+use thirtyfour::{Capabilities, WebDriver};
+
+const HOW_TO_INSTALL: &str = "the browser tests need Chromium: apt-get install chromium chromium-driver";
+
+/// A folder that goes with its owner.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new(name: &str) -> Folder {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("holdfast-page-{name}-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The program, serving a new database.
+pub struct Server {
+    child: Child,
+    _folder: Folder,
+    database: String,
+    /// Such as http://127.0.0.1:49153.
+    pub url: String,
+}
+
+impl Server {
+    /// With an embedded database.
+    pub fn start() -> Server {
+        let folder = Folder::new("data");
+        let database = format!("sqlite:{}", folder.0.join("holdfast.db").display());
+        Server::start_on(folder, database)
+    }
+
+    pub fn start_on(folder: Folder, database: String) -> Server {
+        let (child, url) = Server::run(&database, "127.0.0.1:0");
+        Server { child, _folder: folder, database, url }
+    }
+
+    fn run(database: &str, listen: &str) -> (Child, String) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_holdfast"))
+            .args(["serve", "--listen", listen, "--database", database])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap_or_else(|| panic!("the server said: {line}"));
+        (child, url.to_owned())
+    }
+
+    /// As a power cut would.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// At the same address.
+    pub fn start_again(&mut self) {
+        let listen = self.url.trim_start_matches("http://").to_owned();
+        self.child = Server::run(&self.database, &listen).0;
+    }
+
+    /// A key that may do everything.
+    pub fn key(&self, name: &str) -> String {
+        let made = Command::new(env!("CARGO_BIN_EXE_holdfast"))
+            .args(["key", "create", "--name", name, "--role", "admin", "--database", &self.database])
+            .output()
+            .unwrap();
+        String::from_utf8(made.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Makes a change through the API and gives back the answer.
+    pub fn post(&self, key: &str, path: &str, body: Value) -> Value {
+        let header = format!("Authorization: Bearer {key}\r\n");
+        let (status, answer) = exchange(&self.url, "POST", &format!("/api/v1{path}"), &header, &body.to_string()).unwrap();
+        let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
+        assert!((200..300).contains(&status), "POST {path}: {status} {answer}");
+        answer
+    }
+}
+
+impl Server {
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// What a page says to the reader, without its marks, all blanks alike.
+    pub fn text(&self, key: &str, path: &str) -> String {
+        let (status, answer) = exchange(&self.url, "GET", path, &format!("Cookie: {}={key}\r\n", web::auth::COOKIE), "").unwrap();
+        assert_eq!(status, 200, "GET {path}");
+        let page = String::from_utf8(answer).unwrap();
+        let text: Vec<&str> =
+            page.split('<').filter_map(|part| part.split_once('>')).map(|(_, text)| text.trim()).filter(|t| !t.is_empty()).collect();
+        text.join(" ").split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// One HTTP exchange on a connection of its own.
+fn exchange(url: &str, method: &str, path: &str, headers: &str, body: &str) -> std::io::Result<(u16, Vec<u8>)> {
+    let host = url.trim_start_matches("http://").trim_end_matches('/');
+    let mut stream = TcpStream::connect(host)?;
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{headers}\r\n{body}",
+        body.len()
+    )?;
+    let mut reader = BufReader::new(stream);
+    let (mut line, mut length) = (String::new(), None);
+    reader.read_line(&mut line)?;
+    let status = line.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
+    loop {
+        line.clear();
+        if reader.read_line(&mut line)? == 0 || line.trim().is_empty() {
+            break;
+        }
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().ok();
+        }
+    }
+    let mut answer = Vec::new();
+    match length {
+        Some(length) => drop(reader.take(length).read_to_end(&mut answer)?),
+        None => drop(reader.read_to_end(&mut answer)?),
+    }
+    Ok((status, answer))
+}
+
+/// How thirtyfour reaches the driver: its own client would bring a second HTTP stack along.
+struct Wire;
+
+type Answer<'f, T> = Pin<Box<dyn Future<Output = T> + Send + 'f>>;
+
+impl HttpClient for Wire {
+    fn send<'s, 'r, 'f>(&'s self, request: Request<Body<'r>>) -> Answer<'f, WebDriverResult<Response<Bytes>>>
+    where
+        's: 'f,
+        'r: 'f,
+        Self: 'f,
+    {
+        let uri = request.uri().clone();
+        let url = format!("http://{}", uri.authority().map_or("", |a| a.as_str()));
+        let path = uri.path().to_owned();
+        let method = request.method().to_string();
+        let body = match request.body() {
+            Body::Empty => String::new(),
+            Body::Json(json) => json.to_string(),
+        };
+        Box::pin(async move {
+            let done = tokio::task::spawn_blocking(move || exchange(&url, &method, &path, "", &body)).await;
+            let failed = |text: String| WebDriverError::FatalError(text);
+            let (status, answer) = done.map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))?;
+            Response::builder().status(status).body(answer.into()).map_err(|e| failed(e.to_string()))
+        })
+    }
+
+    fn new<'s, 'f>(&'s self) -> Answer<'f, Arc<dyn HttpClient>>
+    where
+        's: 'f,
+        Self: 'f,
+    {
+        Box::pin(async { Arc::new(Wire) as Arc<dyn HttpClient> })
+    }
+}
+
+/// The driver's process; ends with its owner.
+struct Driver(Child);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+pub struct Browser {
+    pub driver: WebDriver,
+    at: String,
+    _process: Driver,
+    _profile: Folder,
+}
+
+impl Browser {
+    pub async fn start() -> Browser {
+        let program =
+            ["/usr/bin/chromedriver", "/usr/lib/chromium/chromedriver"].into_iter().find(|p| PathBuf::from(p).exists()).expect(HOW_TO_INSTALL);
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let process =
+            Driver(Command::new(program).arg(format!("--port={port}")).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect(HOW_TO_INSTALL));
+        let profile = Folder::new("browser");
+        let at = format!("http://127.0.0.1:{port}");
+        let begun = Instant::now();
+        while exchange(&at, "GET", "/status", "", "").is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "chromedriver does not answer");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let arguments = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--window-size=1440,900",
+        ];
+        let arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).chain([format!("--user-data-dir={}", profile.0.display())]).collect();
+        let mut wanted = Capabilities::new();
+        wanted.set("browserName", json!("chrome")).unwrap();
+        wanted.set("goog:chromeOptions", json!({ "args": arguments })).unwrap();
+        wanted.set("goog:loggingPrefs", json!({ "browser": "ALL" })).unwrap();
+        let driver = WebDriver::builder(at.clone(), wanted).client(Wire).await.unwrap_or_else(|e| panic!("{e}; {HOW_TO_INSTALL}"));
+        Browser { driver, at, _process: process, _profile: profile }
+    }
+
+    pub async fn quit(self) {
+        let _ = self.driver.quit().await;
+    }
+
+    /// The value of a script.
+    pub async fn js(&self, script: &str) -> Value {
+        self.driver.execute(script, Vec::new()).await.unwrap_or_else(|e| panic!("{script}: {e}")).json().clone()
+    }
+
+    /// Waits until a script answers true.
+    pub async fn until(&self, what: &str, script: &str, patience: Duration) {
+        let begun = Instant::now();
+        // While a page is being replaced, there may be nothing to ask.
+        while !matches!(self.driver.execute(script, Vec::new()).await.map(|v| v.json() == true), Ok(true)) {
+            if begun.elapsed() > patience {
+                let text = self.js("return document.body.innerText").await;
+                panic!("{what} did not appear within {patience:?}; the page reads:\n{}", text.as_str().unwrap_or_default());
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+    }
+
+    /// A key, pressed anywhere.
+    pub async fn press(&self, key: &str) {
+        self.driver.action_chain().send_keys(key).perform().await.unwrap();
+    }
+
+    async fn own(&self, path: &str, body: Value) -> Value {
+        let path = format!("/session/{}{path}", self.driver.session_id());
+        let at = self.at.clone();
+        let (_, answer) = tokio::task::spawn_blocking(move || exchange(&at, "POST", &path, "", &body.to_string())).await.unwrap().unwrap();
+        serde_json::from_slice::<Value>(&answer).unwrap_or_default()["value"].clone()
+    }
+
+    /// A command of the browser's own protocol.
+    pub async fn cdp(&self, command: &str, parameters: Value) -> Value {
+        self.own("/goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await
+    }
+
+    /// Warnings and errors of the console since the last call: scripts, broken policies, failed requests. A refused
+    /// sign-in is an answer, not a fault.
+    pub async fn complaints(&self) -> Vec<String> {
+        let lines = self.own("/se/log", json!({ "type": "browser" })).await;
+        let lines = lines.as_array().cloned().unwrap_or_default();
+        let text = |line: &Value| format!("{} {}", line["level"].as_str().unwrap_or_default(), line["message"].as_str().unwrap_or_default());
+        let is_loud = |line: &Value| ["SEVERE", "WARNING"].contains(&line["level"].as_str().unwrap_or_default());
+        lines.iter().filter(|l| is_loud(l)).map(text).filter(|t| !(t.contains("/sign-in") && t.contains("401"))).collect()
+    }
+}
