@@ -3,7 +3,7 @@
 
 use crate::Stop;
 use crate::db::{Cell, Conn, Faults, Rows, Sql, Table, Tx, Type, Url, Write};
-use crate::model::TABLES;
+use crate::statements::TABLES;
 use std::path::Path;
 
 const COUNTERS: Table = Table { name: "counters", columns: &[("name", Type::Text), ("value", Type::Int)], key: "name" };

@@ -4,17 +4,33 @@
 //! each sorted by id. The event counter comes last, just before the commit, so that events have one order without gaps.
 
 use crate::Stop;
+use crate::catalog::rows::{COMPONENTS_BY_KIT, ITEMS, ITEMS_BY_ID, ITEMS_BY_SKU, Item, KIT_COMPONENTS, LOCATIONS_BY_CODE, point};
 use crate::command::Needs;
 use crate::config::Config;
-use crate::db::{self, Cell, Lookup, Rows, Sql, Tx, Value, Write};
+use crate::db::{self, Cell, Lookup, Rows, Sql, Table, Tx, Type, Value, Write};
+use crate::events::EVENTS;
 use crate::imports::{IMPORTS_BY_KEY, ImportState};
-use crate::model::*;
+use crate::kept::{Ids, ItemCache, Keep, Kept, Names};
+use crate::orders::rows::{
+    FULFILLMENTS_BY_ORDER, LINES_BY_FULFILLMENT, LINES_BY_ORDER, ORDER_OF_FULFILLMENT, ORDER_TABLES, ORDERS_BY_ID, ORDERS_BY_REFERENCE, Order,
+    SHIPMENTS_BY_FULFILLMENT, read_orders,
+};
+use crate::reservations::rows::{RESERVATIONS, RESERVATIONS_BY_ID, Reservation};
+use crate::stock::rows::{
+    ENTRIES, LEVEL_COLUMNS, LEVELS, LINES_BY_TRANSFER, TRANSFER_LINES, TRANSFERS, TRANSFERS_BY_ID, Transfer, read_level, read_transfers, write_level,
+};
 use domain::routing::Location;
 use domain::stock::{Account, Level, Posting};
 use domain::{Noun, Refused};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+
+pub const CAPACITY: Table = Table {
+    name: "capacity",
+    columns: &[("location", Type::Int), ("day", Type::Int), ("used", Type::Int), ("most", Type::Int)],
+    key: "location, day",
+};
 
 const LEVELS_BY_ITEM: Lookup = Lookup { columns: LEVEL_COLUMNS, from: "levels", key: "item", and: "", order: "item, location", lock: true };
 const BACKORDERS_BY_ITEM: Lookup =
@@ -60,55 +76,6 @@ pub fn day_of(at: i64) -> i64 {
     at.div_euclid(DAY_MICROS)
 }
 
-/// A value, whether it has to be written, and whether its row is not there yet.
-#[derive(Debug)]
-struct Keep<T> {
-    value: T,
-    dirty: bool,
-    new: bool,
-}
-
-/// Documents by id, in order.
-#[derive(Debug)]
-pub struct Kept<T>(BTreeMap<i64, Keep<T>>);
-
-impl<T> Default for Kept<T> {
-    fn default() -> Kept<T> {
-        Kept(BTreeMap::new())
-    }
-}
-
-impl<T> Kept<T> {
-    fn load(&mut self, id: i64, value: T) {
-        self.0.insert(id, Keep { value, dirty: false, new: false });
-    }
-
-    pub fn get(&self, id: i64) -> Option<&T> {
-        self.0.get(&id).map(|k| &k.value)
-    }
-
-    /// To change it; it will be written.
-    pub fn change(&mut self, id: i64) -> Option<&mut T> {
-        self.0.get_mut(&id).map(|k| {
-            k.dirty = true;
-            &mut k.value
-        })
-    }
-
-    pub fn add(&mut self, id: i64, value: T) {
-        self.0.insert(id, Keep { value, dirty: true, new: true });
-    }
-
-    /// What has to be written: the new ones, or those whose row is there.
-    fn dirty(&self, new: bool) -> impl Iterator<Item = &T> {
-        self.0.values().filter(move |k| k.dirty && k.new == new).map(|k| &k.value)
-    }
-
-    pub fn values(&self) -> impl Iterator<Item = &T> {
-        self.0.values().map(|k| &k.value)
-    }
-}
-
 #[derive(Debug)]
 struct Event {
     at: i64,
@@ -130,73 +97,6 @@ pub struct Because<'a> {
 impl Because<'_> {
     pub fn of(cause: &'static str, document: i64) -> Because<'static> {
         Because { cause, document, reason: "", reference: "" }
-    }
-}
-
-/// Turns ids into the names that people use.
-#[derive(Clone, Copy)]
-pub struct Names<'a> {
-    pub items: &'a HashMap<i64, Arc<Item>>,
-    pub config: &'a Config,
-}
-
-impl Names<'_> {
-    pub fn sku(&self, item: i64) -> Arc<str> {
-        self.items.get(&item).map_or_else(|| format!("#{item}").into(), |i| i.sku.clone())
-    }
-
-    pub fn code(&self, location: i64) -> Arc<str> {
-        self.config.code(location)
-    }
-}
-
-/// Ids that this node may give out.
-#[derive(Debug, Default)]
-pub struct Ids {
-    next: i64,
-    end: i64,
-}
-
-impl Ids {
-    pub fn left(&self) -> i64 {
-        self.end - self.next
-    }
-
-    pub fn refill(&mut self, end: i64, count: i64) {
-        (self.next, self.end) = (end - count, end);
-    }
-
-    fn next(&mut self) -> Result<i64, Stop> {
-        if self.next >= self.end {
-            return Err(Stop::broken("out of ids within a batch"));
-        }
-        self.next += 1;
-        Ok(self.next)
-    }
-}
-
-/// Items that were read before; forgotten whenever an item, location or rule changes.
-#[derive(Debug, Default)]
-pub struct ItemCache {
-    by_sku: HashMap<Arc<str>, Arc<Item>>,
-    by_id: HashMap<i64, Arc<Item>>,
-    version: i64,
-}
-
-/// Most items kept between batches: about 30 MB.
-const CACHED_ITEMS: usize = 100_000;
-
-impl ItemCache {
-    pub fn at_version(&mut self, version: i64) -> &mut ItemCache {
-        if self.version != version || self.by_id.len() > CACHED_ITEMS {
-            *self = ItemCache { version, ..ItemCache::default() };
-        }
-        self
-    }
-
-    fn add(&mut self, item: Arc<Item>) {
-        self.by_sku.insert(item.sku.clone(), item.clone());
-        self.by_id.insert(item.id, item);
     }
 }
 
@@ -235,7 +135,14 @@ pub struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     /// Loads what the commands need.
-    pub fn load(tx: &mut Tx<'_>, needs: &Needs<'_>, now: i64, config: Arc<Config>, ids: &'a mut Ids, cache: &'a mut ItemCache) -> db::Result<Batch<'a>> {
+    pub fn load(
+        tx: &mut Tx<'_>,
+        needs: &Needs<'_>,
+        now: i64,
+        config: Arc<Config>,
+        ids: &'a mut Ids,
+        cache: &'a mut ItemCache,
+    ) -> db::Result<Batch<'a>> {
         let mut batch = Batch {
             now,
             config,
@@ -314,9 +221,7 @@ impl<'a> Batch<'a> {
                 // would each count that order as the only one.
                 tx.by_ids(&LIMITED_LOCATIONS, &limited, &[], |_| ())?;
             }
-            for (location, day, used) in
-                tx.by_ids(&CAPACITY_BY_LOCATION, &limited, &[Value::Int(day_of(now))], |r| (r.int(0), r.int(1), r.int(2)))?
-            {
+            for (location, day, used) in tx.by_ids(&CAPACITY_BY_LOCATION, &limited, &[Value::Int(day_of(now))], |r| (r.int(0), r.int(1), r.int(2)))? {
                 batch.capacity.insert((location, day), Keep { value: used, dirty: false, new: false });
             }
         }

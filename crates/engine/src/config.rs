@@ -1,8 +1,8 @@
 //! What every batch needs and what rarely changes: locations and the active rule set. Kept in memory, read again when the
 //! `config` counter in the database has moved, so that all nodes agree.
 
+use crate::catalog::rows::read_location;
 use crate::db::{Result, Sql, Tx};
-use crate::model::read_location;
 use domain::routing::{Location, RuleSet};
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,11 +1,17 @@
 //! Events: everything that happened, in one order without gaps, as CloudEvents 1.0.
 
 use crate::Stop;
-use crate::db::{Sql, Tx, Value};
+use crate::db::{Sql, Table, Tx, Type, Value};
 use crate::views::{Id, Time};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
+
+pub const EVENTS: Table = Table {
+    name: "events",
+    columns: &[("seq", Type::Int), ("at", Type::Int), ("kind", Type::Text), ("subject", Type::Int), ("actor", Type::Text), ("data", Type::Text)],
+    key: "",
+};
 
 const AFTER: Sql = Sql("SELECT seq, at, kind, subject, actor, data FROM events WHERE seq > $1 ORDER BY seq LIMIT $2");
 const OF_ORDER: Sql = Sql("SELECT seq, at, kind, subject, actor, data FROM events WHERE subject = $1 AND kind LIKE 'order.%' ORDER BY seq LIMIT $2");

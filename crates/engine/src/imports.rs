@@ -5,9 +5,9 @@ use crate::Stop;
 use crate::batch::{Batch, Because, postal_key};
 use crate::catalog::items::NewItem;
 use crate::catalog::locations::{self, NewLocation};
+use crate::catalog::rows::{Item, POSTAL_CODES, WhenShort, micro};
 use crate::command::{Answer, Command, Needs, Reply};
-use crate::db::{Cell, Lookup, Row, Rows, Write};
-use crate::model::{Item, POSTAL_CODES, WhenShort, micro};
+use crate::db::{Cell, Lookup, Row, Rows, Table, Type, Write};
 use crate::orders::fill;
 use crate::orders::place::{PlaceLine, PlaceOrder, ShipTo};
 use crate::stock::SkuLine;
@@ -17,6 +17,22 @@ use domain::routing::Location;
 use domain::stock::Account::{Available, Count};
 use domain::{Noun, Refused, limits};
 use std::io::Read;
+
+pub const IMPORTS: Table = Table {
+    name: "imports",
+    columns: &[
+        ("key", Type::Text),
+        ("kind", Type::Text),
+        ("rows_done", Type::Int),
+        ("accepted", Type::Int),
+        ("rejected", Type::Int),
+        ("digest", Type::Hash),
+        ("errors", Type::Text),
+        ("finished", Type::Int),
+        ("at", Type::Int),
+    ],
+    key: "key",
+};
 
 /// Rows that commit together.
 const CHUNK: usize = 2_000;
@@ -207,7 +223,7 @@ impl ImportRows {
         state.rows_done = self.end;
         state.digest = self.digest;
         state.view.finished = self.finished;
-        batch.more.push(Write::changed(&crate::model::IMPORTS, state.write(&self.key, batch.now)));
+        batch.more.push(Write::changed(&crate::imports::IMPORTS, state.write(&self.key, batch.now)));
         let told = serde_json::json!({ "kind": self.kind.word(), "rows_done": state.rows_done, "accepted": state.view.accepted, "rejected": state.view.rejected, "finished": self.finished });
         batch.event("import.progressed", document, &told);
         let view = state.view.clone();

@@ -8,8 +8,8 @@ mod backup;
 mod batch;
 
 mod config;
+mod kept;
 mod keys;
-mod model;
 mod sequencer;
 mod statements;
 mod verify;
@@ -29,11 +29,11 @@ pub mod views;
 
 pub use backup::{backup, restore};
 pub use batch::day_of;
+pub use catalog::rows::WhenShort;
 pub use command::{Answer, Command, Reply};
 pub use config::Config;
 pub use db::{Fault, Faults, Url};
 pub use keys::{Key, Role, create_key, find_key, list_keys, revoke_key};
-pub use model::WhenShort;
 pub use sequencer::{Figures, IdempotencyKey, MAX_WAITING};
 pub use statements::{LOOKUPS, TABLES};
 pub use verify::{Report, verify};

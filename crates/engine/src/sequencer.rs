@@ -3,11 +3,12 @@
 //!
 //! Here: forming batches, retrying, surviving a poisoned command, a full disk and a lost connection. Not here: any rule.
 
-use crate::batch::{Batch, Ids, ItemCache, Written};
+use crate::batch::{Batch, Written};
 use crate::command::{Answer, Command, Needs, Reply};
 use crate::config::Config;
-use crate::db::{self, Cell, Conn, Faults, Lookup, Rows, Sql, Url, Value, Why, Write};
-use crate::model::IDEMPOTENCY;
+use crate::db::{self, Cell, Conn, Faults, Lookup, Rows, Sql, Table, Type, Url, Value, Why, Write};
+use crate::kept::{Ids, ItemCache};
+
 use crate::{Clock, Stop};
 use domain::Refused;
 use serde_json::value::RawValue;
@@ -17,6 +18,12 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
+
+pub const IDEMPOTENCY: Table = Table {
+    name: "idempotency",
+    columns: &[("key", Type::Text), ("request", Type::Hash), ("status", Type::Int), ("answer", Type::Text), ("at", Type::Int)],
+    key: "",
+};
 
 /// Most commands in one commit.
 const MAX_BATCH: usize = 1_024;
@@ -131,7 +138,7 @@ impl Sequencer {
             for (job, outcome) in jobs.into_iter().zip(outcomes) {
                 match &outcome {
                     Ok(_) => {}
-                    Err(Stop::Refused(_)) => drop(self.figures.refused.fetch_add(1, Ordering::Relaxed)),
+                    Err(Stop::Refused(_) | Stop::Replayed(_)) => drop(self.figures.refused.fetch_add(1, Ordering::Relaxed)),
                     Err(_) => drop(self.figures.broken.fetch_add(1, Ordering::Relaxed)),
                 }
                 let _ = job.reply.send(outcome);

@@ -1,9 +1,38 @@
 //! The statements that are no `Sql("…")` in the text: for the test that prepares every one on both databases.
 
+use crate::batch::CAPACITY;
+use crate::catalog::rows::{ITEMS, KIT_COMPONENTS, LOCATIONS, POSTAL_CODES};
 use crate::db::{Lookup, Table};
+use crate::events::EVENTS;
+use crate::imports::IMPORTS;
+use crate::orders::rows::{FULFILLMENT_LINES, FULFILLMENTS, ORDER_LINES, ORDERS, SHIPMENTS};
+use crate::reservations::rows::RESERVATIONS;
+use crate::routing::rules::RULE_SETS;
+use crate::sequencer::IDEMPOTENCY;
+use crate::stock::rows::{ENTRIES, LEVELS, TRANSFER_LINES, TRANSFERS};
 
 /// Tables that are written in bulk.
-pub const TABLES: &[&Table] = crate::model::TABLES;
+pub const TABLES: &[&Table] = &[
+    &ITEMS,
+    &KIT_COMPONENTS,
+    &LOCATIONS,
+    &LEVELS,
+    &ENTRIES,
+    &RESERVATIONS,
+    &ORDERS,
+    &ORDER_LINES,
+    &FULFILLMENTS,
+    &FULFILLMENT_LINES,
+    &SHIPMENTS,
+    &TRANSFERS,
+    &TRANSFER_LINES,
+    &EVENTS,
+    &IDEMPOTENCY,
+    &CAPACITY,
+    &POSTAL_CODES,
+    &IMPORTS,
+    &RULE_SETS,
+];
 
 /// Reads of many rows by a key.
 pub const LOOKUPS: &[&[&Lookup]] = &[crate::batch::LOOKUPS, crate::sequencer::LOOKUPS];

@@ -3,7 +3,8 @@
 
 use crate::Stop;
 use crate::db::{Conn, Row, Sql, Tx, Url, Value};
-use crate::model::{LEVEL_COLUMNS, Reservation, read_level};
+use crate::reservations::rows::Reservation;
+use crate::stock::rows::{LEVEL_COLUMNS, read_level};
 use domain::stock::{Account, Level, Posting, chain};
 use std::collections::HashMap;
 

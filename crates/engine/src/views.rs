@@ -1,7 +1,10 @@
 //! What the engine answers: the documents as callers see them. The API sends them as they are.
 
-use crate::batch::Names;
-use crate::model::{Item, Order, OrderLine, Reservation, Transfer, WhenShort, kind_word};
+use crate::catalog::rows::{Item, WhenShort, kind_word};
+use crate::kept::Names;
+use crate::orders::rows::{Order, OrderLine};
+use crate::reservations::rows::Reservation;
+use crate::stock::rows::Transfer;
 use domain::Money;
 use domain::money::Currency;
 use domain::routing::Location;

@@ -27,6 +27,8 @@ pub struct App {
     pub keys: Arc<auth::Keys>,
     pub follow: Arc<follow::Follow>,
     pub metrics: Arc<metrics::Metrics>,
+    /// Turns true when the server stops: streams, which never end by themselves, end then.
+    pub stopping: tokio::sync::watch::Sender<bool>,
     config: Arc<Mutex<Arc<Config>>>,
     in_flight: Arc<AtomicUsize>,
 }
@@ -37,6 +39,7 @@ impl App {
             keys: Arc::new(auth::Keys::new(engine.clone())),
             follow: Arc::new(follow::Follow::new(engine.clone())),
             metrics: Arc::default(),
+            stopping: tokio::sync::watch::Sender::new(false),
             config: Arc::default(),
             in_flight: Arc::default(),
             engine,

@@ -57,5 +57,6 @@ pub async fn serve(app: App, listener: TcpListener, stop: impl Future<Output = (
         });
     }
     drop(listener);
+    app.stopping.send_replace(true);
     let _ = tokio::time::timeout(FAREWELL, graceful.shutdown()).await;
 }

@@ -2,8 +2,8 @@
 
 use crate::Stop;
 use crate::batch::Batch;
+use crate::catalog::rows::{Item, WhenShort};
 use crate::command::{Answer, Needs, Reply};
-use crate::model::{Item, WhenShort};
 use crate::stock::SkuLine;
 use crate::views::{Amount, ItemView};
 use domain::{Noun, Refused, limits};

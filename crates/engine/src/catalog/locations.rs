@@ -2,9 +2,9 @@
 
 use crate::Stop;
 use crate::batch::Batch;
+use crate::catalog::rows::{LOCATIONS, parse_kind, write_location};
 use crate::command::{Answer, Reply};
 use crate::db::{Rows, Write};
-use crate::model::{LOCATIONS, parse_kind, write_location};
 use crate::views::LocationView;
 use domain::geo::Point;
 use domain::routing::Location;

@@ -3,3 +3,4 @@
 pub mod items;
 pub mod locations;
 pub mod read;
+pub(crate) mod rows;

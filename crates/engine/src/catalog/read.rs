@@ -1,10 +1,10 @@
 //! Reads items and locations.
 
 use crate::Stop;
-use crate::batch::Names;
+use crate::catalog::rows::{COMPONENTS_BY_KIT, ITEMS_BY_ID, Item};
 use crate::config::Config;
 use crate::db::{Sql, Tx, Value};
-use crate::model::{COMPONENTS_BY_KIT, ITEMS_BY_ID, Item};
+use crate::kept::Names;
 use crate::views::{ItemView, LocationView};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use super::{fill, finish, units_of_sku};
 use crate::Stop;
 use crate::batch::{Batch, Because};
 use crate::command::{Needs, Reply};
-use crate::model::Order;
+use crate::orders::rows::Order;
 use crate::stock::{SkuLine, check_skus};
 use domain::steps::{Status, Step};
 use domain::stock::Account::{Available, Committed, Reserved};

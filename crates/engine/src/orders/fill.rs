@@ -3,9 +3,9 @@
 use super::{announce, commit_units};
 use crate::Stop;
 use crate::batch::{Batch, day_of};
+use crate::catalog::rows::WhenShort;
 use crate::command::{Answer, Needs, Reply};
 use crate::db::Sql;
-use crate::model::WhenShort;
 use domain::stock::Account::Available;
 
 /// Items that orders wait for although units of them are available, at most `$1`: left by two nodes that acted at the same

@@ -5,12 +5,13 @@ pub mod fill;
 pub mod place;
 pub mod read;
 pub mod r#return;
+pub(crate) mod rows;
 pub mod ship;
 
 use crate::Stop;
 use crate::batch::{Batch, Because};
 use crate::command::{Answer, Reply};
-use crate::model::{Fulfillment, FulfillmentLine, Order};
+use crate::orders::rows::{Fulfillment, FulfillmentLine, Order};
 use crate::views::{OrderSummary, OrderView};
 use domain::steps::Status;
 use domain::stock::Account;

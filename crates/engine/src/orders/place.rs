@@ -6,10 +6,12 @@
 use super::{announce, commit_units};
 use crate::Stop;
 use crate::batch::{Batch, Because, day_of};
+use crate::catalog::rows::{Item, WhenShort};
 use crate::command::{Answer, Needs, Reply};
-use crate::model::{HeldLine, Item, Order, OrderLine, Reservation, WhenShort};
 use crate::orders::fill;
+use crate::orders::rows::{Order, OrderLine};
 use crate::reservations::live;
+use crate::reservations::rows::{HeldLine, Reservation};
 use crate::views::{Amount, OrderView, ReservationView};
 use domain::routing::{self, Candidate, Considered, Decision, Explanation, Facts};
 use domain::steps::{Status, Step};

@@ -1,10 +1,12 @@
 //! Reads orders.
 
 use crate::Stop;
-use crate::batch::Names;
+use crate::catalog::rows::{ITEMS_BY_ID, Item};
 use crate::config::Config;
 use crate::db::{Sql, Tx, Value};
-use crate::model::{ITEMS_BY_ID, Item, Order, read_orders, read_transfers};
+use crate::kept::Names;
+use crate::orders::rows::{Order, read_orders};
+use crate::stock::rows::read_transfers;
 use crate::views::{OrderView, TransferView};
 use domain::{Noun, Refused};
 use std::collections::{BTreeSet, HashMap};

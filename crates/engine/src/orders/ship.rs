@@ -4,7 +4,7 @@ use super::{finish, units_of_sku};
 use crate::Stop;
 use crate::batch::{Batch, Because};
 use crate::command::{Needs, Reply};
-use crate::model::Shipment;
+use crate::orders::rows::Shipment;
 use crate::stock::{SkuLine, check_skus};
 use domain::steps::Step;
 use domain::stock::Account::{Committed, Customer};

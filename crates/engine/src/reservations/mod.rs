@@ -5,11 +5,12 @@ pub mod extend;
 pub mod read;
 pub mod release;
 pub mod reserve;
+pub(crate) mod rows;
 
 use crate::Stop;
 use crate::batch::{Batch, Because};
-use crate::model::Reservation;
 use crate::orders::fill;
+use crate::reservations::rows::Reservation;
 use domain::steps::{Status, Step};
 use domain::stock::Account::{Available, Reserved};
 use domain::{Noun, Refused, limits};

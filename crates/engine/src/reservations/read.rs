@@ -1,10 +1,11 @@
 //! Reads reservations.
 
 use crate::Stop;
-use crate::batch::Names;
+use crate::catalog::rows::{ITEMS_BY_ID, Item};
 use crate::config::Config;
 use crate::db::{Lookup, Sql, Tx, Value};
-use crate::model::{ITEMS_BY_ID, Item, RESERVATIONS_BY_ID, Reservation};
+use crate::kept::Names;
+use crate::reservations::rows::{RESERVATIONS_BY_ID, Reservation};
 use crate::views::ReservationView;
 use domain::{Noun, Refused};
 use std::collections::{BTreeSet, HashMap};

@@ -3,14 +3,20 @@
 use crate::Stop;
 use crate::batch::Batch;
 use crate::command::{Answer, Reply};
-use crate::db::{Rows, Sql, Tx, Write};
-use crate::model::RULE_SETS;
+use crate::db::{Rows, Sql, Table, Tx, Type, Write};
+
 use crate::views::{Id, Time};
 use domain::routing::RuleSet;
 use domain::{Noun, Refused, limits};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
+
+pub const RULE_SETS: Table = Table {
+    name: "rule_sets",
+    columns: &[("id", Type::Int), ("name", Type::Text), ("rules", Type::Text), ("active", Type::Int), ("created_at", Type::Int)],
+    key: "id",
+};
 
 const LIST: Sql = Sql("SELECT id, name, rules, created_at FROM rule_sets ORDER BY id DESC LIMIT 100");
 

@@ -5,12 +5,15 @@
 
 use crate::Stop;
 use crate::batch::{Batch, Because, day_of, postal_key};
+use crate::catalog::rows::{ITEMS_BY_ID, point};
 use crate::command::{Answer, Needs, Reply};
 use crate::config::Config;
 use crate::db::{Lookup, Sql, Tx, Value};
-use crate::model::*;
 use crate::orders::place::{ShipTo, StoredDecision};
+use crate::orders::rows::{Order, read_orders};
 use crate::orders::{announce, commit_units};
+use crate::reservations::rows::{HeldLine, RESERVATIONS_BY_ID, Reservation};
+use crate::stock::rows::{LEVEL_COLUMNS, read_level};
 use domain::assign::assign;
 use domain::routing::{self, Candidate, Considered, Explanation, Facts};
 use domain::steps::Status;

@@ -6,9 +6,10 @@
 use super::run::FactsReader;
 use crate::Stop;
 use crate::batch::day_of;
+use crate::catalog::rows::ITEMS_BY_ID;
 use crate::config::Config;
 use crate::db::{Sql, Tx, Value};
-use crate::model::{ITEMS_BY_ID, read_orders};
+use crate::orders::rows::read_orders;
 use domain::routing::{self, Candidate, Location, RuleSet};
 use domain::stock::Account;
 use serde::Serialize;

@@ -5,6 +5,7 @@ pub mod count;
 pub mod r#move;
 pub mod read;
 pub mod receive;
+pub(crate) mod rows;
 pub mod transfer;
 
 use crate::batch::Batch;

@@ -1,9 +1,10 @@
 //! Reads stock: the levels of an item now or at a past instant, and the entries behind them.
 
 use crate::Stop;
+use crate::catalog::rows::{COMPONENTS_BY_KIT, ITEMS_BY_ID, ITEMS_BY_SKU, Item};
 use crate::config::Config;
 use crate::db::{Lookup, Row, Sql, Tx, Value};
-use crate::model::{COMPONENTS_BY_KIT, ITEMS_BY_ID, ITEMS_BY_SKU, Item, LEVEL_COLUMNS, read_level};
+use crate::stock::rows::{LEVEL_COLUMNS, read_level};
 use crate::views::{Balances, Id, LocationStock, SkuQuantity, StockView, Time};
 use domain::stock::{Account, Level, STATES};
 use domain::{Noun, Refused};

@@ -51,7 +51,9 @@ async fn stream_events(State(app): State<App>, headers: HeaderMap, Params(page):
     });
     // Says at once that it is open, so that a page need not wait for the first event.
     let hello = stream::iter([Ok(Event::default().comment("open").retry(Duration::from_secs(1)))]);
-    let mut response = Sse::new(hello.chain(told.flatten())).into_response();
+    let mut stopping = app.stopping.subscribe();
+    let until_stop = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
+    let mut response = Sse::new(hello.chain(told.flatten()).take_until(until_stop)).into_response();
     response.headers_mut().insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
     Ok(response)
 }
