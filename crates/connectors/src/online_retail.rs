@@ -35,24 +35,51 @@ pub enum Kind {
     Correction,
     /// Postage, fees, discounts, manual bookings: money, not goods.
     NotGoods,
+    /// Goods, but none of them: a quantity of 0.
+    Nothing,
 }
 
 impl Line {
     pub fn kind(&self) -> Kind {
         if !is_goods(&self.code) || self.invoice.starts_with('A') {
             Kind::NotGoods
+        } else if self.quantity == 0 {
+            Kind::Nothing
+        } else if self.quantity > 0 {
+            // Also in an invoice that begins with C: there it takes a return back, which sells the goods again.
+            Kind::Sale
         } else if self.invoice.starts_with('C') {
             Kind::Return
-        } else if self.quantity < 0 {
-            Kind::Correction
         } else {
-            Kind::Sale
+            Kind::Correction
         }
     }
 
     /// Money of the line in ten-thousandths of a pound.
-    pub fn amount(&self) -> i64 {
-        self.quantity * self.price
+    pub fn amount(&self) -> i128 {
+        i128::from(self.quantity) * i128::from(self.price)
+    }
+
+    /// What a line that is no goods charges for, in a word.
+    pub fn charge(&self) -> &'static str {
+        const CHARGES: [(&str, &str); 11] = [
+            ("POST", "postage"),
+            ("DOT", "dotcom_postage"),
+            ("C2", "carriage"),
+            ("M", "manual"),
+            ("D", "discount"),
+            ("S", "samples"),
+            ("BANK CHARGES", "bank_charges"),
+            ("AMAZONFEE", "amazon_fee"),
+            ("CRUK", "charity_commission"),
+            ("PADS", "cushion_pads"),
+            ("B", "bad_debt"),
+        ];
+        let sku = self.sku();
+        if sku.starts_with("GIFT_") {
+            return "gift_voucher";
+        }
+        CHARGES.iter().find(|(code, _)| *code == sku).map_or("other", |(_, word)| word)
     }
 
     /// The stock code in one spelling: the file writes some both as 85123a and 85123A.
@@ -78,8 +105,10 @@ impl OnlineRetail {
     pub fn open(file: impl Read + Send + 'static) -> io::Result<OnlineRetail> {
         let file = Csv::open(file)?;
         if let Some(missing) = COLUMNS.iter().find(|c| !file.has(c)) {
-            let have = file.columns().join(", ");
-            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("has no column “{missing}”; its columns are: {have}")));
+            // A file that is no text at all must not empty itself onto a terminal.
+            let have: String = file.columns().join(", ").chars().filter(|c| !c.is_control()).take(200).collect();
+            let detail = format!("is not the Online Retail data set: it has no column “{missing}”; its columns are: {have}");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, detail));
         }
         Ok(OnlineRetail { file })
     }
@@ -124,48 +153,58 @@ fn blake3_of(record: &Record<'_>) -> Vec<u8> {
     hasher.finalize().as_bytes().to_vec()
 }
 
-/// ISO 3166-1 code of a country as the file names it; `None` for “Unspecified” and the like.
-pub fn country_code(name: &str) -> Option<&'static str> {
-    const CODES: [(&str, &str); 37] = [
-        ("United Kingdom", "GB"),
-        ("Germany", "DE"),
-        ("EIRE", "IE"),
-        ("France", "FR"),
-        ("Spain", "ES"),
-        ("Netherlands", "NL"),
-        ("Switzerland", "CH"),
-        ("Belgium", "BE"),
-        ("Portugal", "PT"),
-        ("Australia", "AU"),
-        ("Norway", "NO"),
-        ("Channel Islands", "JE"),
-        ("Italy", "IT"),
-        ("Finland", "FI"),
-        ("Cyprus", "CY"),
-        ("Sweden", "SE"),
-        ("Austria", "AT"),
-        ("Denmark", "DK"),
-        ("Poland", "PL"),
-        ("Japan", "JP"),
-        ("Israel", "IL"),
-        ("Hong Kong", "HK"),
-        ("Singapore", "SG"),
-        ("Iceland", "IS"),
-        ("USA", "US"),
-        ("Canada", "CA"),
-        ("Greece", "GR"),
-        ("Malta", "MT"),
-        ("United Arab Emirates", "AE"),
-        ("RSA", "ZA"),
-        ("Lebanon", "LB"),
-        ("Lithuania", "LT"),
-        ("Brazil", "BR"),
-        ("Czech Republic", "CZ"),
-        ("Bahrain", "BH"),
-        ("Saudi Arabia", "SA"),
-        ("European Community", "BE"),
+/// A country as the file names it: its ISO 3166-1 code and, in degrees, about the middle of its land.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Country {
+    pub name: &'static str,
+    pub code: &'static str,
+    pub latitude: f64,
+    pub longitude: f64,
+}
+
+/// The country that the file names so; `None` for “Unspecified” and the like.
+pub fn country(name: &str) -> Option<Country> {
+    const COUNTRIES: [(&str, &str, f64, f64); 37] = [
+        ("United Kingdom", "GB", 54.0, -2.5),
+        ("Germany", "DE", 51.2, 10.4),
+        ("EIRE", "IE", 53.2, -8.1),
+        ("France", "FR", 46.6, 2.4),
+        ("Spain", "ES", 40.2, -3.6),
+        ("Netherlands", "NL", 52.2, 5.6),
+        ("Switzerland", "CH", 46.8, 8.2),
+        ("Belgium", "BE", 50.6, 4.6),
+        ("Portugal", "PT", 39.6, -8.5),
+        ("Australia", "AU", -25.7, 134.5),
+        ("Norway", "NO", 64.6, 12.7),
+        ("Channel Islands", "JE", 49.2, -2.1),
+        ("Italy", "IT", 42.8, 12.1),
+        ("Finland", "FI", 64.5, 26.3),
+        ("Cyprus", "CY", 35.0, 33.2),
+        ("Sweden", "SE", 62.8, 16.7),
+        ("Austria", "AT", 47.6, 14.1),
+        ("Denmark", "DK", 56.0, 10.0),
+        ("Poland", "PL", 52.1, 19.4),
+        ("Japan", "JP", 37.6, 138.0),
+        ("Israel", "IL", 31.4, 35.0),
+        ("Hong Kong", "HK", 22.4, 114.1),
+        ("Singapore", "SG", 1.4, 103.8),
+        ("Iceland", "IS", 65.0, -18.6),
+        ("USA", "US", 39.8, -98.6),
+        ("Canada", "CA", 61.4, -98.3),
+        ("Greece", "GR", 39.1, 22.9),
+        ("Malta", "MT", 35.9, 14.4),
+        ("United Arab Emirates", "AE", 23.9, 54.3),
+        ("RSA", "ZA", -29.0, 25.1),
+        ("Lebanon", "LB", 33.9, 35.9),
+        ("Lithuania", "LT", 55.3, 23.9),
+        ("Brazil", "BR", -10.8, -53.1),
+        ("Czech Republic", "CZ", 49.7, 15.3),
+        ("Bahrain", "BH", 26.0, 50.5),
+        ("Saudi Arabia", "SA", 24.1, 44.5),
+        ("European Community", "BE", 50.6, 4.6),
     ];
-    CODES.iter().find(|(known, _)| *known == name).map(|(_, code)| *code)
+    let (name, code, latitude, longitude) = *COUNTRIES.iter().find(|(known, ..)| *known == name)?;
+    Some(Country { name, code, latitude, longitude })
 }
 
 #[cfg(test)]
@@ -179,12 +218,21 @@ mod tests {
             C536379,85123A,HEART,-1.0,2010-12-01 09:41:00,2.55,14527.0,United Kingdom\n\
             536589,21777,,-10.0,2010-12-01 16:50:00,0.0,,United Kingdom\n\
             536370,POST,POSTAGE,3.0,2010-12-01 08:45:00,18.0,12583.0,France\n\
-            536371,22086,CHAIN,x,2010-12-01 09:00:00,2.55,13748.0,United Kingdom\n";
+            536371,22086,CHAIN,x,2010-12-01 09:00:00,2.55,13748.0,United Kingdom\n\
+            536372,22086,CHAIN,0,2010-12-01 09:00:00,2.55,13748.0,United Kingdom\n\
+            C536373,22086,CHAIN,1,2010-12-01 09:00:00,2.55,13748.0,United Kingdom\n";
         let rows: Vec<_> = OnlineRetail::open(std::io::Cursor::new(file)).unwrap().collect();
         let kinds: Vec<Kind> = rows.iter().flatten().map(Line::kind).collect();
-        assert_eq!(kinds, [Kind::Sale, Kind::Return, Kind::Correction, Kind::NotGoods]);
+        assert_eq!(kinds, [Kind::Sale, Kind::Return, Kind::Correction, Kind::NotGoods, Kind::Nothing, Kind::Sale]);
         let first = rows[0].as_ref().unwrap();
         assert_eq!((first.amount(), first.sku().as_str(), first.customer.as_deref()), (153_000, "85123A", Some("17850")));
+        assert_eq!(rows[3].as_ref().unwrap().charge(), "postage");
         assert_eq!(rows[4], Err(BadRow { line: 6, detail: "quantity: cannot read “x”".into() }));
+    }
+
+    #[test]
+    fn countries_are_known_by_their_names_in_the_file() {
+        assert_eq!(country("EIRE").map(|c| c.code), Some("IE"));
+        assert_eq!(country("Unspecified"), None);
     }
 }

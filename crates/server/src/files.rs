@@ -72,7 +72,8 @@ impl Verify {
         let report = engine::verify(&self.database.url()?, |entries| progress.set_position(entries))?;
         progress.finish_and_clear();
         if self.json {
-            let json = serde_json::json!({ "entries": report.entries, "levels": report.levels, "discrepancies": report.discrepancies, "told": report.told });
+            let json =
+                serde_json::json!({ "entries": report.entries, "levels": report.levels, "discrepancies": report.discrepancies, "told": report.told });
             println!("{json}");
         } else {
             for text in &report.told {

@@ -19,7 +19,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Stock that cannot be oversold: a double-entry ledger with atomic reservations, orders and routing.
 #[derive(Parser)]
-#[command(name = "holdfast", version, max_term_width = 100, after_help = "Exit codes: 0 done, 1 failed or discrepancies found, 2 the command line is wrong.")]
+#[command(
+    name = "holdfast",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 done, 1 failed or discrepancies found, 2 the command line is wrong."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

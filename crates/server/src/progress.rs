@@ -6,7 +6,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 pub fn bar(total: u64, what: &str) -> ProgressBar {
     let bar = if total == 0 { ProgressBar::no_length() } else { ProgressBar::new(total) };
     bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(8));
-    let template = if total == 0 { "{msg} {human_pos}  {per_sec}  {elapsed}" } else { "{msg} [{bar:30}] {human_pos}/{human_len}  {per_sec}  {eta} left" };
+    let template =
+        if total == 0 { "{msg} {human_pos}  {per_sec}  {elapsed}" } else { "{msg} [{bar:30}] {human_pos}/{human_len}  {per_sec}  {eta} left" };
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("=> "));
     }

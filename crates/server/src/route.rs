@@ -38,7 +38,8 @@ impl Route {
             println!("{}", serde_json::to_string(&outcome)?);
             return Ok(ExitCode::SUCCESS);
         }
-        let row = |name: &str, figure: &dyn Fn(&Outcome) -> String| println!("{name:<22}{:>16}{:>16}", figure(&outcome.current), figure(&outcome.proposed));
+        let row =
+            |name: &str, figure: &dyn Fn(&Outcome) -> String| println!("{name:<22}{:>16}{:>16}", figure(&outcome.current), figure(&outcome.proposed));
         println!("{:<22}{:>16}{:>16}", "", "current", "proposed");
         row("orders", &|o| thousands(o.orders as i64));
         row("sent whole at once", &|o| thousands(o.whole as i64));

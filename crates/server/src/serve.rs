@@ -58,7 +58,9 @@ pub async fn open(options: Options) -> Result<Engine, Failed> {
 }
 
 pub async fn bind(address: &str) -> Result<TcpListener, Failed> {
-    TcpListener::bind(address).await.map_err(|e| Failed(format!("cannot listen on {address}: {e}. Is another server there? Choose another address with --listen")))
+    TcpListener::bind(address)
+        .await
+        .map_err(|e| Failed(format!("cannot listen on {address}: {e}. Is another server there? Choose another address with --listen")))
 }
 
 /// Serves and does the background work until `stop`, then finishes what was accepted.

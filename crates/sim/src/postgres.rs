@@ -1,6 +1,7 @@
 //! A PostgreSQL server of our own for tests and measurements: a fresh cluster in a temporary folder, on loopback, gone when
 //! dropped.
 
+use engine::db::{Conn, Url};
 use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -105,8 +106,21 @@ impl TempPostgres {
 
     /// Cuts every connection to the server.
     pub fn cut_connections(&self) -> io::Result<()> {
-        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdfast'";
-        run(self.as_postgres("psql").args(["-h", "127.0.0.1", "-U", "holdfast", "-p", &self.port.to_string(), "-d", "postgres", "-c", sql]))
+        self.cut("postgres", "application_name = 'holdfast'")
+    }
+
+    /// Cuts the connections to one database, given by its URL.
+    pub fn cut_connections_to(&self, url: &str) -> io::Result<()> {
+        let name = url.rsplit('/').next().unwrap_or_default();
+        self.cut(name, &format!("datname = '{name}'"))
+    }
+
+    /// Over a connection of its own, which is much quicker than starting a program.
+    fn cut(&self, database: &str, which: &str) -> io::Result<()> {
+        let url = Url::parse(&format!("postgres://holdfast@127.0.0.1:{}/{database}", self.port)).map_err(io::Error::other)?;
+        let own = "pid <> pg_backend_pid()";
+        let code = format!("DO $$ BEGIN PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE {which} AND {own}; END $$");
+        Conn::open(&url).and_then(|mut conn| conn.batch(&code)).map_err(io::Error::other)
     }
 }
 

@@ -42,7 +42,13 @@ fn csv(header: &str, end: u64, row: impl FnMut(u64, &mut Vec<u8>) + Send + 'stat
 /// Items and stock in every location; answers the rows a second of both imports.
 fn fill(engine: &Engine, items: u64) -> Result<(f64, f64), Failed> {
     for n in 1..=LOCATIONS {
-        let location = NewLocation { code: format!("L{n}"), name: format!("Location {n}"), kind: "warehouse".into(), country: "GB".into(), ..NewLocation::default() };
+        let location = NewLocation {
+            code: format!("L{n}"),
+            name: format!("Location {n}"),
+            kind: "warehouse".into(),
+            country: "GB".into(),
+            ..NewLocation::default()
+        };
         engine.submit_blocking(Command::CreateLocation(location), "bench")?;
     }
     let write = |text: String, to: &mut Vec<u8>| to.extend_from_slice(text.as_bytes());
@@ -94,7 +100,11 @@ pub fn measure(runtime: &tokio::runtime::Runtime, small: &Place, large: &Place, 
     let began = Instant::now();
     let server = Server::start(large)?;
     let start = began.elapsed().as_secs_f64();
-    figures.push(plain("start on the large database", 1.0 / start, format!("{start:.3} s until it listens, {:.0} MB resident", resident_mb(server.id()))));
+    figures.push(plain(
+        "start on the large database",
+        1.0 / start,
+        format!("{start:.3} s until it listens, {:.0} MB resident", resident_mb(server.id())),
+    ));
     if let Url::Sqlite(path) = &large.url {
         let size = std::fs::metadata(path).map(|m| m.len()).unwrap_or(0) as f64 / 1e9;
         if let Some(last) = figures.last_mut() {

@@ -72,6 +72,8 @@ impl Seen {
 /// A figure from what was driven.
 pub fn figure(what: &str, database: String, callers: usize, (per_second, mut micros): (f64, Vec<u32>)) -> Figure {
     micros.sort_unstable();
-    let at = |share: f64| micros.get(((micros.len() as f64 * share) as usize).min(micros.len().saturating_sub(1))).map_or(0.0, |m| f64::from(*m) / 1_000.0);
+    let at = |share: f64| {
+        micros.get(((micros.len() as f64 * share) as usize).min(micros.len().saturating_sub(1))).map_or(0.0, |m| f64::from(*m) / 1_000.0)
+    };
     Figure { what: what.into(), database, callers, per_second, p50_ms: at(0.50), p99_ms: at(0.99), note: String::new() }
 }

@@ -165,7 +165,10 @@ fn line(figure: &Figure) -> String {
 /// The machine, in a line.
 fn about() -> String {
     let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu.lines().find_map(|l| l.strip_prefix("model name")?.split_once(':').map(|(_, m)| m.trim().to_owned())).unwrap_or_else(|| "unknown CPU".into());
+    let model = cpu
+        .lines()
+        .find_map(|l| l.strip_prefix("model name")?.split_once(':').map(|(_, m)| m.trim().to_owned()))
+        .unwrap_or_else(|| "unknown CPU".into());
     let cores = std::thread::available_parallelism().map_or(0, |n| n.get());
     format!("{model}, {cores} cores, every commit synced, load generator on the same cores, holdfast {}", env!("CARGO_PKG_VERSION"))
 }

@@ -19,7 +19,11 @@ fn files_of_every_kind() {
             "a comma is no decimal point, and a row has its fields"
         );
         assert_eq!(accepted(&import("items", "sku,name,price,currency,components\nA,Cup,2.50,GBP,\nKIT,Set,,,A*4;B\n")), (2, 0));
-        assert_eq!(site.get("/items/KIT")["components"], json!([{"sku": "B", "quantity": 1}, {"sku": "A", "quantity": 4}]), "in the order in which the items came to be");
+        assert_eq!(
+            site.get("/items/KIT")["components"],
+            json!([{"sku": "B", "quantity": 1}, {"sku": "A", "quantity": 4}]),
+            "in the order in which the items came to be"
+        );
         let stock = import("stock", "sku,location,quantity\nA,LON,10.0\nB,LON,x\nC,LON,5\nA,MOON,5\nB,SHOP,3\nB,LON,-1\n");
         assert_eq!(accepted(&stock), (2, 4));
         let errors: Vec<String> = stock["errors"]

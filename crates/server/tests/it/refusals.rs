@@ -30,7 +30,7 @@ fn bad_requests_are_refused_and_change_nothing() {
             ("POST /reservations", reserve(r#"[{"sku":"A"}]"#, ""), "400 invalid_field", "lines[0].quantity"),
             ("POST /reservations", reserve("[]", ""), "422 invalid_field", "lines"),
             ("POST /reservations", reserve(r#"[{"sku":"A","quantity":1,"location":"MOON"}]"#, ""), "422 unknown_location", "lines[0].location"),
-            ("POST /reservations", reserve(r#"[{"sku":"A","quantity":1}]"#, r#","colour":"red""#), "400 unknown_field", "colour"),
+            ("POST /reservations", reserve(r#"[{"sku":"A","quantity":1}]"#, r#","shade":"red""#), "400 unknown_field", "shade"),
             ("POST /reservations", reserve(r#"[{"sku":"A","quantity":1}]"#, r#","replaces":"5""#), "422 unknown_reservation", "replaces"),
             (
                 "POST /reservations",

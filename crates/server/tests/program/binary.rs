@@ -24,7 +24,8 @@ impl Server {
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut first = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut first).unwrap();
-        let address = first.split("http://").nth(1).unwrap_or_else(|| panic!("no address in “{first}”")).split_whitespace().next().unwrap().to_owned();
+        let address =
+            first.split("http://").nth(1).unwrap_or_else(|| panic!("no address in “{first}”")).split_whitespace().next().unwrap().to_owned();
         Server { process, address }
     }
 
@@ -96,7 +97,10 @@ impl Client {
         let text = if body.is_null() { String::new() } else { body.to_string() };
         let extra = idempotency_key.map(|k| format!("Idempotency-Key: {k}\r\n")).unwrap_or_default();
         let key = &self.key;
-        let request = format!("{method} /api/v1{path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n{extra}Content-Length: {}\r\n\r\n{text}", text.len());
+        let request = format!(
+            "{method} /api/v1{path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n{extra}Content-Length: {}\r\n\r\n{text}",
+            text.len()
+        );
         stream.get_mut().write_all(request.as_bytes()).ok()?;
         let (mut status, mut length, mut line) = (0, 0, String::new());
         loop {

@@ -18,7 +18,12 @@ fn a_full_disk_is_refused_loses_nothing_and_recovers() {
     // SQLite resolves links, so what looks at the database must stand in the same namespace.
     let inside = |args: &[&str]| {
         let id = server.process.id().to_string();
-        let output = Command::new("nsenter").args(["--target", &id, "--user", "--mount", HOLDFAST]).args(args).args(["--database", &database]).output().unwrap();
+        let output = Command::new("nsenter")
+            .args(["--target", &id, "--user", "--mount", HOLDFAST])
+            .args(args)
+            .args(["--database", &database])
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };

@@ -63,7 +63,9 @@ fn on_sigterm_what_was_accepted_is_finished() {
             std::thread::spawn(move || {
                 let mut client = Client::new(&address, &key);
                 let mut held = 0;
-                while let Some((status, _)) = client.call("POST /reservations", &json!({"lines": [{"sku": "A", "quantity": 1}], "expires_in_seconds": 3600}), None) {
+                while let Some((status, _)) =
+                    client.call("POST /reservations", &json!({"lines": [{"sku": "A", "quantity": 1}], "expires_in_seconds": 3600}), None)
+                {
                     if status != 201 {
                         break;
                     }

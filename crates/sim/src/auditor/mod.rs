@@ -10,6 +10,7 @@ mod fills;
 mod must;
 mod orders;
 
+pub use compare::{read_hold, read_orders};
 pub use must::Must;
 pub use orders::{Order, Part};
 
@@ -75,6 +76,10 @@ pub struct Told {
 #[derive(Debug, Default)]
 pub struct News {
     pub events: VecDeque<Told>,
+    /// (item, location) where units came free, for those who wait.
+    pub calls: Vec<(usize, usize)>,
+    /// The day on which it happened.
+    pub today: i64,
     /// Orders that another node may not have seen yet when it served those who wait.
     pub unseen: HashSet<i64>,
 }

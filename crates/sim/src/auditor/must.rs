@@ -185,7 +185,7 @@ impl Auditor {
                             *asked.entry(item).or_default() += quantity;
                         }
                     }
-                    not_too_many(asked.iter().all(|(item, asked)| *asked <= order.units[item].to_ship()))?;
+                    not_too_many(asked.iter().all(|(item, asked)| *asked <= order.units[item].unshipped()))?;
                 }
             }
             Command::Ship(c) => {
@@ -310,9 +310,7 @@ impl Auditor {
 
     /// Whether routing may take units from a location for a channel.
     pub(super) fn may_send(&self, location: usize, channel: &str, waits: bool, now: i64) -> bool {
-        self.is_open(location)
-            && (channel != B2B || location < 2)
-            && (waits || self.room(location, now.div_euclid(DAY)).is_none_or(|left| left > 0))
+        self.is_open(location) && (channel != B2B || location < 2) && (waits || self.room(location, now.div_euclid(DAY)).is_none_or(|left| left > 0))
     }
 
     pub(super) fn is_embargoed(&self, item: usize, now: i64) -> bool {
