@@ -13,6 +13,8 @@ pub struct Csv {
     reader: csv::Reader<Guard>,
     columns: Vec<String>,
     row: csv::ByteRecord,
+    /// The reader has not read the \n of \r\n yet when it says on which line a row begins: 1 for such a file.
+    behind: u64,
     ended: bool,
 }
 
@@ -48,6 +50,7 @@ impl Csv {
         let mut plain = decode(unpack(file)?)?;
         let head = plain.fill_buf()?;
         let first_line = head.split(|b| *b == b'\n').next().unwrap_or_default();
+        let behind = u64::from(first_line.ends_with(b"\r"));
         let count = |mark: u8| first_line.iter().filter(|b| **b == mark).count();
         let delimiter = [b',', b';', b'\t'].into_iter().max_by_key(|mark| (count(*mark), *mark == b',')).unwrap_or(b',');
         let guard = Guard { inner: plain, since_row: 0 };
@@ -60,7 +63,7 @@ impl Csv {
         if let Some(twice) = columns.iter().enumerate().find(|(n, c)| columns[..*n].contains(c)) {
             return Err(io::Error::new(io::ErrorKind::InvalidData, format!("has the column “{}” twice", twice.1)));
         }
-        Ok(Csv { reader, columns, row: csv::ByteRecord::new(), ended: false })
+        Ok(Csv { reader, columns, row: csv::ByteRecord::new(), behind, ended: false })
     }
 
     pub fn columns(&self) -> &[String] {
@@ -78,11 +81,11 @@ impl Csv {
             return None;
         }
         self.reader.get_mut().since_row = 0;
-        let line = self.reader.position().line();
+        let line = self.reader.position().line() + self.behind;
         match self.reader.read_byte_record(&mut self.row) {
             Ok(false) => None,
             Ok(true) => {
-                let line = self.row.position().map_or(line, |p| p.line());
+                let line = self.row.position().map_or(line, |p| p.line() + self.behind);
                 if self.row.len() != self.columns.len() {
                     let detail = format!("has {} fields, the header has {}", self.row.len(), self.columns.len());
                     return Some(Err(BadRow { line, detail }));

@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn the_dearer_order_yields_the_cheap_place() {
-        let choices = vec![vec![(0, 1), (1, 2)], vec![(0, 1), (1, 100)]];
+        let choices = [vec![(0, 1), (1, 2)], vec![(0, 1), (1, 100)]];
         assert_eq!(assign(&choices, &[1, 1]), [Some(1), Some(0)]);
         assert_eq!(assign(&choices, &[1, 0]), [Some(0), None]);
         assert_eq!(assign(&[vec![(0, 5)], vec![]], &[9]), [Some(0), None]);
@@ -165,7 +165,7 @@ mod tests {
         ) {
             let choices: Vec<Vec<(usize, i64)>> = costs.into_iter().map(|c| c.into_iter().collect()).collect();
             let places = assign(&choices, &capacity);
-            let mut used = vec![0; 4];
+            let mut used = [0; 4];
             let mut found = (0, 0);
             for (order, place) in places.iter().enumerate() {
                 if let Some(place) = place {

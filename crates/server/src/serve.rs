@@ -112,9 +112,15 @@ async fn once(engine: &Engine, name: &'static str, holder: &str, millis: u64) ->
         }
     }
     match name {
-        "expire" => drop(jobs::expire(engine).await?),
-        "fill" => drop(jobs::fill(engine).await?),
-        "route" => drop(jobs::route_queued(engine).await?),
+        "expire" => {
+            jobs::expire(engine).await?;
+        }
+        "fill" => {
+            jobs::fill(engine).await?;
+        }
+        "route" => {
+            jobs::route_queued(engine).await?;
+        }
         _ => {
             let engine = engine.clone();
             let pruned = tokio::task::spawn_blocking(move || jobs::prune(&engine, &mut Conn::open(engine.url())?));

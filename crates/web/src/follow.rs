@@ -55,7 +55,7 @@ impl Follow {
         *self.listeners.lock().unwrap_or_else(|e| e.into_inner())
     }
 
-    fn from_ring(&self, after: i64) -> Option<Vec<Told>> {
+    fn ring_after(&self, after: i64) -> Option<Vec<Told>> {
         let ring = self.ring.lock().unwrap_or_else(|e| e.into_inner());
         let first = ring.front()?.seq;
         (first <= after + 1).then(|| ring.iter().filter(|t| t.seq > after).take(PAGE as usize).cloned().collect())
@@ -64,10 +64,7 @@ impl Follow {
 
 async fn read_on(follow: Arc<Follow>) {
     let mut committed = follow.engine.watch_events();
-    let mut last = match follow.engine.read(events::last).await {
-        Ok(last) => last,
-        Err(_) => 0,
-    };
+    let mut last = follow.engine.read(events::last).await.unwrap_or_default();
     follow.ring.lock().unwrap_or_else(|e| e.into_inner()).clear();
     follow.newest.send_replace(last);
     while follow.listeners() > 0 {
@@ -109,7 +106,7 @@ impl Listener {
     pub async fn after(&mut self, after: i64, patience: Duration) -> Result<Vec<Told>, Stop> {
         let deadline = tokio::time::Instant::now() + patience;
         loop {
-            let told = match self.follow.from_ring(after) {
+            let told = match self.follow.ring_after(after) {
                 Some(told) => told,
                 None => self.follow.engine.read(move |tx| events::after(tx, after, PAGE)).await?.iter().map(Told::new).collect(),
             };

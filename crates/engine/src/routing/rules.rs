@@ -48,7 +48,7 @@ pub fn check(rules: &RuleSet, is_location: impl Fn(&str) -> bool) -> Result<(), 
     }
     for (n, rule) in rules.rules.iter().enumerate() {
         limits::text(&format!("rules.rules[{n}].name"), &rule.name)?;
-        for code in rule.from.locations.iter().filter(|code| !is_location(code)) {
+        if let Some(code) = rule.from.locations.iter().find(|code| !is_location(code)) {
             return Err(Refused::unknown(Noun::Location, code, format!("rules.rules[{n}].from.locations")));
         }
         if !(1..=100).contains(&rule.max_fulfillments) {
