@@ -170,6 +170,13 @@ fn columns<'a>(table: &Table, cells: &'a [Cell]) -> Vec<Box<dyn ToSql + Sync + '
 pub fn lookup_sql(lookup: &Lookup) -> String {
     let Lookup { columns, from, key, and, order, lock } = lookup;
     let lock = if *lock { "FOR UPDATE" } else { "" };
+    // A limit is one for each key, as on SQLite, which asks for one key at a time.
+    if let Some((order, limit)) = order.split_once(" LIMIT ") {
+        let each = format!("SELECT * FROM {from} WHERE {key} = wanted.value {and} ORDER BY {order} LIMIT {limit}");
+        return format!(
+            "SELECT {columns} FROM UNNEST(CAST($1 AS BIGINT[])) AS wanted (value) CROSS JOIN LATERAL ({each}) AS found ORDER BY {order} {lock}"
+        );
+    }
     format!("SELECT {columns} FROM {from} WHERE {key} = ANY($1) {and} ORDER BY {order} {lock}")
 }
 
