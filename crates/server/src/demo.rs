@@ -64,14 +64,21 @@ impl Demo {
             let listener = bind(&self.listen).await?;
             let (mine, stop) = (engine.clone(), Arc::new(AtomicBool::new(false)));
             let stopped = stop.clone();
-            let prepared = tokio::task::spawn_blocking(move || Shop::open(mine, self.speed, stopped)).await??;
-            let (_, key) = engine::create_key(engine.url(), "demo", Role::Admin, now(), None)?;
+            let prepare = move || -> Result<(Shop, String), Failed> {
+                let shop = Shop::open(mine.clone(), self.speed, stopped)?;
+                let (_, key) = engine::create_key(mine.url(), "demo", Role::Admin, now(), None)?;
+                Ok((shop, key))
+            };
+            let (prepared, key) = tokio::task::spawn_blocking(prepare).await??;
             println!("Holdfast listens on http://{}  ({})", listener.local_addr()?, engine.url());
             println!("Admin key: {key}");
             println!("Real orders of December 2010 come in at {} times their speed. Ctrl-C ends the demo.", self.speed);
             let shop = std::thread::Builder::new().name("shop".into()).spawn(move || prepared.run())?;
-            serve(engine, listener, 60, shutdown()).await;
-            stop.store(true, Ordering::Relaxed);
+            let stopping = async {
+                shutdown().await;
+                stop.store(true, Ordering::Relaxed);
+            };
+            serve(engine, listener, 60, stopping).await;
             let _ = tokio::task::spawn_blocking(move || shop.join()).await;
             Ok(ExitCode::SUCCESS)
         })

@@ -297,7 +297,7 @@ fn the_real_history_is_played_to_the_penny() {
     assert!(orders("splits") > 0 && orders("backordered_orders") > 0);
 }
 
-/// A running demo, killed when dropped.
+/// A running demo, killed when dropped: so that a test that fails leaves none behind.
 struct Demo(Child);
 
 impl Drop for Demo {
@@ -346,4 +346,11 @@ fn the_demo_sells_ships_and_lets_holds_run_out_while_you_watch() {
     }
     let orders = get(&address, &key, "/api/v1/orders?limit=5");
     assert_eq!(orders["data"].as_array().unwrap().len(), 5);
+
+    let pid = demo.0.id().to_string();
+    let database = first.split("(sqlite:").nth(1).unwrap().trim_end_matches(')');
+    assert!(Path::new(database).exists());
+    assert!(Command::new("kill").arg(&pid).status().unwrap().success());
+    assert!(demo.0.wait().unwrap().success(), "SIGTERM ends the demo");
+    assert!(!Path::new(database).exists(), "{database} is left behind");
 }
