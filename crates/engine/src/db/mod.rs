@@ -276,7 +276,13 @@ impl Conn {
     pub fn open(url: &Url) -> Result<Conn> {
         match url {
             Url::Sqlite(path) => Ok(Conn::Sqlite(sqlite::Sqlite::open(path, false)?)),
-            Url::Postgres(url) => Ok(Conn::Postgres(postgres::Postgres::open(url)?)),
+            Url::Postgres(url) => {
+                let mut conn = postgres::Postgres::open(url)?;
+                // The writer finds rows by their keys. A plan made while a table was empty would be a walk over all of
+                // it, and would stay one while the table grows.
+                conn.batch("SET enable_seqscan = off")?;
+                Ok(Conn::Postgres(conn))
+            }
         }
     }
 
