@@ -165,10 +165,14 @@ impl Engine {
         };
         let mut conn = Conn::open(&options.url)?;
         db::migrate(&mut conn)?;
-        let last = {
+        let (last, last_at) = {
             let mut tx = conn.begin_read()?;
-            sequencer::last_event(&mut tx)?
+            (sequencer::last_event(&mut tx)?, sequencer::last_instant(&mut tx)?)
         };
+        let ahead = last_at - options.clock.now();
+        if ahead > MAX_AHEAD {
+            tracing::warn!("the last event is {} s ahead of this machine's clock; the clock is followed", ahead / 1_000_000);
+        }
         let (queue, receiver) = sequencer::queue();
         let (last_event, watching) = watch::channel(last);
         let figures = queue.figures.clone();
@@ -182,7 +186,7 @@ impl Engine {
             config: Arc::default(),
             ids: Default::default(),
             cache: Default::default(),
-            last_now: 0,
+            last_now: if ahead > MAX_AHEAD { 0 } else { last_at },
         };
         let writer =
             std::thread::Builder::new().name("writer".into()).spawn(move || sequencer.run(receiver)).map_err(|e| Stop::broken(e.to_string()))?;
@@ -284,6 +288,10 @@ impl Engine {
         self.inner.readers.lock().unwrap_or_else(|e| e.into_inner()).clear();
     }
 }
+
+/// Time in the books does not run back over a restart, unless it is further ahead than this (microseconds): then it was
+/// the clock of before that was wrong, and waiting for the right one to catch up would stop all holds from running out.
+pub const MAX_AHEAD: i64 = 3_600_000_000;
 
 /// Makes sure that one server at most works on an embedded file.
 fn lock_file(path: &std::path::Path) -> Result<File, Stop> {

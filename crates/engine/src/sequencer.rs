@@ -25,8 +25,10 @@ pub const IDEMPOTENCY: Table = Table {
     key: "",
 };
 
-/// Most commands in one commit.
-const MAX_BATCH: usize = 1_024;
+/// Most commands in one commit. A commit on PostgreSQL costs more for itself, and less for each row when there are many.
+fn max_batch(conn: &Conn) -> usize {
+    if conn.is_postgres() { 4_096 } else { 1_024 }
+}
 /// Commands that may wait. Beyond, callers are asked to come again: a queue that only grows answers nobody in time.
 pub const MAX_WAITING: usize = 16_384;
 /// Ids taken from the database at once.
@@ -37,6 +39,7 @@ const TRIES: u32 = 12;
 const TAKE_IDS: Sql = Sql("UPDATE counters SET value = value + $1 WHERE name = 'id' RETURNING value");
 const SEEN: Lookup = Lookup { columns: "key, request, status, answer", from: "idempotency", key: "key", and: "", order: "key", lock: false };
 const LAST_EVENT: Sql = Sql("SELECT value FROM counters WHERE name = 'event'");
+const LAST_INSTANT: Sql = Sql("SELECT at FROM events ORDER BY seq DESC LIMIT 1");
 const LOCK_EVENTS: Sql = Sql("UPDATE counters SET value = value + 0 WHERE name = 'event'");
 const EVENT_IS: Sql = Sql("SELECT COUNT(*) FROM events WHERE seq = $1 AND at = $2 AND subject = $3");
 
@@ -126,7 +129,7 @@ impl Sequencer {
     pub fn run(mut self, receiver: Receiver<Job>) {
         while let Ok(first) = receiver.recv() {
             let mut jobs = vec![first];
-            while jobs.len() < MAX_BATCH {
+            while jobs.len() < max_batch(&self.conn) {
                 match receiver.try_recv() {
                     Ok(job) => jobs.push(job),
                     Err(_) => break,
@@ -303,6 +306,11 @@ impl Sequencer {
 /// The number of the last event in the database.
 pub fn last_event(tx: &mut db::Tx<'_>) -> db::Result<i64> {
     Ok(tx.one(LAST_EVENT, &[], |r| r.int(0))?.unwrap_or(0))
+}
+
+/// When the last event in the database happened; 0 if there is none.
+pub fn last_instant(tx: &mut db::Tx<'_>) -> db::Result<i64> {
+    Ok(tx.one(LAST_INSTANT, &[], |r| r.int(0))?.unwrap_or(0))
 }
 
 const CREATED: i64 = 201;

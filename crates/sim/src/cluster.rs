@@ -3,7 +3,7 @@
 use crate::faults::{Kind, Trigger};
 use crate::target::{Database, Server, Target};
 use crate::world::{BEGIN, DAY};
-use engine::{Clock, Engine, Stop};
+use engine::{Clock, Engine, MAX_AHEAD, Stop};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -62,8 +62,12 @@ impl Cluster {
             options.clock = clock;
             options.faults = faults;
         })?;
+        let last = engine.read_blocking(|tx| {
+            let last = engine::events::last(tx)?;
+            Ok(engine::events::after(tx, last - 1, 1)?.pop().map_or(0, |event| event.time.0))
+        })?;
         self.nodes[node].engine = Some(engine);
-        self.nodes[node].latest = vec![0];
+        self.nodes[node].latest = vec![if last > self.clock() + MAX_AHEAD { 0 } else { last }];
         Ok(())
     }
 

@@ -18,7 +18,7 @@ impl Sqlite {
         conn.busy_timeout(Duration::from_secs(20)).map_err(error)?;
         conn.set_prepared_statement_cache_capacity(256);
         if !read_only {
-            conn.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;")
+            conn.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 16000; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;")
                 .map_err(error)?;
         } else {
             conn.execute_batch("PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;").map_err(error)?;

@@ -1,13 +1,13 @@
 //! What a large database costs: reservations on random items of ten thousand and of a million, import, start, memory.
 
 use super::engine_only::drive_engine;
-use super::http::Server;
+use super::http::{Server, random_items};
 use super::load::figure;
 use super::{Figure, Place};
 use crate::Failed;
 use engine::catalog::locations::NewLocation;
 use engine::imports::{Kind, run};
-use engine::{Command, Engine, Options, Url};
+use engine::{Command, Engine, Options, Role, Url, create_key};
 use std::io::Read;
 use std::time::Instant;
 
@@ -66,13 +66,6 @@ fn fill(engine: &Engine, items: u64) -> Result<(f64, f64), Failed> {
     Ok((items_rate, rows as f64 / began.elapsed().as_secs_f64()))
 }
 
-/// Resident memory of a process in MB.
-fn resident_mb(id: u32) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
-    let kb = status.lines().find_map(|l| l.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok());
-    kb.unwrap_or(0.0) / 1_024.0
-}
-
 fn plain(what: &str, per_second: f64, note: String) -> Figure {
     Figure { what: what.into(), database: "SQLite".into(), callers: 1, per_second, p50_ms: 0.0, p99_ms: 0.0, note }
 }
@@ -97,13 +90,14 @@ pub fn measure(runtime: &tokio::runtime::Runtime, small: &Place, large: &Place, 
     if let Some(last) = figures.last_mut() {
         last.note = format!("costs {:.2} times the small one", rates[0] / rates[1]);
     }
+    let (_, key) = create_key(&large.url, "bench", Role::Operate, crate::now(), None)?;
     let began = Instant::now();
     let server = Server::start(large)?;
     let start = began.elapsed().as_secs_f64();
     figures.push(plain(
         "start on the large database",
         1.0 / start,
-        format!("{start:.3} s until it listens, {:.0} MB resident", resident_mb(server.id())),
+        format!("{start:.3} s until it listens, {:.0} MB resident", server.memory_mb().0),
     ));
     if let Url::Sqlite(path) = &large.url {
         let size = std::fs::metadata(path).map(|m| m.len()).unwrap_or(0) as f64 / 1e9;
@@ -111,5 +105,6 @@ pub fn measure(runtime: &tokio::runtime::Runtime, small: &Place, large: &Place, 
             last.note.push_str(&format!(", file {size:.2} GB"));
         }
     }
+    figures.push(random_items(runtime, &server, &key, items, seconds)?);
     Ok(figures)
 }

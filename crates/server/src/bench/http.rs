@@ -41,8 +41,20 @@ impl Server {
         }
     }
 
-    pub fn id(&self) -> u32 {
-        self.process.id()
+    /// Resident memory in MB: now, and the most there was.
+    pub fn memory_mb(&self) -> (f64, f64) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap_or_default();
+        let mb = |name: &str| {
+            let kb = status.lines().find_map(|l| l.strip_prefix(name)?.split_whitespace().next()?.parse::<f64>().ok());
+            kb.unwrap_or(0.0) / 1_024.0
+        };
+        (mb("VmRSS:"), mb("VmHWM:"))
+    }
+
+    /// A figure that says how much memory the server took for it.
+    fn noted(&self, mut figure: Figure) -> Figure {
+        figure.note = format!("{:.0} MB resident at most", self.memory_mb().1);
+        figure
     }
 }
 
@@ -119,30 +131,51 @@ fn prepare(place: &Place, items: usize, locations: usize) -> Result<(Server, Str
 /// One reservation a request, all on one hot item; without and with an idempotency key.
 pub fn reservations(runtime: &tokio::runtime::Runtime, place: &Place, callers: usize, seconds: u64) -> Result<Vec<Figure>, Failed> {
     let (server, key) = prepare(place, 1, 1)?;
-    let body = r#"{"lines":[{"sku":"S1","quantity":1}],"expires_in_seconds":3600}"#;
     let mut figures = Vec::new();
     for keyed in [false, true] {
-        let driven = runtime.block_on(drive(callers, seconds, |n, phase| {
-            let (address, key) = (server.address.clone(), key.clone());
-            async move {
-                let mut connection = Connection::open(&address).await?;
-                let plain = post("/reservations", &key, None, body);
-                let mut random = fastrand::Rng::with_seed(n as u64);
-                let mut seen = Seen::default();
-                while !phase.is_over() {
-                    let name = keyed.then(|| format!("{:032x}", random.u128(..)));
-                    let request = name.map(|k| post("/reservations", &key, Some(&k), body));
-                    let began = Instant::now();
-                    let status = connection.exchange(request.as_deref().unwrap_or(&plain)).await?;
-                    seen.note(&phase, began, status == 201);
-                }
-                Ok(seen)
-            }
-        }))?;
+        let driven = reserve(runtime, &server, &key, callers, seconds, keyed, |_| "S1".to_owned())?;
         let what = if keyed { "HTTP, one hot item, random idempotency keys" } else { "HTTP, one reservation a request, one hot item" };
-        figures.push(figure(what, kind(&place.url), callers, driven));
+        figures.push(server.noted(figure(what, kind(&place.url), callers, driven)));
     }
     Ok(figures)
+}
+
+/// One reservation a request on items in no order, of a server with this many.
+pub fn random_items(runtime: &tokio::runtime::Runtime, server: &Server, key: &str, items: u64, seconds: u64) -> Result<Figure, Failed> {
+    let choose = move |n: u64| format!("S{:07}", n.wrapping_mul(7_919) % items);
+    let driven = reserve(runtime, server, key, 256, seconds, false, choose)?;
+    Ok(server.noted(figure(&format!("HTTP, random items of {items}"), "SQLite".into(), 256, driven)))
+}
+
+/// Reserves one unit of an item that `choose` names, from many connections at once.
+fn reserve(
+    runtime: &tokio::runtime::Runtime,
+    server: &Server,
+    key: &str,
+    callers: usize,
+    seconds: u64,
+    keyed: bool,
+    choose: impl Fn(u64) -> String + Clone + Send + 'static,
+) -> Result<(f64, Vec<u32>), Failed> {
+    runtime.block_on(drive(callers, seconds, |n, phase| {
+        let (address, key, choose) = (server.address.clone(), key.to_owned(), choose.clone());
+        async move {
+            let mut connection = Connection::open(&address).await?;
+            let mut random = fastrand::Rng::with_seed(n as u64);
+            let mut seen = Seen::default();
+            let mut count = n as u64 * 1_000_003;
+            while !phase.is_over() {
+                let body = format!(r#"{{"lines":[{{"sku":"{}","quantity":1}}],"expires_in_seconds":3600}}"#, choose(count));
+                let name = keyed.then(|| format!("{:032x}", random.u128(..)));
+                let request = post("/reservations", &key, name.as_deref(), &body);
+                let began = Instant::now();
+                let status = connection.exchange(&request).await?;
+                seen.note(&phase, began, status == 201);
+                count += 1;
+            }
+            Ok(seen)
+        }
+    }))
 }
 
 /// Orders of three lines over eight locations, routed and committed.
@@ -176,5 +209,5 @@ pub fn orders(runtime: &tokio::runtime::Runtime, place: &Place, callers: usize, 
             Ok(seen)
         }
     }))?;
-    Ok(figure("HTTP, orders of 3 lines over 8 locations", kind(&place.url), callers, driven))
+    Ok(server.noted(figure("HTTP, orders of 3 lines over 8 locations", kind(&place.url), callers, driven)))
 }
