@@ -5,4 +5,6 @@
 
 pub mod brunel;
 pub mod csv;
+pub mod marketplace;
 pub mod online_retail;
+pub mod transport;

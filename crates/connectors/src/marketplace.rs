@@ -1,0 +1,212 @@
+//! What every marketplace can be asked, in plain values. A connector builds requests and reads answers; only
+//! [`crate::transport::Wire`] sends them. To add one: a folder of its own, and one line in [`ALL`].
+
+use crate::transport::{Fault, Request, Response, Token, Wire};
+use std::future::Future;
+use std::pin::Pin;
+
+/// Every marketplace there is.
+pub const ALL: &[&dyn Marketplace] = &[];
+
+/// A connector by its word, such as `shopify`.
+pub fn by_word(word: &str) -> Option<&'static dyn Marketplace> {
+    ALL.iter().copied().find(|m| m.word() == word)
+}
+
+/// Work that asks the marketplace something, perhaps in several requests.
+pub type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'a>>;
+
+/// How a marketplace takes quantities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writes {
+    /// It compares with what it shows before it changes it, and a repeated key does nothing: a write is applied once or surely not.
+    Compared,
+    /// A quantity replaces whatever is shown; a lost reply may mean applied or not.
+    Blind,
+}
+
+/// A field that is needed to connect.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    pub name: &'static str,
+    pub help: &'static str,
+    /// Encrypted at rest and never shown again.
+    pub secret: bool,
+}
+
+pub trait Marketplace: Send + Sync {
+    fn word(&self) -> &'static str;
+    fn name(&self) -> &'static str;
+    /// What is needed to connect.
+    fn settings(&self) -> &'static [Setting];
+    fn writes(&self) -> Writes;
+    /// Most quantities in one call of [`Marketplace::set_quantities`].
+    fn batch(&self) -> usize;
+    /// How long after it happened an order is surely in the list, in microseconds: what was placed longer ago than this
+    /// before a complete reading of the list began has been read.
+    fn settles_in(&self) -> i64;
+    /// Whether an order canceled there puts its units back into what it shows, without being asked.
+    fn restocks_on_cancel(&self) -> bool;
+
+    /// The request that gets a token, for marketplaces whose tokens run out.
+    fn sign_in(&self, setting: &dyn Fn(&str) -> String) -> Option<Request>;
+    fn read_token(&self, answer: &Response, now: i64) -> Result<Token, Fault>;
+    /// Headers of every request; `token` is the one from [`Marketplace::sign_in`], or empty.
+    fn headers(&self, setting: &dyn Fn(&str) -> String, token: &str) -> Vec<(&'static str, String)>;
+    /// Turns an answer that says no, in its status or in its body, into what it means; None if it is good.
+    fn fault(&self, answer: &Response) -> Option<Fault>;
+    /// Asks something harmless, to see whether the settings are right; answers the account's name.
+    fn check<'a>(&'a self, wire: &'a Wire) -> Work<'a, String>;
+    /// Orders that changed since `from` (microseconds since 1970 UTC), page by page. `page` is what the page before named.
+    fn orders<'a>(&'a self, wire: &'a Wire, from: i64, page: Option<String>) -> Work<'a, Page<MarketOrder>>;
+    /// One order, whole.
+    fn order<'a>(&'a self, wire: &'a Wire, id: &'a str) -> Work<'a, MarketOrder>;
+    /// What is listed, with the quantities shown.
+    fn listings<'a>(&'a self, wire: &'a Wire, page: Option<String>) -> Work<'a, Page<MarketListing>>;
+    /// The quantities shown now for these listings.
+    fn quantities<'a>(&'a self, wire: &'a Wire, listings: &'a [String]) -> Work<'a, Vec<(String, i64)>>;
+    /// Sets quantities; answers one outcome for each, in the same order. A fault of the whole call is a fault.
+    fn set_quantities<'a>(&'a self, wire: &'a Wire, wanted: &'a [SetQuantity]) -> Work<'a, Vec<SetOutcome>>;
+    /// Tells the buyer that it is on its way.
+    fn ship<'a>(&'a self, wire: &'a Wire, shipped: &'a Shipped) -> Work<'a, ()>;
+    /// Cancels an order there, with its refund where the marketplace leaves that to the seller.
+    fn cancel<'a>(&'a self, wire: &'a Wire, order: &'a str, reason: &'a str) -> Work<'a, ()>;
+    /// Reads a webhook: `headers` in lower case, the raw body. Answers the orders it speaks of; refuses a wrong signature,
+    /// or one from longer ago than the marketplace repeats itself. `now` in microseconds.
+    fn webhook(&self, secrets: &dyn Fn(&str) -> Option<String>, headers: &[(String, String)], body: &[u8], now: i64) -> Result<Notice, Rejected>;
+}
+
+/// A page of something; `next` asks for the one after it.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    pub rows: Vec<T>,
+    pub next: Option<String>,
+    /// Rows that could not be understood: (the marketplace's id if there is one, why, the row as it came).
+    pub unread: Vec<(String, String, String)>,
+}
+
+/// An order as a marketplace tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MarketOrder {
+    /// The marketplace's own id.
+    pub id: String,
+    /// What people call it there.
+    pub number: String,
+    /// Microseconds since 1970 UTC, by the marketplace's clock.
+    pub placed_at: i64,
+    pub updated_at: i64,
+    pub state: MarketState,
+    pub currency: Option<String>,
+    pub customer: Option<String>,
+    pub ship_to: Address,
+    pub lines: Vec<MarketLine>,
+    /// The order as it came, JSON.
+    pub raw: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MarketState {
+    /// Not paid or not confirmed: its units count as sold there, and it may not be sent yet.
+    Pending,
+    /// To be sent.
+    Open,
+    Shipped,
+    Canceled,
+    /// A word that this version does not know; kept and shown.
+    Other(String),
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MarketLine {
+    pub id: String,
+    /// The listing, as [`MarketListing::id`] names it.
+    pub listing: String,
+    pub sku: Option<String>,
+    pub title: String,
+    /// How often the listing was ordered, canceled ones included.
+    pub quantity: i64,
+    pub canceled: i64,
+    /// Decimal text in the order's currency.
+    pub unit_price: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Address {
+    pub country: String,
+    pub postal_code: Option<String>,
+    pub name: Option<String>,
+    pub company: Option<String>,
+    pub address1: Option<String>,
+    pub address2: Option<String>,
+    pub city: Option<String>,
+    pub province: Option<String>,
+    pub phone: Option<String>,
+    pub email: Option<String>,
+}
+
+/// Something listed for sale.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MarketListing {
+    /// The name by which quantities are set.
+    pub id: String,
+    pub sku: Option<String>,
+    pub barcode: Option<String>,
+    pub title: String,
+    /// What is shown as for sale, if the list tells.
+    pub quantity: Option<i64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetQuantity {
+    pub listing: String,
+    /// What is shown now, as far as is known: for marketplaces that compare.
+    pub from: Option<i64>,
+    pub to: i64,
+    /// The same for every try of the same write.
+    pub key: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SetOutcome {
+    /// Done: buyers see it.
+    Applied,
+    /// Taken, and applied later or never: read it back.
+    Accepted,
+    /// Not done: something else is shown than was said.
+    Stale { shown: Option<i64> },
+    /// Not done, and trying again would not help.
+    Refused { code: String, detail: String },
+}
+
+/// What left, for one order there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shipped {
+    pub order: String,
+    /// Names this shipment: the same for every try.
+    pub key: String,
+    pub carrier: Option<String>,
+    pub tracking_number: Option<String>,
+    pub shipped_at: i64,
+    /// (the order's line there, how often)
+    pub lines: Vec<(String, i64)>,
+}
+
+/// What a webhook says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Notice {
+    /// Orders to take in as they stand.
+    Orders(Vec<MarketOrder>),
+    /// Orders to be asked for, by id.
+    Ask(Vec<String>),
+    /// Quantities of these listings changed, perhaps not by us.
+    Quantities(Vec<(String, i64)>),
+    /// Nothing of interest.
+    Other(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rejected {
+    Signature,
+    Old,
+    NotUnderstood(String),
+}
