@@ -4,10 +4,12 @@
 //! Times are microseconds since 1970-01-01 UTC, money is in micro-units of a currency (1 USD = 1,000,000), quantities are units.
 
 pub mod assign;
+pub mod exposure;
 pub mod geo;
 pub mod kit;
 pub mod limits;
 pub mod money;
+pub mod quota;
 pub mod refused;
 pub mod routing;
 pub mod steps;
