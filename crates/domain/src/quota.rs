@@ -66,6 +66,15 @@ pub struct Demand {
 }
 
 impl Demand {
+    /// As it is stored: millionths of a unit, and when.
+    pub fn to_store(self) -> (i64, i64) {
+        ((self.units * 1e6).round() as i64, self.at)
+    }
+
+    pub fn stored(units: i64, at: i64) -> Demand {
+        Demand { units: units as f64 / 1e6, at }
+    }
+
     /// With these units sold at `now` (microseconds).
     pub fn sold(self, units: i64, now: i64) -> Demand {
         Demand { units: self.at(now) + units as f64, at: now.max(self.at) }

@@ -19,6 +19,9 @@ pub enum Noun {
     RuleSet,
     Key,
     Import,
+    Channel,
+    Listing,
+    Exception,
 }
 
 impl Noun {
@@ -34,6 +37,9 @@ impl Noun {
             Noun::RuleSet => "rule set",
             Noun::Key => "key",
             Noun::Import => "import",
+            Noun::Channel => "channel",
+            Noun::Listing => "listing",
+            Noun::Exception => "exception",
         }
     }
 
@@ -48,6 +54,9 @@ impl Noun {
             Noun::RuleSet => "unknown_rule_set",
             Noun::Key => "unknown_key",
             Noun::Import => "unknown_import",
+            Noun::Channel => "unknown_channel",
+            Noun::Listing => "unknown_listing",
+            Noun::Exception => "unknown_exception",
         }
     }
 
@@ -56,6 +65,7 @@ impl Noun {
             Noun::Item => "item_exists",
             Noun::Location => "location_exists",
             Noun::Key => "key_exists",
+            Noun::Channel => "channel_exists",
             _ => "already_exists",
         }
     }

@@ -1,14 +1,20 @@
 //! A batch: everything that a group of commands touches, loaded once, changed in memory, written once.
 //!
-//! The order of reading is the order of locking, the same on every node: reservations, transfers, orders, then levels,
-//! each sorted by id. The event counter comes last, just before the commit, so that events have one order without gaps.
+//! The order of reading is the order of locking, the same on every node: what is known of channels and exceptions,
+//! reservations, transfers, orders, listings, then levels, each sorted by id. The event counter comes last, just before the commit, so that events have one order without gaps.
 
 use crate::Stop;
 use crate::catalog::rows::{COMPONENTS_BY_KIT, ITEMS, ITEMS_BY_ID, ITEMS_BY_SKU, Item, KIT_COMPONENTS, LOCATIONS_BY_CODE, point};
+use crate::channels::quotas::Seats;
+use crate::channels::rows::{
+    Channel, LISTINGS, LISTINGS_BY_EXTERNAL, LISTINGS_BY_ID, LISTINGS_BY_ITEM, Listing, MARKET_ORDERS, MARKET_ORDERS_BY_KEY, MarketOrder, PROGRESS,
+    PROGRESS_BY_CHANNEL, Progress,
+};
 use crate::command::Needs;
 use crate::config::Config;
 use crate::db::{self, Cell, Lookup, Rows, Sql, Table, Tx, Type, Value, Write};
 use crate::events::EVENTS;
+use crate::exceptions::{EXCEPTIONS, EXCEPTIONS_BY_ID, Exception, OPEN_EXCEPTIONS_BY_KEY};
 use crate::imports::{IMPORTS_BY_KEY, ImportState};
 use crate::kept::{Ids, ItemCache, Keep, Kept, Names};
 use crate::orders::rows::{
@@ -40,6 +46,11 @@ const CAPACITY_BY_LOCATION: Lookup =
 const LIMITED_LOCATIONS: Lookup = Lookup { columns: "id", from: "locations", key: "id", and: "", order: "id", lock: true };
 const POSTAL_CODES_BY_CODE: Lookup =
     Lookup { columns: "code, latitude, longitude", from: "postal_codes", key: "code", and: "", order: "code", lock: false };
+const ITEMS_BY_LISTING: Lookup =
+    Lookup { columns: "item, listing, per", from: "listing_items", key: "listing", and: "", order: "listing, item", lock: false };
+const UNLINK: Sql = Sql("DELETE FROM listing_items WHERE listing = $1");
+const UPDATE_CHANNEL: Sql =
+    Sql("UPDATE channels SET name = $1, address = $2, settings = $3, paused = $4, policy = $5, secrets = COALESCE($6, secrets) WHERE id = $7");
 const NEXT_EVENTS: Sql = Sql("UPDATE counters SET value = value + $1 WHERE name = 'event' RETURNING value");
 const BUMP_CONFIG: Sql = Sql("UPDATE counters SET value = value + 1 WHERE name = 'config'");
 
@@ -65,6 +76,14 @@ pub const LOOKUPS: &[&Lookup] = &[
     &TRANSFERS_BY_ID,
     &LINES_BY_TRANSFER,
     &IMPORTS_BY_KEY,
+    &MARKET_ORDERS_BY_KEY,
+    &PROGRESS_BY_CHANNEL,
+    &LISTINGS_BY_ID,
+    &LISTINGS_BY_EXTERNAL,
+    &LISTINGS_BY_ITEM,
+    &ITEMS_BY_LISTING,
+    &EXCEPTIONS_BY_ID,
+    &OPEN_EXCEPTIONS_BY_KEY,
 ];
 
 /// Days ahead for which capacity can be taken.
@@ -131,6 +150,16 @@ pub struct Batch<'a> {
     /// Rows for tables that only one operation writes.
     pub more: Vec<Write>,
     pub config_changed: bool,
+    pub listings: Kept<Listing>,
+    pub(crate) seats: Seats,
+    by_external: HashMap<(i64, String), i64>,
+    pub market_orders: HashMap<String, Keep<MarketOrder>>,
+    pub exceptions: Kept<Exception>,
+    pub progress: Kept<Progress>,
+    /// Channels to write, and their secrets if they are new.
+    pub changed_channels: Vec<(Channel, Option<String>)>,
+    /// Listings that no longer sell what they sold.
+    pub unlink: Vec<i64>,
 }
 
 impl<'a> Batch<'a> {
@@ -163,6 +192,14 @@ impl<'a> Batch<'a> {
             events: Vec::new(),
             more: Vec::new(),
             config_changed: false,
+            listings: Kept::default(),
+            seats: Seats::default(),
+            by_external: HashMap::new(),
+            market_orders: HashMap::new(),
+            exceptions: Kept::default(),
+            progress: Kept::default(),
+            changed_channels: Vec::new(),
+            unlink: Vec::new(),
         };
         let mut items: BTreeSet<i64> = needs.item_ids.iter().copied().collect();
         batch.load_skus(tx, needs)?;
@@ -172,7 +209,10 @@ impl<'a> Batch<'a> {
                 items.extend(item.components.iter().map(|(component, _)| *component));
             }
         }
-        for reservation in tx.by_ids(&RESERVATIONS_BY_ID, &sorted(&needs.reservations), &[], Reservation::read)? {
+        batch.load_told(tx, needs)?;
+        let held = batch.market_orders.values().filter_map(|o| o.value.reservation);
+        let reservations: BTreeSet<i64> = needs.reservations.iter().copied().chain(held).collect();
+        for reservation in tx.by_ids(&RESERVATIONS_BY_ID, &sorted(&reservations), &[], Reservation::read)? {
             items.extend(reservation.lines.iter().map(|(item, ..)| *item));
             batch.reservations.load(reservation.id, reservation);
         }
@@ -180,7 +220,7 @@ impl<'a> Batch<'a> {
             items.extend(transfer.lines.iter().map(|l| l.item));
             batch.transfers.load(transfer.id, transfer);
         }
-        let mut orders: BTreeSet<i64> = needs.orders.iter().copied().collect();
+        let mut orders: BTreeSet<i64> = needs.orders.iter().copied().chain(batch.market_orders.values().filter_map(|o| o.value.order)).collect();
         let references: BTreeSet<&str> = needs.references.iter().map(|(_, reference)| *reference).collect();
         for (id, channel, reference) in
             tx.by_names(&ORDERS_BY_REFERENCE, &references.into_iter().collect::<Vec<_>>(), |r| (r.int(0), r.text(1), r.text(2)))?
@@ -207,6 +247,9 @@ impl<'a> Batch<'a> {
                 items.extend(reservation.lines.iter().map(|(item, ..)| *item));
                 batch.reservations.load(reservation.id, reservation);
             }
+        }
+        if !batch.config.channels.is_empty() {
+            batch.load_listings(tx, needs, &mut items)?;
         }
         let items: Vec<i64> = items.into_iter().collect();
         batch.load_items(tx, &items)?;
@@ -235,6 +278,85 @@ impl<'a> Batch<'a> {
             batch.imports.insert(key, state);
         }
         Ok(batch)
+    }
+
+    /// What marketplaces told before, and what is known to be wrong.
+    fn load_told(&mut self, tx: &mut Tx<'_>, needs: &Needs<'_>) -> db::Result<()> {
+        for progress in tx.by_ids(&PROGRESS_BY_CHANNEL, &sorted(&needs.progress), &[], Progress::read)? {
+            self.progress.load(progress.channel, progress);
+        }
+        let keys: BTreeSet<&str> = needs.market_orders.iter().map(String::as_str).collect();
+        let keys: Vec<&str> = keys.into_iter().collect();
+        for (key, order) in tx.by_names(&MARKET_ORDERS_BY_KEY, &keys, MarketOrder::read)?.into_iter().flatten() {
+            self.market_orders.insert(key, Keep { value: order, dirty: false, new: false });
+        }
+        for exception in tx.by_ids(&EXCEPTIONS_BY_ID, &sorted(&needs.exceptions), &[], Exception::read)? {
+            self.exceptions.load(exception.id, exception);
+        }
+        Ok(())
+    }
+
+    /// The listings that are named, and those that sell any of the items; and the items that they sell.
+    fn load_listings(&mut self, tx: &mut Tx<'_>, needs: &Needs<'_>, items: &mut BTreeSet<i64>) -> db::Result<()> {
+        let externals: BTreeSet<&str> = needs.externals.iter().copied().collect();
+        let mut ids: BTreeSet<i64> = needs.listings.iter().copied().collect();
+        for (id, channel, external) in
+            tx.by_names(&LISTINGS_BY_EXTERNAL, &externals.into_iter().collect::<Vec<_>>(), |r| (r.int(0), r.int(1), r.text(2)))?
+        {
+            self.by_external.insert((channel, external), id);
+            ids.insert(id);
+        }
+        let named = tx.by_ids(&ITEMS_BY_LISTING, &sorted(&ids), &[], |r| r.int(0))?;
+        items.extend(named);
+        // Once for the items, and once more for what the kits among their listings need besides.
+        let mut asked: BTreeSet<i64> = BTreeSet::new();
+        for _ in 0..2 {
+            let new: Vec<i64> = items.difference(&asked).copied().collect();
+            for (item, listing, per) in tx.by_ids(&LISTINGS_BY_ITEM, &new, &[], |r| (r.int(0), r.int(1), r.int(2)))? {
+                self.seats.add(item, listing, per);
+                ids.insert(listing);
+            }
+            asked.extend(new);
+            for (item, listing, per) in tx.by_ids(&ITEMS_BY_LISTING, &sorted(&ids), &[], |r| (r.int(0), r.int(1), r.int(2)))? {
+                self.seats.add(item, listing, per);
+                items.insert(item);
+            }
+        }
+        for listing in tx.by_ids(&LISTINGS_BY_ID, &sorted(&ids), &[], Listing::read)? {
+            self.by_external.insert((listing.channel, listing.external.clone()), listing.id);
+            // The item itself may be a kit, which has no stock to be loaded for.
+            items.extend(listing.item);
+            self.listings.load(listing.id, listing);
+        }
+        let mut keys: BTreeSet<String> = needs.exception_keys.iter().cloned().collect();
+        if !needs.progress.is_empty() {
+            keys.extend(self.listings.values().flat_map(|l| [format!("drift:{}", l.id), format!("oversold:{}", l.id)]));
+        }
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        for exception in tx.by_names(&OPEN_EXCEPTIONS_BY_KEY, &keys, Exception::read)? {
+            self.exceptions.load(exception.id, exception);
+        }
+        Ok(())
+    }
+
+    /// The listing that a channel calls so.
+    pub fn external(&self, channel: i64, external: &str) -> Option<i64> {
+        self.by_external.get(&(channel, external.to_owned())).copied()
+    }
+
+    pub fn add_listing(&mut self, listing: Listing) {
+        self.by_external.insert((listing.channel, listing.external.clone()), listing.id);
+        self.listings.add(listing.id, listing);
+    }
+
+    /// Keeps what a marketplace told of an order.
+    pub fn put_market_order(&mut self, key: String, order: MarketOrder) {
+        self.market_orders.insert(key, Keep { value: order, dirty: true, new: false });
+    }
+
+    /// Items with a level that changed.
+    pub(crate) fn changed_items_of_levels(&self) -> impl Iterator<Item = i64> {
+        self.levels.iter().filter(|(_, levels)| levels.iter().any(|k| k.dirty)).map(|(item, _)| *item)
     }
 
     fn load_skus(&mut self, tx: &mut Tx<'_>, needs: &Needs<'_>) -> db::Result<()> {
@@ -451,7 +573,8 @@ impl<'a> Batch<'a> {
 
     /// Writes what changed. None if nothing did.
     pub fn flush(mut self, tx: &mut Tx<'_>) -> db::Result<Option<Written>> {
-        let mut writes: Vec<Write> = Vec::with_capacity(24);
+        self.replan();
+        let mut writes: Vec<Write> = Vec::with_capacity(32);
         for new in [true, false] {
             let mut items = [Rows::default(), Rows::default()];
             for item in self.changed_items.iter().filter(|(_, is_new)| **is_new == new).filter_map(|(id, _)| self.cache.by_id.get(id)) {
@@ -463,13 +586,37 @@ impl<'a> Batch<'a> {
             self.orders.dirty(new).for_each(|o| o.write(&mut orders));
             let mut transfers = [Rows::default(), Rows::default()];
             self.transfers.dirty(new).for_each(|t| t.write(&mut transfers));
+            let mut channels = [Rows::default(), Rows::default(), Rows::default()];
+            self.listings.dirty(new).for_each(|l| l.write(&mut channels[0]));
+            self.exceptions.dirty(new).for_each(|e| e.write(&mut channels[1]));
+            self.progress.dirty(new).for_each(|p| p.write(&mut channels[2]));
             let tables = [&ITEMS, &KIT_COMPONENTS].into_iter().chain([&RESERVATIONS]).chain(ORDER_TABLES).chain([&TRANSFERS, &TRANSFER_LINES]);
-            let rows = items.into_iter().chain([reservations]).chain(orders).chain(transfers);
+            let tables = tables.chain([&LISTINGS, &EXCEPTIONS, &PROGRESS]);
+            let rows = items.into_iter().chain([reservations]).chain(orders).chain(transfers).chain(channels);
             writes.extend(tables.zip(rows).map(|(table, rows)| Write { table, rows, new }));
         }
         writes.push(Write::changed(&LEVELS, self.changed_levels()));
         writes.push(Write::new(&ENTRIES, std::mem::take(&mut self.entries)));
         writes.push(Write::changed(&CAPACITY, self.changed_capacity()));
+        let mut told = Rows::default();
+        self.market_orders.values().filter(|k| k.dirty).for_each(|k| k.value.write(&mut told));
+        writes.push(Write::changed(&MARKET_ORDERS, told));
+        for listing in &self.unlink {
+            tx.execute(UNLINK, &[Value::Int(*listing)])?;
+        }
+        for (channel, secrets) in &self.changed_channels {
+            let policy = serde_json::to_string(&channel.policy).unwrap_or_default();
+            let values = [
+                Value::Text(&channel.name),
+                Value::Text(&channel.address),
+                Value::Text(&channel.settings),
+                Value::Int(i64::from(channel.paused)),
+                Value::Text(&policy),
+                Value::opt_text(secrets.as_deref()),
+                Value::Int(channel.id),
+            ];
+            tx.execute(UPDATE_CHANNEL, &values)?;
+        }
         writes.append(&mut self.more);
         writes.retain(|write| !write.rows.0.is_empty());
         if writes.is_empty() && self.events.is_empty() && !self.config_changed {

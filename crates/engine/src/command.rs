@@ -3,7 +3,7 @@
 use crate::Stop;
 use crate::batch::{Batch, postal_key};
 use crate::views::*;
-use crate::{catalog, imports, orders, reservations, routing, stock};
+use crate::{catalog, channels, exceptions, imports, orders, reservations, routing, stock};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -32,6 +32,15 @@ pub enum Command {
     Fill(orders::fill::Fill),
     RouteQueued(routing::run::RouteQueued),
     Import(imports::ImportRows),
+    ConnectChannel(Box<channels::connect::NewChannel>),
+    UpdateChannel(channels::connect::UpdateChannel),
+    PutListings(channels::listings::PutListings),
+    MapListing(channels::listings::MapListing),
+    TakeOrders(Box<channels::take_orders::TakeOrders>),
+    BeginPushes(channels::push::BeginPushes),
+    EndPushes(channels::push::EndPushes),
+    ReadBack(channels::push::ReadBack),
+    Solve(exceptions::solve::Solve),
 }
 
 /// What a command needs to have loaded before it is decided.
@@ -46,6 +55,16 @@ pub struct Needs<'a> {
     pub references: Vec<(&'a str, &'a str)>,
     pub postal_codes: Vec<String>,
     pub imports: Vec<&'a str>,
+    pub listings: Vec<i64>,
+    /// Listings by the marketplaces' names of them.
+    pub externals: Vec<&'a str>,
+    /// Orders on marketplaces, by channel and the marketplace's id.
+    pub market_orders: Vec<String>,
+    pub exceptions: Vec<i64>,
+    /// Exceptions that may be opened or settled, by what they are about.
+    pub exception_keys: Vec<String>,
+    /// Channels whose progress may change.
+    pub progress: Vec<i64>,
     pub capacity: bool,
     /// Stock may come free, so whoever waits for it is needed too.
     pub supplies: bool,
@@ -83,6 +102,11 @@ pub enum Answer {
     Count {
         count: usize,
     },
+    Channel(Box<channels::connect::ChannelView>),
+    Listing(Box<channels::listings::ListingView>),
+    Taken(channels::take_orders::Taken),
+    Pushes(Vec<channels::push::Push>),
+    Exception(Box<exceptions::read::ExceptionView>),
     /// The answer that was given the first time.
     Stored(Box<RawValue>),
 }
@@ -112,6 +136,7 @@ impl Command {
             Command::CreateItem(c) => c.needs(needs),
             Command::UpdateItem(c) => c.needs(needs),
             Command::CreateLocation(_) | Command::UpdateLocation(_) | Command::SetRules(_) => {}
+            Command::ConnectChannel(_) | Command::UpdateChannel(_) => {}
             Command::Receive(c) => c.needs(needs),
             Command::Adjust(c) => c.needs(needs),
             Command::Move(c) => c.needs(needs),
@@ -129,6 +154,13 @@ impl Command {
             Command::Fill(c) => c.needs(needs),
             Command::RouteQueued(c) => c.needs(needs),
             Command::Import(c) => c.needs(needs),
+            Command::PutListings(c) => c.needs(needs),
+            Command::MapListing(c) => c.needs(needs),
+            Command::TakeOrders(c) => c.needs(needs),
+            Command::BeginPushes(c) => c.needs(needs),
+            Command::EndPushes(c) => c.needs(needs),
+            Command::ReadBack(c) => c.needs(needs),
+            Command::Solve(c) => c.needs(needs),
         }
     }
 
@@ -156,6 +188,15 @@ impl Command {
             Command::Fill(c) => c.decide(batch),
             Command::RouteQueued(c) => c.decide(batch),
             Command::Import(c) => c.decide(batch),
+            Command::ConnectChannel(c) => c.decide(batch),
+            Command::UpdateChannel(c) => c.decide(batch),
+            Command::PutListings(c) => c.decide(batch),
+            Command::MapListing(c) => c.decide(batch),
+            Command::TakeOrders(c) => c.decide(batch),
+            Command::BeginPushes(c) => c.decide(batch),
+            Command::EndPushes(c) => c.decide(batch),
+            Command::ReadBack(c) => c.decide(batch),
+            Command::Solve(c) => c.decide(batch),
         }
     }
 }

@@ -1,7 +1,8 @@
-//! What every batch needs and what rarely changes: locations and the active rule set. Kept in memory, read again when the
+//! What every batch needs and what rarely changes: locations, channels and the active rule set. Kept in memory, read again when the
 //! `config` counter in the database has moved, so that all nodes agree.
 
 use crate::catalog::rows::read_location;
+use crate::channels::rows::Channel;
 use crate::db::{Result, Sql, Tx};
 use domain::routing::{Location, RuleSet};
 use std::collections::HashMap;
@@ -11,12 +12,15 @@ pub const VERSION: Sql = Sql("SELECT value FROM counters WHERE name = 'config'")
 const LOCATIONS: Sql = Sql(
     "SELECT id, code, name, kind, country, postal_code, latitude, longitude, daily_capacity, cost_per_unit, active, created_at FROM locations ORDER BY id",
 );
+const CHANNELS: Sql =
+    Sql("SELECT id, code, kind, name, address, settings, paused, policy, compares, restocks, late, created_at FROM channels ORDER BY id");
 const ACTIVE_RULES: Sql = Sql("SELECT name, rules FROM rule_sets WHERE active = 1 ORDER BY id DESC LIMIT 1");
 
 #[derive(Debug, Clone, Default)]
 pub struct Config {
     pub version: i64,
     pub locations: Vec<Location>,
+    pub channels: Vec<Channel>,
     codes: HashMap<String, usize>,
     ids: HashMap<i64, (usize, Arc<str>)>,
     pub rules: RuleSet,
@@ -34,6 +38,7 @@ impl Config {
         for location in tx.rows(LOCATIONS, &[], read_location)? {
             config.put(location);
         }
+        config.channels = tx.rows(CHANNELS, &[], Channel::read)?;
         if let Some((name, rules)) = tx.one(ACTIVE_RULES, &[], |r| (r.text(0), r.text(1)))? {
             config.rules = serde_json::from_str(&rules).map_err(|e| crate::db::Error::other(format!("rule set “{name}” cannot be read: {e}")))?;
             config.rules_name = name;
@@ -61,6 +66,14 @@ impl Config {
 
     pub fn by_id(&self, id: i64) -> Option<&Location> {
         self.ids.get(&id).map(|(place, _)| &self.locations[*place])
+    }
+
+    pub fn channel(&self, id: i64) -> Option<&Channel> {
+        self.channels.iter().find(|c| c.id == id)
+    }
+
+    pub fn channel_by_code(&self, code: &str) -> Option<&Channel> {
+        self.channels.iter().find(|c| &*c.code == code)
     }
 
     pub fn code(&self, id: i64) -> Arc<str> {

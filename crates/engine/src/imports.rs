@@ -490,8 +490,10 @@ fn parse(kind: Kind, record: &Record<'_>) -> Result<ImportRow, Fault> {
                 sku: must(record, "sku")?,
                 quantity: whole(record, "quantity")?.unwrap_or(0),
                 unit_price: price(record, "unit_price"),
+                pack: 1,
             }],
             reservation: None,
+            backorder: false,
         })),
         Kind::PostalCodes => ImportRow::PostalCode {
             country: must(record, "country")?,

@@ -15,10 +15,12 @@ mod statements;
 mod verify;
 
 pub mod catalog;
+pub mod channels;
 pub mod command;
 pub mod dashboard;
 pub mod db;
 pub mod events;
+pub mod exceptions;
 pub mod imports;
 pub mod jobs;
 pub mod orders;

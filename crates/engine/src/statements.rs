@@ -2,8 +2,10 @@
 
 use crate::batch::CAPACITY;
 use crate::catalog::rows::{ITEMS, KIT_COMPONENTS, LOCATIONS, POSTAL_CODES};
+use crate::channels::rows::{CHANNELS, LISTING_ITEMS, LISTINGS, MARKET_ORDERS, PROGRESS};
 use crate::db::{Lookup, Table};
 use crate::events::EVENTS;
+use crate::exceptions::EXCEPTIONS;
 use crate::imports::IMPORTS;
 use crate::orders::rows::{FULFILLMENT_LINES, FULFILLMENTS, ORDER_LINES, ORDERS, SHIPMENTS};
 use crate::reservations::rows::RESERVATIONS;
@@ -32,6 +34,12 @@ pub const TABLES: &[&Table] = &[
     &POSTAL_CODES,
     &IMPORTS,
     &RULE_SETS,
+    &CHANNELS,
+    &PROGRESS,
+    &LISTINGS,
+    &LISTING_ITEMS,
+    &MARKET_ORDERS,
+    &EXCEPTIONS,
 ];
 
 /// Reads of many rows by a key.

@@ -290,7 +290,7 @@ impl Workload<'_> {
     fn place(&mut self) -> Command {
         let mut lines = Vec::new();
         for _ in 0..self.rng.usize(1..4) {
-            lines.push(PlaceLine { sku: self.sku(true), quantity: self.quantity(), unit_price: None });
+            lines.push(PlaceLine { sku: self.sku(true), quantity: self.quantity(), unit_price: None, pack: 1 });
         }
         let reference = if self.chance(10) { format!("again-{}", self.rng.u32(..3)) } else { format!("order-{}", self.number) };
         let has_holds = self.books.holds.values().any(|h| h.status == "held");
@@ -305,6 +305,7 @@ impl Workload<'_> {
                     sku: self.books.world.items[*item].sku.into(),
                     quantity: (quantity + self.rng.i64(-1..3)).max(1),
                     unit_price: None,
+                    pack: 1,
                 });
             }
         }
@@ -317,6 +318,7 @@ impl Workload<'_> {
             lines,
             reservation: reservation.map(|id| id.to_string()),
             customer: None,
+            backorder: false,
         }))
     }
 

@@ -1,9 +1,10 @@
 //! Migrations: numbered texts that only add. Released ones never change; their hashes are kept in the database and compared.
 
-use super::{Conn, Error, Faults, Result, Sql, Value, Why};
+use super::{Conn, Error, Faults, Result, Sql, Value};
 
 /// All migrations, oldest first.
-pub const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "ledger", include_str!("../../migrations/0001_ledger.sql"))];
+pub const MIGRATIONS: &[(i64, &str, &str)] =
+    &[(1, "ledger", include_str!("../../migrations/0001_ledger.sql")), (2, "channels", include_str!("../../migrations/0002_channels.sql"))];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL, hash BYTEA NOT NULL)";
 const APPLIED: Sql = Sql("SELECT hash FROM migrations WHERE version = $1");
@@ -13,11 +14,8 @@ const NEWEST: Sql = Sql("SELECT COALESCE(MAX(version), 0) FROM migrations");
 /// Brings the database up to date. Several nodes may do so at once: one works, the others wait and find it done.
 pub fn migrate(conn: &mut Conn) -> Result<()> {
     // Two nodes that create the first table at once collide in PostgreSQL's catalog; the loser finds it on the second try.
-    if let Err(error) = conn.batch(CREATE) {
-        match error.why {
-            Why::Retry => conn.batch(CREATE)?,
-            _ => return Err(error),
-        }
+    if conn.batch(CREATE).is_err() {
+        conn.batch(CREATE)?;
     }
     let none = Faults::default();
     let mut tx = conn.begin(&none)?;

@@ -22,8 +22,13 @@ pub(crate) fn from_level(batch: &mut Batch<'_>, item: i64, location: i64) -> Res
         return Ok(0);
     }
     for id in batch.waiting_for(item) {
-        let available = batch.level(item, location).get(Available);
-        if available == 0 {
+        let waiting: i64 = batch.orders.get(id).map_or(0, |o| o.lines.iter().filter(|l| l.item == item).map(|l| l.backordered).sum());
+        // What is lent to channels may have been sold there; it is asked for.
+        let available = batch.level(item, location).get(Available).min(batch.unlent(item));
+        if available < waiting {
+            batch.ask_back(item, waiting);
+        }
+        if available <= 0 {
             break;
         }
         if batch.capacity_left(&place, day_of(batch.now)).is_some_and(|left| left <= 0) {

@@ -35,9 +35,12 @@ pub struct PlaceOrder {
     pub reservation: Option<String>,
     #[serde(default)]
     pub customer: Option<String>,
+    /// Whatever is missing waits for stock, whatever the items' policies say: a person decided so.
+    #[serde(skip)]
+    pub backorder: bool,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ShipTo {
     /// ISO 3166-1 alpha-2.
@@ -74,6 +77,13 @@ pub struct PlaceLine {
     pub quantity: i64,
     #[serde(default)]
     pub unit_price: Option<Amount>,
+    /// Units in one of what was sold: a marketplace's listing can be a pack. The price is for the pack.
+    #[serde(skip, default = "single")]
+    pub pack: i64,
+}
+
+fn single() -> i64 {
+    1
 }
 
 /// Why an order is as it is: stored with it, shown to people, replayed by what-if.
@@ -133,6 +143,9 @@ impl PlaceOrder {
             wait = false;
             decision = decide_rest(batch, &facts, &mut wants, wait);
         }
+        for want in wants.iter().filter(|w| w.missing > 0) {
+            batch.ask_back(want.item.id, want.quantity - want.held);
+        }
         let mut notes = Vec::new();
         if hold.is_some() && !from_hold.is_empty() {
             notes.push("Units from the reservation stay at the locations that hold them.".to_owned());
@@ -156,6 +169,11 @@ impl PlaceOrder {
         order.decision = stored(batch, decision.explanation, notes);
         for (item, location, _) in &left_in_hold {
             fill::from_level(batch, *item, *location)?;
+        }
+        if batch.config.channel_by_code(&self.channel).is_none() {
+            for want in &wants {
+                batch.sold_here(want.item.id, want.quantity)?;
+            }
         }
         let view = OrderView::new(&order, &batch.names());
         announce(batch, &order, "order.placed");
@@ -207,9 +225,9 @@ impl PlaceOrder {
                 returned: 0,
             };
             if item.is_kit {
-                lines.extend(item.components.iter().map(|(component, per_kit)| line(*component, Some(item.id), *per_kit)));
+                lines.extend(item.components.iter().map(|(component, per_kit)| line(*component, Some(item.id), per_kit * asked.pack)));
             } else {
-                lines.push(line(item.id, None, 1));
+                lines.push(line(item.id, None, asked.pack));
             }
         }
         if let Some(huge) = lines.iter().find(|l| l.quantity > limits::MAX_LINE_QUANTITY) {
@@ -262,10 +280,10 @@ impl PlaceOrder {
             return Ok(());
         }
         let all_missing = wants.iter().all(|w| w.missing == w.quantity);
-        let denied = short.iter().any(|w| w.item.when_short == WhenShort::Deny);
-        let nothing_left = all_missing && short.iter().all(|w| w.item.when_short == WhenShort::Partial);
+        let denied = !self.backorder && short.iter().any(|w| w.item.when_short == WhenShort::Deny);
+        let nothing_left = !self.backorder && all_missing && short.iter().all(|w| w.item.when_short == WhenShort::Partial);
         if denied || nothing_left {
-            let really_short = short.iter().any(|w| batch.available(w.item.id) < w.quantity - w.held);
+            let really_short = short.iter().any(|w| batch.unlent(w.item.id) < w.quantity - w.held);
             if !really_short {
                 let reasons = decision.explanation.candidates.iter().map(|c: &Considered| (c.location.clone(), c.reason.clone())).collect();
                 return Err(Refused::NotRoutable { reasons });
@@ -273,7 +291,7 @@ impl PlaceOrder {
             return Err(Refused::InsufficientStock { shortfalls: self.shortfalls(batch, &short) });
         }
         for want in short {
-            let waits = want.item.when_short != WhenShort::Partial;
+            let waits = self.backorder || want.item.when_short != WhenShort::Partial;
             let mut missing = want.missing;
             // The last lines go short first: the first line of an order is served first.
             for line in order.lines.iter_mut().rev().filter(|l| l.item == want.item.id) {
@@ -295,7 +313,7 @@ impl PlaceOrder {
     fn shortfalls(&self, batch: &Batch<'_>, short: &[&Want]) -> Vec<Shortfall> {
         let is_short = |id: i64| short.iter().any(|w| w.item.id == id && w.item.when_short != WhenShort::Backorder);
         let held = |id: i64| short.iter().find(|w| w.item.id == id).map_or(0, |w| w.held);
-        let has = |id: i64| batch.available(id) + held(id);
+        let has = |id: i64| batch.unlent(id).max(0) + held(id);
         let mut told: Vec<Shortfall> = Vec::new();
         for line in &self.lines {
             let Some(item) = batch.any_item(&line.sku) else { continue };
@@ -383,7 +401,8 @@ fn decide_rest(batch: &Batch<'_>, facts: &Facts, wants: &mut [Want], wait: bool)
         .iter()
         .map(|w| {
             let embargoed = w.item.when_short == WhenShort::Preorder && w.item.available_from.is_some_and(|from| from > now);
-            if embargoed { 0 } else { w.quantity - w.held }
+            // What is lent to channels may have been sold there.
+            if embargoed { 0 } else { (w.quantity - w.held).min(batch.unlent(w.item.id).max(0)) }
         })
         .collect();
     let open: Vec<usize> = (0..wants.len()).filter(|n| rest[*n] > 0).collect();

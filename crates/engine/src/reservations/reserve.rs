@@ -76,7 +76,15 @@ impl Reserve {
                 wanted.push((item.id, line.quantity, location));
             }
         }
-        let held = free.take_all(batch, &wanted).map_err(|short| shortfalls(batch, self, &short))?;
+        let held = match free.take_all(batch, &wanted) {
+            Ok(held) => held,
+            Err(short) => {
+                for (item, quantity, _) in &short.0 {
+                    batch.ask_back(*item, *quantity);
+                }
+                return Err(shortfalls(batch, self, &short).into());
+            }
+        };
         let id = batch.id()?;
         if let Some(old) = &replaced {
             // Taken before it is given back to others: nobody in between, not even a waiting order, gets these units.
@@ -140,6 +148,21 @@ impl Free {
     fn take_all(&mut self, batch: &Batch<'_>, wanted: &[(i64, i64, Option<i64>)]) -> Result<Vec<HeldLine>, Short> {
         let mut held: Vec<HeldLine> = Vec::with_capacity(wanted.len());
         let mut short = Vec::new();
+        // What is lent to channels may have been sold there.
+        let mut items: Vec<i64> = wanted.iter().map(|(item, ..)| *item).collect();
+        items.sort_unstable();
+        items.dedup();
+        for item in items {
+            let all: i64 = wanted.iter().filter(|w| w.0 == item).map(|w| w.1).fold(0, i64::saturating_add);
+            let lent = batch.lent(item);
+            let free = batch.available(item) - lent + self.extra.iter().filter(|((i, _), _)| *i == item).map(|(_, units)| units).sum::<i64>();
+            if lent > 0 && free < all {
+                short.push((item, all, free.max(0)));
+            }
+        }
+        if !short.is_empty() {
+            return Err(Short(short));
+        }
         // Named locations first, so that a line without one does not take what another line insists on.
         for (item, quantity, location) in wanted.iter().filter(|w| w.2.is_some()) {
             let Some(location) = *location else { continue };
@@ -197,8 +220,8 @@ fn shortfalls(batch: &Batch<'_>, asked: &Reserve, short: &Short) -> Refused {
         }
         let place = line.location.as_ref().and_then(|code| batch.config.by_code(code)).map(|l| l.id);
         let has = |id: i64| match place {
-            Some(location) => batch.level(id, location).get(Available),
-            None => batch.available(id),
+            Some(location) => batch.level(id, location).get(Available).min(batch.unlent(id).max(0)),
+            None => batch.unlent(id).max(0),
         };
         let available = if item.is_kit { domain::kit::available(item.components.iter().map(|(c, per)| (*per, has(*c)))) } else { has(item.id) };
         match told.iter_mut().find(|s| s.sku == line.sku) {

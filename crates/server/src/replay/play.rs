@@ -224,6 +224,7 @@ impl Play {
             sku: line.item.map_or_else(String::new, |item| self.history.items[item].sku.clone()),
             quantity: line.quantity,
             unit_price: pounds(line.price),
+            pack: 1,
         });
         PlaceOrder {
             channel: self.player.channel.into(),
@@ -237,6 +238,7 @@ impl Play {
             lines: lines.collect(),
             reservation,
             customer: invoice.customer.clone(),
+            backorder: false,
         }
     }
 

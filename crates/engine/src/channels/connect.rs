@@ -1,0 +1,175 @@
+//! Connect: a channel is added, changed, paused. Its secrets come in encrypted and are never read here.
+
+use super::rows::{CHANNELS, Channel, PROGRESS, Progress};
+use crate::Stop;
+use crate::batch::Batch;
+use crate::command::{Answer, Reply};
+use crate::db::{Rows, Sql, Tx, Value, Write};
+use crate::views::{Id, Time};
+use domain::quota::{Mode, Policy};
+use domain::{Noun, Refused, limits};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+const SECRETS: Sql = Sql("SELECT secrets FROM channels WHERE id = $1");
+const SET_SECRETS: Sql = Sql("UPDATE channels SET secrets = $1 WHERE id = $2");
+
+/// A channel to be added. What the marketplace is like comes from its connector.
+#[derive(Debug, Clone)]
+pub struct NewChannel {
+    pub code: String,
+    pub kind: String,
+    pub name: String,
+    /// Where its API is.
+    pub address: String,
+    pub settings: BTreeMap<String, String>,
+    /// Encrypted.
+    pub secrets: String,
+    pub policy: Policy,
+    pub compares: bool,
+    pub restocks: bool,
+    /// How long after it was sent a write may still be applied, microseconds.
+    pub late: i64,
+}
+
+/// What to change; what is left out stays.
+#[derive(Debug, Clone, Default)]
+pub struct UpdateChannel {
+    pub code: String,
+    pub name: Option<String>,
+    pub paused: Option<bool>,
+    pub policy: Option<Policy>,
+    pub address: Option<String>,
+    pub settings: Option<BTreeMap<String, String>>,
+    pub secrets: Option<String>,
+}
+
+/// A channel, without its secrets.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ChannelView {
+    #[schema(value_type = String)]
+    pub id: Id,
+    #[schema(value_type = String)]
+    pub code: Arc<str>,
+    pub kind: String,
+    pub name: String,
+    pub address: String,
+    #[schema(value_type = Object)]
+    pub settings: BTreeMap<String, String>,
+    pub paused: bool,
+    #[schema(value_type = Object)]
+    pub policy: Policy,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Time,
+}
+
+impl From<&Channel> for ChannelView {
+    fn from(channel: &Channel) -> ChannelView {
+        ChannelView {
+            id: Id(channel.id),
+            code: channel.code.clone(),
+            kind: channel.kind.clone(),
+            name: channel.name.clone(),
+            address: channel.address.clone(),
+            settings: serde_json::from_str(&channel.settings).unwrap_or_default(),
+            paused: channel.paused,
+            policy: channel.policy.clone(),
+            created_at: Time(channel.created_at),
+        }
+    }
+}
+
+/// Refuses a policy whose figures make no sense.
+pub fn check_policy(policy: &Policy) -> Result<(), Refused> {
+    let range = |field: &str, n: i64, max: i64| {
+        if (0..=max).contains(&n) { Ok(()) } else { Err(Refused::invalid(field, format!("must be 0 to {max}"))) }
+    };
+    match policy.mode {
+        Mode::Quota => {}
+        Mode::Shared { buffer } => range("policy.mode.buffer", buffer, limits::MAX_LINE_QUANTITY)?,
+        Mode::Fixed { units } => range("policy.mode.units", units, limits::MAX_LINE_QUANTITY)?,
+    }
+    range("policy.stop_at", policy.stop_at, limits::MAX_LINE_QUANTITY)?;
+    range("policy.cap", policy.cap.unwrap_or(0), limits::MAX_LINE_QUANTITY)?;
+    range("policy.percent", policy.percent.unwrap_or(0), 100)
+}
+
+impl NewChannel {
+    pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
+        limits::name("code", &self.code)?;
+        limits::text("name", &self.name)?;
+        check_policy(&self.policy)?;
+        if batch.config.channel_by_code(&self.code).is_some() {
+            return Err(Refused::Exists { noun: Noun::Channel, name: self.code.clone() }.into());
+        }
+        let channel = Channel {
+            id: batch.id()?,
+            code: self.code.as_str().into(),
+            kind: self.kind.clone(),
+            name: self.name.clone(),
+            address: self.address.clone(),
+            settings: serde_json::to_string(&self.settings).unwrap_or_default(),
+            paused: false,
+            policy: self.policy.clone(),
+            compares: self.compares,
+            restocks: self.restocks,
+            late: self.late.max(1),
+            created_at: batch.now,
+        };
+        let mut rows = Rows::default();
+        channel.write(&self.secrets, &mut rows);
+        batch.more.push(Write::new(&CHANNELS, rows));
+        // Orders from before the channel was connected were filled by whoever did it then.
+        let progress = Progress { channel: channel.id, watermark: 0, orders_from: batch.now, ..Progress::default() };
+        let mut rows = Rows::default();
+        progress.write(&mut rows);
+        batch.more.push(Write::new(&PROGRESS, rows));
+        let view = ChannelView::from(&channel);
+        batch.event("channel.connected", channel.id, &view);
+        Arc::make_mut(&mut batch.config).channels.push(channel);
+        batch.config_changed = true;
+        Ok(Reply::created(Answer::Channel(Box::new(view))))
+    }
+}
+
+impl UpdateChannel {
+    pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
+        let known = batch.config.channel_by_code(&self.code).ok_or_else(|| Refused::unknown(Noun::Channel, &self.code, "code"))?;
+        let mut channel = known.clone();
+        if let Some(name) = &self.name {
+            channel.name = limits::text("name", name)?.to_owned();
+        }
+        if let Some(policy) = &self.policy {
+            check_policy(policy)?;
+            channel.policy = policy.clone();
+        }
+        if let Some(settings) = &self.settings {
+            channel.settings = serde_json::to_string(settings).unwrap_or_default();
+        }
+        channel.address = self.address.clone().unwrap_or(channel.address);
+        channel.paused = self.paused.unwrap_or(channel.paused);
+        let view = ChannelView::from(&channel);
+        batch.event("channel.updated", channel.id, &view);
+        batch.changed_channels.push((channel.clone(), self.secrets.clone()));
+        let config = Arc::make_mut(&mut batch.config);
+        if let Some(place) = config.channels.iter_mut().find(|c| c.id == channel.id) {
+            *place = channel;
+        }
+        batch.config_changed = true;
+        Ok(Reply::done(Answer::Channel(Box::new(view))))
+    }
+}
+
+/// The encrypted secrets of a channel.
+pub fn secrets(tx: &mut Tx<'_>, channel: i64) -> Result<String, Stop> {
+    let found = tx.one(SECRETS, &[Value::Int(channel)], |r| r.text(0))?;
+    found.ok_or_else(|| Refused::unknown(Noun::Channel, channel.to_string(), "id").into())
+}
+
+/// Writes secrets that were encrypted anew, for a rotation of the key.
+pub fn set_secrets(tx: &mut Tx<'_>, channel: i64, secrets: &str) -> Result<(), Stop> {
+    tx.execute(SET_SECRETS, &[Value::Text(secrets), Value::Int(channel)])?;
+    Ok(())
+}

@@ -1,0 +1,12 @@
+//! Channels: places that sell our stock. Orders come in from them, quotas go out to them.
+//!
+//! The rules are `domain::exposure` (the most that a listing can still sell unseen) and `domain::quota` (who gets how many);
+//! here is what keeps them in the same transaction as the stock they promise.
+
+pub mod connect;
+pub mod listings;
+pub mod push;
+pub(crate) mod quotas;
+pub mod read;
+pub mod rows;
+pub mod take_orders;

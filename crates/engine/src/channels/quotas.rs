@@ -1,0 +1,177 @@
+//! Quotas in the batch: what is lent of an item, what is left for our own sales, and which listings want a write.
+
+use super::rows::Listing;
+use crate::Stop;
+use crate::batch::Batch;
+use domain::quota::{self, Demand, Policy, Pool, Seat, Why, Wish};
+use std::collections::{BTreeSet, HashMap};
+
+/// Demand of our own shop before anything was sold there: units, counted once.
+const OWN_PRIOR: i64 = 1;
+
+/// The channel of our own shop and API.
+pub const OWN: i64 = 0;
+
+/// The listings of a batch and what they sell.
+#[derive(Default)]
+pub struct Seats {
+    /// By item: (listing, units of the item in one listing unit).
+    pub by_item: HashMap<i64, Vec<(i64, i64)>>,
+    /// By listing: the items it sells.
+    pub by_listing: HashMap<i64, Vec<(i64, i64)>>,
+    /// Units that a sale of our own wanted and did not find free.
+    pub own_short: HashMap<i64, i64>,
+    /// Items whose listings are to be looked at again.
+    pub touched: BTreeSet<i64>,
+}
+
+impl Seats {
+    pub fn add(&mut self, item: i64, listing: i64, per: i64) {
+        let put = |map: &mut HashMap<i64, Vec<(i64, i64)>>, at: i64, what: (i64, i64)| {
+            let known = map.entry(at).or_default();
+            if !known.contains(&what) {
+                known.push(what);
+            }
+        };
+        put(&mut self.by_item, item, (listing, per));
+        put(&mut self.by_listing, listing, (item, per));
+    }
+}
+
+impl Batch<'_> {
+    /// The policy that a listing follows.
+    fn policy<'b>(&'b self, listing: &'b Listing) -> Option<&'b Policy> {
+        listing.policy.as_ref().or_else(|| self.config.channel(listing.channel).map(|c| &c.policy))
+    }
+
+    /// Units of an item promised to channels: they may have been sold there, unseen.
+    pub fn lent(&self, item: i64) -> i64 {
+        self.lent_but(item, None)
+    }
+
+    fn lent_but(&self, item: i64, but: Option<i64>) -> i64 {
+        let Some(seats) = self.seats.by_item.get(&item) else { return 0 };
+        seats
+            .iter()
+            .filter(|(listing, _)| Some(*listing) != but)
+            .filter_map(|(listing, per)| Some((self.listings.get(*listing)?, per)))
+            .filter(|(listing, _)| listing.channel != OWN && self.policy(listing).is_some_and(Policy::lends))
+            .map(|(listing, per)| per.saturating_mul(listing.exposure.total()))
+            .sum()
+    }
+
+    /// Units of an item that are lent to no channel: what we may sell and promise ourselves.
+    pub fn unlent(&self, item: i64) -> i64 {
+        self.available(item) - self.lent(item)
+    }
+
+    /// A sale of our own wanted units that are lent: the channels are asked for them.
+    pub fn ask_back(&mut self, item: i64, units: i64) {
+        if self.seats.by_item.get(&item).is_some_and(|s| !s.is_empty()) {
+            let wanted = self.seats.own_short.entry(item).or_default();
+            *wanted = (*wanted).max(units);
+            self.seats.touched.insert(item);
+        }
+    }
+
+    /// Units that our own shop sold: they weigh in when shares are made.
+    pub fn sold_here(&mut self, item: i64, units: i64) -> Result<(), Stop> {
+        let Some(seats) = self.seats.by_item.get(&item) else { return Ok(()) };
+        let now = self.now;
+        let own = seats.iter().map(|(listing, _)| *listing).find(|id| self.listings.get(*id).is_some_and(|l| l.channel == OWN));
+        if let Some(kept) = own.and_then(|id| self.listings.change(id)) {
+            kept.demand = kept.demand.sold(units, now);
+            return Ok(());
+        }
+        let id = self.id()?;
+        let listing = Listing {
+            id,
+            channel: OWN,
+            external: format!("item:{item}"),
+            sku: None,
+            title: String::new(),
+            item: Some(item),
+            per: 1,
+            policy: None,
+            exposure: Default::default(),
+            demand: Demand::default().sold(units, now),
+            due: None,
+            fault: None,
+        };
+        self.listings.add(id, listing);
+        self.seats.add(item, id, 1);
+        super::listings::link(self, id, item, 1);
+        Ok(())
+    }
+
+    /// Which writes an item needs now.
+    pub(crate) fn wishes(&self, item: i64) -> Vec<Wish> {
+        let Some(known) = self.seats.by_item.get(&item) else { return Vec::new() };
+        let no_policy = Policy::default();
+        let mut own = Demand::default().sold(OWN_PRIOR, self.now);
+        let mut seats: Vec<Seat<'_>> = Vec::with_capacity(known.len());
+        for (id, per) in known {
+            let Some(listing) = self.listings.get(*id) else { continue };
+            if listing.channel == OWN {
+                own = listing.demand;
+                continue;
+            }
+            let Some(channel) = self.config.channel(listing.channel) else { continue };
+            seats.push(Seat {
+                listing: *id,
+                per: *per,
+                policy: self.policy(listing).unwrap_or(&no_policy),
+                exposure: &listing.exposure,
+                demand: listing.demand,
+                compares: channel.compares,
+                open: !channel.paused && listing.fault.is_none(),
+                most: self.most(*id, item),
+            });
+        }
+        let own_short = self.seats.own_short.get(&item).copied().unwrap_or(0);
+        quota::plan(Pool { available: self.available(item), own, own_short, now: self.now }, &seats)
+    }
+
+    /// The most listing units that the other components of a kit allow.
+    fn most(&self, listing: i64, item: i64) -> i64 {
+        let others = self.seats.by_listing.get(&listing).into_iter().flatten().filter(|(other, _)| *other != item);
+        others.map(|(other, per)| ((self.available(*other) - self.lent_but(*other, Some(listing))) / per).max(0)).min().unwrap_or(i64::MAX)
+    }
+
+    /// What a listing should show, by all the items that it sells: the least of what they allow, a lowering before a raising.
+    pub(crate) fn wish(&self, listing: i64) -> Option<Wish> {
+        let items = self.seats.by_listing.get(&listing)?;
+        let wishes: Vec<Option<Wish>> = items.iter().map(|(item, _)| self.wishes(*item).into_iter().find(|w| w.listing == listing)).collect();
+        let lowers = |w: &Wish| matches!(w.why, Why::Overdrawn | Why::Stop | Why::Recall);
+        if let Some(least) = wishes.iter().flatten().filter(|w| lowers(w)).min_by_key(|w| w.to) {
+            return Some(*least);
+        }
+        if wishes.iter().any(Option::is_none) {
+            return None;
+        }
+        wishes.into_iter().flatten().min_by_key(|w| w.to)
+    }
+
+    /// Looks again at the listings of every item that changed, and notes which of them want a write.
+    pub(crate) fn replan(&mut self) {
+        if self.config.channels.is_empty() {
+            return;
+        }
+        let mut items = std::mem::take(&mut self.seats.touched);
+        items.extend(self.changed_items_of_levels());
+        let now = self.now;
+        let mut listings: BTreeSet<i64> = BTreeSet::new();
+        for item in &items {
+            listings.extend(self.seats.by_item.get(item).into_iter().flatten().map(|(listing, _)| *listing));
+        }
+        for id in listings {
+            let Some(listing) = self.listings.get(id).filter(|l| l.channel != OWN) else { continue };
+            let due = self.wish(id).map(|wish| (listing.due.map_or(now, |(since, _)| since), wish.why));
+            if due != listing.due
+                && let Some(kept) = self.listings.change(id)
+            {
+                kept.due = due;
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Reads channels: how each is doing, its listings, and what its worker has to do next.
+
+use super::connect::ChannelView;
+use super::listings::ListingView;
+use super::rows::{LISTING_COLUMNS, Listing, Progress};
+use crate::Stop;
+use crate::catalog::rows::{ITEMS_BY_ID, Item};
+use crate::config::Config;
+use crate::db::{Sql, Tx, Value};
+use crate::views::Time;
+use domain::{Noun, Refused};
+use serde::Serialize;
+use std::collections::HashMap;
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+const PROGRESS: Sql =
+    Sql("SELECT channel, watermark, orders_from, drift_found, drift_units, oversold_units FROM channel_progress WHERE channel = $1");
+const QUEUE: Sql = Sql("SELECT COUNT(*), MIN(due_at) FROM listings WHERE channel = $1 AND due = 1");
+const COUNTS: Sql = Sql("SELECT COUNT(*), COUNT(item), COUNT(fault), CAST(COALESCE(SUM(exposure), 0) AS BIGINT) FROM listings WHERE channel = $1");
+const LIST: Sql = Sql(
+    "SELECT id, channel, external, sku, title, item, per, policy, knowledge, demand_units, demand_at, due, urgency, due_at, fault FROM listings WHERE channel = $1 AND id > $2 ORDER BY id LIMIT $3",
+);
+/// Listings of channel `$1` beyond id `$2`: (id, external), at most `$3`.
+pub const NAMES: Sql = Sql("SELECT id, external FROM listings WHERE channel = $1 AND item IS NOT NULL AND id > $2 ORDER BY id LIMIT $3");
+/// Listings of channel `$1` that show nothing yet may still sell: (id, external), at most `$2`.
+pub const STUCK: Sql = Sql("SELECT id, external FROM listings WHERE channel = $1 AND exposure > 0 AND settling = 0 AND due = 0 LIMIT $2");
+
+/// A channel and how it is doing.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ChannelStatus {
+    #[serde(flatten)]
+    pub channel: ChannelView,
+    /// Every order placed there before this has been counted.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub orders_counted_until: Option<Time>,
+    pub listings: i64,
+    pub mapped: i64,
+    pub refused: i64,
+    /// Listing units that the channel may still sell.
+    pub exposure: i64,
+    /// Listings that want a write.
+    pub queue: i64,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub oldest_wish: Option<Time>,
+    pub drift_found: i64,
+    pub drift_units: i64,
+    pub oversold_units: i64,
+}
+
+pub fn progress(tx: &mut Tx<'_>, channel: i64) -> Result<Progress, Stop> {
+    Ok(tx.one(PROGRESS, &[Value::Int(channel)], Progress::read)?.unwrap_or_default())
+}
+
+pub fn status(tx: &mut Tx<'_>, config: &Config, code: &str) -> Result<ChannelStatus, Stop> {
+    let channel = config.channel_by_code(code).ok_or_else(|| Refused::unknown(Noun::Channel, code, "code"))?;
+    let progress = progress(tx, channel.id)?;
+    let (queue, oldest) = tx.one(QUEUE, &[Value::Int(channel.id)], |r| (r.int(0), r.opt_int(1)))?.unwrap_or_default();
+    let (listings, mapped, refused, exposure) =
+        tx.one(COUNTS, &[Value::Int(channel.id)], |r| (r.int(0), r.int(1), r.int(2), r.int(3)))?.unwrap_or_default();
+    Ok(ChannelStatus {
+        channel: ChannelView::from(channel),
+        orders_counted_until: Some(progress.watermark).filter(|w| *w > 0).map(Time),
+        listings,
+        mapped,
+        refused,
+        exposure,
+        queue,
+        oldest_wish: oldest.map(Time),
+        drift_found: progress.drift_found,
+        drift_units: progress.drift_units,
+        oversold_units: progress.oversold_units,
+    })
+}
+
+pub fn all(tx: &mut Tx<'_>, config: &Config) -> Result<Vec<ChannelStatus>, Stop> {
+    config.channels.iter().map(|c| status(tx, config, &c.code)).collect()
+}
+
+/// A channel's listings in the order of their ids, after `after`.
+pub fn listings(tx: &mut Tx<'_>, config: &Config, code: &str, after: i64, limit: i64) -> Result<Vec<ListingView>, Stop> {
+    debug_assert!(LIST.0.contains(LISTING_COLUMNS));
+    let channel = config.channel_by_code(code).ok_or_else(|| Refused::unknown(Noun::Channel, code, "code"))?;
+    let found = tx.rows(LIST, &[Value::Int(channel.id), Value::Int(after), Value::Int(limit)], Listing::read)?;
+    let mut ids: Vec<i64> = found.iter().filter_map(|l| l.item).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let items: HashMap<i64, Arc<str>> = tx.by_ids(&ITEMS_BY_ID, &ids, &[], Item::read)?.into_iter().map(|i| (i.id, i.sku)).collect();
+    Ok(found.iter().map(|l| ListingView::new(l, channel.code.clone(), l.item.and_then(|i| items.get(&i).cloned()))).collect())
+}

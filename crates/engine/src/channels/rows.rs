@@ -1,0 +1,361 @@
+//! The rows of channels, listings and the orders that marketplaces told: how they are read and written.
+
+use crate::db::{Lookup, Row, Rows, Table, Type};
+use domain::exposure::Exposure;
+use domain::quota::{Demand, Policy, Why};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+use Type::{Int, Text};
+
+/// A place that sells. Its secrets stay in the database until the transport asks for them.
+#[derive(Debug, Clone)]
+pub struct Channel {
+    pub id: i64,
+    pub code: Arc<str>,
+    /// Which connector speaks with it.
+    pub kind: String,
+    pub name: String,
+    pub address: String,
+    /// Settings that are no secret, JSON.
+    pub settings: String,
+    pub paused: bool,
+    pub policy: Policy,
+    /// It compares what it shows before it takes a quantity.
+    pub compares: bool,
+    /// A canceled order puts its units back into what it shows.
+    pub restocks: bool,
+    /// How long after it was sent a write may still be applied, microseconds.
+    pub late: i64,
+    pub created_at: i64,
+}
+
+pub const CHANNELS: Table = Table {
+    name: "channels",
+    columns: &[
+        ("id", Int),
+        ("code", Text),
+        ("kind", Text),
+        ("name", Text),
+        ("address", Text),
+        ("settings", Text),
+        ("secrets", Text),
+        ("paused", Int),
+        ("policy", Text),
+        ("compares", Int),
+        ("restocks", Int),
+        ("late", Int),
+        ("created_at", Int),
+    ],
+    key: "id",
+};
+
+pub const CHANNEL_COLUMNS: &str = "id, code, kind, name, address, settings, paused, policy, compares, restocks, late, created_at";
+
+impl Channel {
+    pub fn read(row: &Row<'_>) -> Channel {
+        Channel {
+            id: row.int(0),
+            code: row.text(1).into(),
+            kind: row.text(2),
+            name: row.text(3),
+            address: row.text(4),
+            settings: row.text(5),
+            paused: row.flag(6),
+            policy: serde_json::from_str(&row.text(7)).unwrap_or_default(),
+            compares: row.flag(8),
+            restocks: row.flag(9),
+            late: row.int(10),
+            created_at: row.int(11),
+        }
+    }
+
+    pub fn write(&self, secrets: &str, rows: &mut Rows) {
+        rows.0.extend([
+            self.id.into(),
+            self.code.clone().into(),
+            self.kind.clone().into(),
+            self.name.clone().into(),
+            self.address.clone().into(),
+            self.settings.clone().into(),
+            secrets.to_owned().into(),
+            self.paused.into(),
+            serde_json::to_string(&self.policy).unwrap_or_default().into(),
+            self.compares.into(),
+            self.restocks.into(),
+            self.late.into(),
+            self.created_at.into(),
+        ]);
+    }
+}
+
+/// How far a channel has been read.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    pub channel: i64,
+    /// Every order placed there before this has been counted.
+    pub watermark: i64,
+    /// Orders that changed since this are to be read next.
+    pub orders_from: i64,
+    pub drift_found: i64,
+    pub drift_units: i64,
+    pub oversold_units: i64,
+}
+
+pub const PROGRESS: Table = Table {
+    name: "channel_progress",
+    columns: &[("channel", Int), ("watermark", Int), ("orders_from", Int), ("drift_found", Int), ("drift_units", Int), ("oversold_units", Int)],
+    key: "channel",
+};
+
+pub const PROGRESS_BY_CHANNEL: Lookup = Lookup {
+    columns: "channel, watermark, orders_from, drift_found, drift_units, oversold_units",
+    from: "channel_progress",
+    key: "channel",
+    and: "",
+    order: "channel",
+    lock: true,
+};
+
+impl Progress {
+    pub fn read(row: &Row<'_>) -> Progress {
+        Progress {
+            channel: row.int(0),
+            watermark: row.int(1),
+            orders_from: row.int(2),
+            drift_found: row.int(3),
+            drift_units: row.int(4),
+            oversold_units: row.int(5),
+        }
+    }
+
+    pub fn write(&self, rows: &mut Rows) {
+        let Progress { channel, watermark, orders_from, drift_found, drift_units, oversold_units } = *self;
+        rows.0.extend([channel, watermark, orders_from, drift_found, drift_units, oversold_units].map(Into::into));
+    }
+}
+
+/// An item on a channel.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    pub id: i64,
+    /// 0 is our own shop and API: it lends nothing and is here for its demand.
+    pub channel: i64,
+    pub external: String,
+    pub sku: Option<String>,
+    pub title: String,
+    pub item: Option<i64>,
+    /// Units of the item in one listing unit.
+    pub per: i64,
+    pub policy: Option<Policy>,
+    pub exposure: Exposure,
+    pub demand: Demand,
+    /// A write is wanted since then, and how urgently.
+    pub due: Option<(i64, Why)>,
+    pub fault: Option<String>,
+}
+
+pub const LISTING_COLUMNS: &str =
+    "id, channel, external, sku, title, item, per, policy, knowledge, demand_units, demand_at, due, urgency, due_at, fault";
+
+pub const LISTINGS: Table = Table {
+    name: "listings",
+    columns: &[
+        ("id", Int),
+        ("channel", Int),
+        ("external", Text),
+        ("sku", Text),
+        ("title", Text),
+        ("item", Int),
+        ("per", Int),
+        ("policy", Text),
+        ("exposure", Int),
+        ("knowledge", Text),
+        ("demand_units", Int),
+        ("demand_at", Int),
+        ("due", Int),
+        ("urgency", Int),
+        ("due_at", Int),
+        ("settling", Int),
+        ("fault", Text),
+    ],
+    key: "id",
+};
+
+pub const LISTINGS_BY_ID: Lookup = Lookup { columns: LISTING_COLUMNS, from: "listings", key: "id", and: "", order: "id", lock: true };
+pub const LISTINGS_BY_EXTERNAL: Lookup =
+    Lookup { columns: "id, channel, external", from: "listings", key: "external", and: "", order: "external, channel", lock: false };
+
+pub const LISTING_ITEMS: Table = Table { name: "listing_items", columns: &[("item", Int), ("listing", Int), ("per", Int)], key: "item, listing" };
+pub const LISTINGS_BY_ITEM: Lookup =
+    Lookup { columns: "item, listing, per", from: "listing_items", key: "item", and: "", order: "item, listing", lock: false };
+
+const URGENCIES: [Why; 5] = [Why::Overdrawn, Why::Stop, Why::Recall, Why::Empty, Why::Refill];
+
+impl Listing {
+    pub fn read(row: &Row<'_>) -> Listing {
+        let urgency = URGENCIES.get(row.int(12) as usize).copied().unwrap_or(Why::Refill);
+        Listing {
+            id: row.int(0),
+            channel: row.int(1),
+            external: row.text(2),
+            sku: row.opt_text(3),
+            title: row.text(4),
+            item: row.opt_int(5),
+            per: row.int(6),
+            policy: row.opt_text(7).and_then(|text| serde_json::from_str(&text).ok()),
+            exposure: serde_json::from_str(&row.text(8)).unwrap_or_default(),
+            demand: Demand::stored(row.int(9), row.int(10)),
+            due: row.flag(11).then_some((row.int(13), urgency)),
+            fault: row.opt_text(14),
+        }
+    }
+
+    pub fn write(&self, rows: &mut Rows) {
+        let (demand_units, demand_at) = self.demand.to_store();
+        let (due_at, why) = self.due.unwrap_or((0, Why::Refill));
+        rows.0.extend([
+            self.id.into(),
+            self.channel.into(),
+            self.external.clone().into(),
+            self.sku.clone().into(),
+            self.title.clone().into(),
+            self.item.into(),
+            self.per.into(),
+            self.policy.as_ref().map(|p| serde_json::to_string(p).unwrap_or_default()).into(),
+            self.exposure.total().into(),
+            serde_json::to_string(&self.exposure).unwrap_or_default().into(),
+            demand_units.into(),
+            demand_at.into(),
+            self.due.is_some().into(),
+            (URGENCIES.iter().position(|u| *u == why).unwrap_or(0) as i64).into(),
+            due_at.into(),
+            self.exposure.settles().into(),
+            self.fault.clone().into(),
+        ]);
+    }
+}
+
+/// An order as a marketplace told it, in words that are the same for all of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Told {
+    pub id: String,
+    pub number: String,
+    pub placed_at: i64,
+    pub updated_at: i64,
+    pub state: ToldState,
+    pub currency: Option<String>,
+    pub customer: Option<String>,
+    pub ship_to: crate::orders::place::ShipTo,
+    pub lines: Vec<ToldLine>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToldState {
+    /// Sold there, and not to be sent yet.
+    Pending,
+    Open,
+    Shipped,
+    Canceled,
+    /// A word that this version does not know.
+    Other(String),
+}
+
+impl ToldState {
+    pub fn word(&self) -> &str {
+        match self {
+            ToldState::Pending => "pending",
+            ToldState::Open => "open",
+            ToldState::Shipped => "shipped",
+            ToldState::Canceled => "canceled",
+            ToldState::Other(word) => word,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ToldLine {
+    pub id: String,
+    /// The listing, by the marketplace's name of it.
+    pub listing: String,
+    pub sku: Option<String>,
+    pub title: String,
+    pub quantity: i64,
+    pub canceled: i64,
+    pub unit_price: Option<String>,
+}
+
+/// What is kept of an order on a marketplace.
+#[derive(Debug, Clone)]
+pub struct MarketOrder {
+    pub channel: i64,
+    pub told: Told,
+    pub seen_at: i64,
+    pub order: Option<i64>,
+    pub reservation: Option<i64>,
+    /// (listing, listing units) counted as sold.
+    pub counted: Vec<(i64, i64)>,
+    pub raw: String,
+}
+
+pub const MARKET_ORDERS: Table = Table {
+    name: "market_orders",
+    columns: &[
+        ("key", Text),
+        ("channel", Int),
+        ("external", Text),
+        ("updated_at", Int),
+        ("placed_at", Int),
+        ("seen_at", Int),
+        ("state", Text),
+        ("order_id", Int),
+        ("reservation", Int),
+        ("counted", Text),
+        ("told", Text),
+        ("raw", Text),
+    ],
+    key: "key",
+};
+
+pub const MARKET_ORDER_COLUMNS: &str = "channel, seen_at, order_id, reservation, counted, told, raw, key";
+
+pub const MARKET_ORDERS_BY_KEY: Lookup =
+    Lookup { columns: MARKET_ORDER_COLUMNS, from: "market_orders", key: "key", and: "", order: "key", lock: true };
+
+/// The key of an order on a channel.
+pub fn market_key(channel: i64, external: &str) -> String {
+    format!("{channel}:{external}")
+}
+
+impl MarketOrder {
+    pub fn read(row: &Row<'_>) -> Option<(String, MarketOrder)> {
+        let order = MarketOrder {
+            channel: row.int(0),
+            seen_at: row.int(1),
+            order: row.opt_int(2),
+            reservation: row.opt_int(3),
+            counted: serde_json::from_str(&row.text(4)).unwrap_or_default(),
+            told: serde_json::from_str(&row.text(5)).ok()?,
+            raw: row.text(6),
+        };
+        Some((row.text(7), order))
+    }
+
+    pub fn write(&self, rows: &mut Rows) {
+        rows.0.extend([
+            market_key(self.channel, &self.told.id).into(),
+            self.channel.into(),
+            self.told.id.clone().into(),
+            self.told.updated_at.into(),
+            self.told.placed_at.into(),
+            self.seen_at.into(),
+            self.told.state.word().to_owned().into(),
+            self.order.into(),
+            self.reservation.into(),
+            serde_json::to_string(&self.counted).unwrap_or_default().into(),
+            serde_json::to_string(&self.told).unwrap_or_default().into(),
+            self.raw.clone().into(),
+        ]);
+    }
+}

@@ -1,0 +1,398 @@
+//! Orders come in from a channel: counted as sold, placed and routed, or put before a person; in one step, and the same whatever
+//! order they come in and however often.
+//!
+//! The newest version of each order is kept. What a version says beyond the one before is done: units sold are counted, an
+//! order is placed, canceled units are given back. A version that is older than the known one changes nothing.
+
+use super::push::touch;
+use super::rows::{MarketOrder, Told, ToldLine, ToldState, market_key};
+use crate::Stop;
+use crate::batch::Batch;
+use crate::catalog::rows::Item;
+use crate::command::{Answer, Needs, Reply};
+use crate::exceptions::{self, Kind, Trouble};
+use crate::orders::cancel::CancelOrder;
+use crate::orders::place::{PlaceLine, PlaceOrder};
+use crate::reservations::reserve::{Reserve, ReserveLine};
+use crate::stock::SkuLine;
+use crate::views::Amount;
+use domain::steps::Status;
+use domain::{Refused, limits};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Units of an order that is not paid yet are held this long.
+const HOLD_SECONDS: i64 = limits::MAX_HOLD_SECONDS;
+
+/// Orders as a channel told them, and how far it has been read.
+#[derive(Debug, Clone)]
+pub struct TakeOrders {
+    pub channel: i64,
+    pub channel_code: String,
+    /// Each with the text it came as.
+    pub orders: Vec<(Told, String)>,
+    /// Orders that made no sense: (the marketplace's id or nothing, why, the text it came as).
+    pub unread: Vec<(String, String, String)>,
+    /// Every order placed there before this is in this command or in one before it.
+    pub watermark: Option<i64>,
+    /// Where the next reading begins.
+    pub orders_from: Option<i64>,
+    /// Listings of which something waits for the watermark.
+    pub settle: Vec<i64>,
+}
+
+/// What became of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Taken {
+    pub placed: usize,
+    pub held: usize,
+    pub canceled: usize,
+    pub known: usize,
+    pub exceptions: usize,
+}
+
+fn order_key(channel: &str, external: &str) -> String {
+    format!("order:{channel}:{external}")
+}
+
+impl TakeOrders {
+    pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
+        needs.progress.push(self.channel);
+        needs.listings.extend(&self.settle);
+        for (told, _) in &self.orders {
+            needs.market_orders.push(market_key(self.channel, &told.id));
+            needs.references.push((&self.channel_code, &told.id));
+            needs.exception_keys.push(order_key(&self.channel_code, &told.id));
+            needs.postal_code(&told.ship_to.country, told.ship_to.postal_code.as_ref());
+            for line in &told.lines {
+                needs.externals.push(&line.listing);
+                needs.skus.extend(line.sku.as_deref());
+            }
+        }
+        for (id, ..) in &self.unread {
+            needs.exception_keys.push(order_key(&self.channel_code, id));
+        }
+        if !self.orders.is_empty() {
+            needs.queued_holds = true;
+            needs.supplies();
+        }
+    }
+
+    pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
+        let mut taken = Taken::default();
+        for (told, raw) in &self.orders {
+            take(batch, self.channel, told, raw, false, &mut taken)?;
+        }
+        for (id, why, raw) in &self.unread {
+            let title = format!("An order from {} could not be understood", self.channel_code);
+            let key = order_key(&self.channel_code, id);
+            let trouble = Trouble { kind: Kind::NotUnderstood, key: &key, channel: self.channel, title, detail: why.clone(), payload: raw };
+            exceptions::raise(batch, trouble)?;
+            taken.exceptions += 1;
+        }
+        if let Some(progress) = batch.progress.change(self.channel) {
+            // An order that could not be read may have sold anything: nothing is known to be counted.
+            if self.unread.is_empty() {
+                progress.watermark = progress.watermark.max(self.watermark.unwrap_or(0));
+            }
+            progress.orders_from = progress.orders_from.max(self.orders_from.unwrap_or(0));
+        }
+        for listing in &self.settle {
+            settle(batch, *listing)?;
+        }
+        Ok(Reply::done(Answer::Taken(taken)))
+    }
+}
+
+/// The watermark has moved: what a listing can still sell is known better.
+fn settle(batch: &mut Batch<'_>, listing: i64) -> Result<(), Stop> {
+    let Some(known) = batch.listings.get(listing) else { return Ok(()) };
+    let Some(late) = batch.config.channel(known.channel).map(|c| c.late) else { return Ok(()) };
+    let (channel, name) = (known.channel, known.sku.clone().unwrap_or_else(|| known.external.clone()));
+    let Some(watermark) = batch.progress.get(channel).map(|p| p.watermark) else { return Ok(()) };
+    let Some(kept) = batch.listings.change(listing) else { return Ok(()) };
+    let settled = kept.exposure.counted_until(watermark, late);
+    touch(batch, listing);
+    if settled.raised > 0 {
+        if let Some(progress) = batch.progress.change(channel) {
+            progress.drift_found += 1;
+            progress.drift_units += settled.raised;
+        }
+        let trouble = Trouble {
+            kind: Kind::Drift,
+            key: &format!("drift:{listing}"),
+            channel,
+            title: format!("{name} showed {} more than it was given", settled.raised),
+            detail: "Somebody changed the quantity on the marketplace. It is being put right.".into(),
+            payload: "",
+        };
+        exceptions::raise(batch, trouble)?;
+    }
+    Ok(())
+}
+
+/// Tries an order again that is kept as it came.
+pub(crate) fn again(batch: &mut Batch<'_>, key: &str, backorder: bool) -> Result<(), Stop> {
+    let known = batch.market_orders.get(key).ok_or_else(|| Refused::unknown(domain::Noun::Order, key, "id"))?.value.clone();
+    take(batch, known.channel, &known.told, &known.raw, backorder, &mut Taken::default())
+}
+
+/// Takes one version of one order.
+fn take(batch: &mut Batch<'_>, channel: i64, told: &Told, raw: &str, backorder: bool, taken: &mut Taken) -> Result<(), Stop> {
+    let Some(place) = batch.config.channel(channel).cloned() else { return Ok(()) };
+    let key = market_key(channel, &told.id);
+    let known = batch.market_orders.get(&key).map(|k| k.value.clone());
+    let unchanged =
+        known.as_ref().is_some_and(|k| told.updated_at < k.told.updated_at || (told == &k.told && (k.order.is_some() || !wants_order(told))));
+    if unchanged && !backorder {
+        taken.known += 1;
+        return Ok(());
+    }
+    let before = known.as_ref().map(|k| k.told.clone());
+    let mut kept = known.unwrap_or_else(|| MarketOrder {
+        channel,
+        told: told.clone(),
+        seen_at: batch.now,
+        order: None,
+        reservation: None,
+        counted: Vec::new(),
+        raw: raw.to_owned(),
+    });
+    (kept.told, kept.raw) = (told.clone(), raw.to_owned());
+
+    count(batch, &place, before.as_ref(), &mut kept)?;
+    let exception = order_key(&place.code, &told.id);
+    let trouble = |kind: Kind, title: String, detail: String| (kind, title, detail);
+    let problem: Option<(Kind, String, String)> = match &told.state {
+        ToldState::Canceled => cancel(batch, &mut kept, taken)?
+            .map(|why| trouble(Kind::Unfillable, format!("{} was canceled there and cannot be here", told.number), why)),
+        ToldState::Other(word) => Some(trouble(
+            Kind::NotUnderstood,
+            format!("Order {} is “{word}”", told.number),
+            "This state is not known here; the order is kept and nothing was done with it.".into(),
+        )),
+        _ => match lines(batch, channel, told) {
+            Err(unmapped) => Some(trouble(
+                Kind::Unmapped,
+                format!("Order {} has a listing that is no item here", told.number),
+                format!("Map {unmapped} to an item, and retry."),
+            )),
+            Ok(lines) => enter(batch, &place.code, &mut kept, lines, backorder, taken)?.map(|refused| {
+                let kind = match refused {
+                    Refused::InsufficientStock { .. } | Refused::NotRoutable { .. } => Kind::Unfillable,
+                    _ => Kind::NotUnderstood,
+                };
+                trouble(kind, format!("Order {} cannot be taken on", told.number), refused.to_string())
+            }),
+        },
+    };
+    match problem {
+        Some((kind, title, detail)) => {
+            taken.exceptions += 1;
+            exceptions::raise(batch, Trouble { kind, key: &exception, channel, title, detail, payload: raw })?;
+        }
+        None => exceptions::settle(batch, &exception, "solved: the order is in order"),
+    }
+    batch.put_market_order(key, kept);
+    Ok(())
+}
+
+fn wants_order(told: &Told) -> bool {
+    matches!(told.state, ToldState::Open | ToldState::Shipped | ToldState::Pending)
+}
+
+/// Counts what was sold beyond what has been counted, and what was canceled since the version before.
+fn count(batch: &mut Batch<'_>, channel: &super::rows::Channel, before: Option<&Told>, kept: &mut MarketOrder) -> Result<(), Stop> {
+    let told = kept.told.clone();
+    let sum = |told: &Told, of: &dyn Fn(&Told, &ToldLine) -> i64| {
+        let mut sums: BTreeMap<String, i64> = BTreeMap::new();
+        for line in &told.lines {
+            *sums.entry(line.listing.clone()).or_default() += of(told, line).clamp(0, limits::MAX_LINE_QUANTITY);
+        }
+        sums
+    };
+    let gone = |told: &Told, line: &ToldLine| if told.state == ToldState::Canceled { line.quantity } else { line.canceled };
+    let was_gone = before.map(|b| sum(b, &gone)).unwrap_or_default();
+    for (external, now_gone) in sum(&told, &gone) {
+        let Some(id) = batch.external(kept.channel, &external) else { continue };
+        let sold: i64 = told.lines.iter().filter(|l| l.listing == external).map(|l| l.quantity.clamp(0, limits::MAX_LINE_QUANTITY)).sum();
+        let place = match kept.counted.iter().position(|(listing, _)| *listing == id) {
+            Some(place) => place,
+            None => {
+                kept.counted.push((id, 0));
+                kept.counted.len() - 1
+            }
+        };
+        // Canceled units of a version that was never counted were sold first all the same.
+        let fresh = (sold - kept.counted[place].1).max(0);
+        let back = if channel.restocks { (now_gone - was_gone.get(&external).copied().unwrap_or(0)).clamp(0, sold) } else { 0 };
+        if fresh == 0 && back == 0 {
+            continue;
+        }
+        kept.counted[place].1 += fresh;
+        let now = batch.now;
+        let Some(listing) = batch.listings.change(id) else { continue };
+        let beyond = if fresh > 0 { listing.exposure.sold(fresh, told.placed_at) } else { 0 };
+        if back > 0 {
+            listing.exposure.restocked(back, told.updated_at);
+        }
+        listing.demand = listing.demand.sold(fresh, now);
+        let name = listing.sku.clone().unwrap_or_else(|| external.clone());
+        touch(batch, id);
+        if beyond > 0 {
+            if let Some(progress) = batch.progress.change(kept.channel) {
+                progress.oversold_units += beyond;
+            }
+            let trouble = Trouble {
+                kind: Kind::OversoldElsewhere,
+                key: &format!("oversold:{id}"),
+                channel: kept.channel,
+                title: format!("{} sold {beyond} of {name} that it was never given", channel.name),
+                detail: format!("Order {} there. Somebody raised the quantity on the marketplace.", told.number),
+                payload: "",
+            };
+            exceptions::raise(batch, trouble)?;
+        }
+    }
+    Ok(())
+}
+
+/// The order's lines as items: (item, how many listings, packs per listing, line).
+fn lines(batch: &Batch<'_>, channel: i64, told: &Told) -> Result<Vec<(std::sync::Arc<Item>, i64, i64, ToldLine)>, String> {
+    let mut lines = Vec::with_capacity(told.lines.len());
+    for line in &told.lines {
+        let listing = batch.external(channel, &line.listing).and_then(|id| batch.listings.get(id));
+        let item = match listing {
+            Some(listing) => listing.item.and_then(|item| batch.item_by_id(item)).cloned().map(|item| (item, listing.per)),
+            // Not in the catalog as it was last read: the SKU itself says what it is, if it is one of ours.
+            None => line.sku.as_deref().and_then(|sku| batch.any_item(sku)).map(|item| (item, 1)),
+        };
+        match item {
+            Some((item, per)) => lines.push((item, line.quantity - line.canceled, per, line.clone())),
+            None => return Err(format!("“{}” ({})", line.title, line.sku.as_deref().unwrap_or(&line.listing))),
+        }
+    }
+    Ok(lines)
+}
+
+/// Holds or places the order. A refusal is the answer, and nothing was done.
+fn enter(
+    batch: &mut Batch<'_>,
+    channel: &str,
+    kept: &mut MarketOrder,
+    lines: Vec<(std::sync::Arc<Item>, i64, i64, ToldLine)>,
+    backorder: bool,
+    taken: &mut Taken,
+) -> Result<Option<Refused>, Stop> {
+    if kept.order.is_some() {
+        return cancel_lines(batch, kept, &lines, taken);
+    }
+    let told = kept.told.clone();
+    let wanted = lines.iter().filter(|(_, quantity, ..)| *quantity > 0);
+    if told.state == ToldState::Pending {
+        if kept.reservation.is_some() {
+            return Ok(None);
+        }
+        let lines: Vec<ReserveLine> =
+            wanted.map(|(item, quantity, per, _)| ReserveLine { sku: item.sku.to_string(), quantity: quantity * per, location: None }).collect();
+        let reserve = Reserve { lines, expires_in_seconds: HOLD_SECONDS, channel: Some(channel.to_owned()), replaces: None };
+        return match reserve.decide(batch) {
+            Ok(Reply { answer: Answer::Reservation(view), .. }) => {
+                kept.reservation = Some(view.id.0);
+                taken.held += 1;
+                Ok(None)
+            }
+            Ok(_) => Ok(None),
+            Err(Stop::Refused(refused)) => Ok(Some(refused)),
+            Err(stop) => Err(stop),
+        };
+    }
+    let lines: Vec<PlaceLine> = wanted
+        .map(|(item, quantity, per, line)| PlaceLine {
+            sku: item.sku.to_string(),
+            quantity: *quantity,
+            unit_price: line.unit_price.clone().zip(told.currency.clone()).map(|(amount, currency)| Amount { amount, currency }),
+            pack: *per,
+        })
+        .collect();
+    if lines.is_empty() {
+        return Ok(None);
+    }
+    let now = batch.now;
+    let hold = kept.reservation.filter(|id| batch.reservations.get(*id).is_some_and(|r| r.status == Status::Held && r.expires_at > now));
+    let place = PlaceOrder {
+        channel: channel.to_owned(),
+        reference: told.id.clone(),
+        ship_to: told.ship_to.clone(),
+        lines,
+        reservation: hold.map(|id| id.to_string()),
+        customer: told.customer.clone(),
+        backorder,
+    };
+    match place.decide(batch) {
+        Ok(Reply { answer: Answer::Order(view), .. }) => {
+            kept.order = Some(view.id.0);
+            taken.placed += 1;
+            Ok(None)
+        }
+        Ok(_) => Ok(None),
+        Err(Stop::Refused(refused)) => Ok(Some(refused)),
+        Err(stop) => Err(stop),
+    }
+}
+
+/// Cancels what was canceled there of an order that was taken on.
+fn cancel_lines(
+    batch: &mut Batch<'_>,
+    kept: &MarketOrder,
+    lines: &[(std::sync::Arc<Item>, i64, i64, ToldLine)],
+    taken: &mut Taken,
+) -> Result<Option<Refused>, Stop> {
+    let Some(order) = kept.order.and_then(|id| batch.orders.get(id)) else { return Ok(None) };
+    let mut less: Vec<SkuLine> = Vec::new();
+    for (item, quantity, per, _) in lines {
+        // A kit's canceled units stand on its components; the first tells.
+        let (part, of_kit) = item.components.first().copied().unwrap_or((item.id, 1));
+        let canceled: i64 = order.lines.iter().filter(|l| l.item == part).map(|l| l.canceled).sum();
+        let ordered: i64 = order.lines.iter().filter(|l| l.item == part).map(|l| l.quantity).sum();
+        let wanted: i64 = lines.iter().filter(|(i, ..)| i.id == item.id).map(|(_, q, p, _)| q * p * of_kit).sum();
+        let gone = (ordered - canceled - wanted).max(0) / of_kit;
+        if gone > 0 && *quantity >= 0 && *per > 0 && !less.iter().any(|l| l.sku == *item.sku) {
+            less.push(SkuLine { sku: item.sku.to_string(), quantity: gone });
+        }
+    }
+    if less.is_empty() {
+        return Ok(None);
+    }
+    let cancel = CancelOrder { id: order.id, lines: Some(less), reason: Some("canceled on the marketplace".into()) };
+    match cancel.decide(batch) {
+        Ok(_) => {
+            taken.canceled += 1;
+            Ok(None)
+        }
+        Err(Stop::Refused(refused)) => Ok(Some(refused)),
+        Err(stop) => Err(stop),
+    }
+}
+
+/// Cancels all of it. Answers why that cannot be.
+fn cancel(batch: &mut Batch<'_>, kept: &mut MarketOrder, taken: &mut Taken) -> Result<Option<String>, Stop> {
+    if let Some(id) = kept.reservation.take()
+        && batch.reservations.get(id).is_some_and(|r| r.status == Status::Held)
+    {
+        crate::reservations::give_back(batch, id, Status::Released, "reservation.released")?;
+    }
+    let Some(order) = kept.order.and_then(|id| batch.orders.get(id)) else { return Ok(None) };
+    if order.status == Status::Canceled {
+        return Ok(None);
+    }
+    let cancel = CancelOrder { id: order.id, lines: None, reason: Some("canceled on the marketplace".into()) };
+    match cancel.decide(batch) {
+        Ok(_) => {
+            taken.canceled += 1;
+            Ok(None)
+        }
+        Err(Stop::Refused(refused)) => Ok(Some(refused.to_string())),
+        Err(stop) => Err(stop),
+    }
+}
