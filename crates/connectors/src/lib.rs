@@ -5,6 +5,8 @@
 
 pub mod brunel;
 pub mod csv;
+pub mod ebay;
 pub mod marketplace;
 pub mod online_retail;
+pub mod read;
 pub mod transport;
