@@ -1,10 +1,13 @@
 //! Reading answers that nobody vouches for, and writing the few texts that requests need: fields by JSON pointer, times,
 //! escaped paths. Unknown fields are never looked at; a field of another shape than expected is a field that is missing.
 
-use crate::transport::{Fault, Response, Token};
+use crate::transport::{Fault, Response, Token, by_status};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::fmt::Write;
+
+/// The British spelling, as vendors write it in capitals.
+pub const CANCELED: &str = concat!("CANCEL", "LED");
 
 /// Longest excerpt of an answer that is shown in a fault, in characters.
 const EXCERPT: usize = 300;
@@ -22,14 +25,21 @@ pub fn excerpt(body: &[u8]) -> String {
     String::from_utf8_lossy(body).chars().take(EXCERPT).collect()
 }
 
-pub fn header<'a>(answer: &'a Response, name: &str) -> Option<&'a str> {
-    answer.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
-}
-
-/// Milliseconds to wait by `retry-after` in seconds, or by another header in seconds that a vendor has instead.
-pub fn retry_after_ms(answer: &Response, name: &str) -> Option<u64> {
-    let seconds: f64 = header(answer, name).or_else(|| header(answer, "retry-after"))?.trim().parse().ok()?;
-    (0.0..=86_400.0).contains(&seconds).then_some((seconds * 1000.0).ceil() as u64)
+/// What a status means, with the code and the words that the vendor's body has at the first of these places.
+pub fn fault(answer: &Response, codes: &[&str], details: &[&str]) -> Option<Fault> {
+    let fault = by_status(answer)?;
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let said = details.iter().find_map(|place| text(&body, place)).unwrap_or_else(|| format!("status {}: {}", answer.status, excerpt(&answer.body)));
+    Some(match fault {
+        Fault::Unauthorized { .. } => Fault::Unauthorized { detail: said },
+        Fault::Unavailable { .. } => Fault::Unavailable { detail: said },
+        Fault::Lost { .. } => Fault::Lost { detail: said },
+        Fault::NotUnderstood { .. } => Fault::NotUnderstood { detail: said },
+        Fault::Refused { status, code, .. } => {
+            Fault::Refused { status, code: codes.iter().find_map(|place| text(&body, place)).unwrap_or(code), detail: said }
+        }
+        throttled @ Fault::Throttled { .. } => throttled,
+    })
 }
 
 /// An access token as OAuth 2 answers it (RFC 6749, 5.1): `access_token`, and `expires_in` in seconds.

@@ -8,7 +8,7 @@ mod webhook;
 pub use webhook::{challenge, key_name, public_key};
 
 use crate::marketplace::{MarketListing, MarketOrder, Marketplace, Notice, Page, Rejected, SetOutcome, SetQuantity, Setting, Shipped, Work, Writes};
-use crate::read::{date, escape, excerpt, json, retry_after_ms, rows, text, time, whole};
+use crate::read::{date, escape, json, rows, text, time, whole};
 use crate::transport::{Fault, Request, Response, Token, Wire};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -93,25 +93,8 @@ impl Marketplace for Ebay {
     }
 
     fn fault(&self, answer: &Response) -> Option<Fault> {
-        let said = || {
-            let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-            let code = text(&body, "/errors/0/errorId").or_else(|| text(&body, "/error"));
-            let detail =
-                text(&body, "/errors/0/longMessage").or_else(|| text(&body, "/errors/0/message")).or_else(|| text(&body, "/error_description"));
-            (code.unwrap_or_else(|| answer.status.to_string()), detail.unwrap_or_else(|| excerpt(&answer.body)))
-        };
-        match answer.status {
-            200..=299 => None,
-            401 => Some(Fault::Unauthorized { detail: said().1 }),
-            429 => Some(Fault::Throttled { retry_after_ms: retry_after_ms(answer, "retry-after") }),
-            503 => Some(Fault::Unavailable { detail: said().1 }),
-            status @ 400..=499 => {
-                let (code, detail) = said();
-                Some(Fault::Refused { status, code, detail })
-            }
-            status @ 500..=599 => Some(Fault::Lost { detail: format!("{status}: {}", said().1) }),
-            status => Some(Fault::NotUnderstood { detail: format!("status {status}") }),
-        }
+        let details = ["/errors/0/longMessage", "/errors/0/message", "/error_description"];
+        crate::read::fault(answer, &["/errors/0/errorId", "/error"], &details)
     }
 
     fn check<'a>(&'a self, wire: &'a Wire) -> Work<'a, String> {
