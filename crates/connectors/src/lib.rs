@@ -10,5 +10,6 @@ pub mod ebay;
 pub mod marketplace;
 pub mod online_retail;
 pub mod read;
+pub mod shopify;
 pub mod transport;
 pub mod warehouse;

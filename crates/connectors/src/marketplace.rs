@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 /// Every marketplace there is.
-pub const ALL: &[&dyn Marketplace] = &[&crate::amazon::Amazon, &crate::ebay::Ebay];
+pub const ALL: &[&dyn Marketplace] = &[&crate::amazon::Amazon, &crate::ebay::Ebay, &crate::shopify::Shopify];
 
 /// A connector by its word, such as `shopify`.
 pub fn by_word(word: &str) -> Option<&'static dyn Marketplace> {

@@ -6,6 +6,7 @@
 pub mod market;
 pub mod mishaps;
 pub mod serve;
+pub mod shopify;
 
 pub use market::Market;
 pub use mishaps::{Faults, Mishap};
