@@ -3,8 +3,13 @@
 //! Here now: CSV files as they are really met, and the two public data sets that prove the program. The marketplaces come
 //! here too, each in a folder of its own.
 
+pub mod amazon;
 pub mod brunel;
 pub mod csv;
+pub mod ebay;
 pub mod marketplace;
 pub mod online_retail;
+pub mod read;
+pub mod shopify;
 pub mod transport;
+pub mod warehouse;

@@ -1,12 +1,12 @@
 //! What every marketplace can be asked, in plain values. A connector builds requests and reads answers; only
 //! [`crate::transport::Wire`] sends them. To add one: a folder of its own, and one line in [`ALL`].
 
-use crate::transport::{Fault, Request, Response, Token, Wire};
+use crate::transport::{Fault, Limit, Request, Response, Token, Wire};
 use std::future::Future;
 use std::pin::Pin;
 
 /// Every marketplace there is.
-pub const ALL: &[&dyn Marketplace] = &[];
+pub const ALL: &[&dyn Marketplace] = &[&crate::amazon::Amazon, &crate::ebay::Ebay, &crate::shopify::Shopify];
 
 /// A connector by its word, such as `shopify`.
 pub fn by_word(word: &str) -> Option<&'static dyn Marketplace> {
@@ -55,6 +55,11 @@ pub trait Marketplace: Send + Sync {
     fn headers(&self, setting: &dyn Fn(&str) -> String, token: &str) -> Vec<(&'static str, String)>;
     /// Turns an answer that says no, in its status or in its body, into what it means; None if it is good.
     fn fault(&self, answer: &Response) -> Option<Fault>;
+    /// The limit of an operation (`Request::what`): with an answer, what that tells, good or not; without one, what is
+    /// published. None if nothing is known.
+    fn limit(&self, _what: &'static str, _answer: Option<&Response>) -> Option<Limit> {
+        None
+    }
     /// Asks something harmless, to see whether the settings are right; answers the account's name.
     fn check<'a>(&'a self, wire: &'a Wire) -> Work<'a, String>;
     /// Orders that changed since `from` (microseconds since 1970 UTC), page by page. `page` is what the page before named.

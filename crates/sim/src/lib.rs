@@ -6,6 +6,7 @@
 
 pub mod auditor;
 pub mod faults;
+pub mod markets;
 pub mod postgres;
 pub mod target;
 pub mod workload;
