@@ -49,8 +49,10 @@ CREATE TABLE listings (
   due BIGINT NOT NULL,
   urgency BIGINT NOT NULL,
   due_at BIGINT NOT NULL,
-  -- A sighting waits for the watermark.
+  -- A sighting waits for the watermark; a write waits for its answer; what is shown should be read.
   settling BIGINT NOT NULL,
+  writing BIGINT NOT NULL,
+  unsure BIGINT NOT NULL,
   -- The marketplace refused the last write; nothing is sent until a person says so.
   fault TEXT
 );
@@ -58,6 +60,8 @@ CREATE UNIQUE INDEX listings_external ON listings (external, channel);
 CREATE INDEX listings_channel ON listings (channel, id);
 CREATE INDEX listings_due ON listings (channel, urgency, due_at) WHERE due = 1;
 CREATE INDEX listings_settling ON listings (channel, id) WHERE settling = 1;
+CREATE INDEX listings_writing ON listings (channel, id) WHERE writing = 1;
+CREATE INDEX listings_unsure ON listings (channel, id) WHERE unsure = 1;
 
 -- Which items a listing sells: one row, or one for each component of a kit.
 CREATE TABLE listing_items (
@@ -87,6 +91,19 @@ CREATE TABLE market_orders (
 ) /* clustered */;
 CREATE INDEX market_orders_order ON market_orders (order_id);
 CREATE INDEX market_orders_channel ON market_orders (channel, placed_at);
+
+-- What a marketplace is still to be told about an order: that it was shipped, or canceled here.
+CREATE TABLE channel_outbox (
+  id BIGINT PRIMARY KEY,
+  channel BIGINT NOT NULL,
+  kind TEXT NOT NULL,
+  order_id BIGINT NOT NULL,
+  shipment BIGINT,
+  due_at BIGINT NOT NULL,
+  tries BIGINT NOT NULL,
+  fault TEXT
+);
+CREATE INDEX channel_outbox_due ON channel_outbox (channel, due_at);
 
 CREATE TABLE exceptions (
   id BIGINT PRIMARY KEY,

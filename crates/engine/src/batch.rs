@@ -160,6 +160,8 @@ pub struct Batch<'a> {
     pub changed_channels: Vec<(Channel, Option<String>)>,
     /// Listings that no longer sell what they sold.
     pub unlink: Vec<i64>,
+    /// Statements with their parameters, for rows that only one operation changes.
+    pub statements: Vec<(Sql, Vec<Cell>)>,
 }
 
 impl<'a> Batch<'a> {
@@ -200,6 +202,7 @@ impl<'a> Batch<'a> {
             progress: Kept::default(),
             changed_channels: Vec::new(),
             unlink: Vec::new(),
+            statements: Vec::new(),
         };
         let mut items: BTreeSet<i64> = needs.item_ids.iter().copied().collect();
         batch.load_skus(tx, needs)?;
@@ -604,6 +607,10 @@ impl<'a> Batch<'a> {
         for listing in &self.unlink {
             tx.execute(UNLINK, &[Value::Int(*listing)])?;
         }
+        for (sql, cells) in &self.statements {
+            let values: Vec<Value<'_>> = cells.iter().map(Cell::value).collect();
+            tx.execute(*sql, &values)?;
+        }
         for (channel, secrets) in &self.changed_channels {
             let policy = serde_json::to_string(&channel.policy).unwrap_or_default();
             let values = [
@@ -619,7 +626,7 @@ impl<'a> Batch<'a> {
         }
         writes.append(&mut self.more);
         writes.retain(|write| !write.rows.0.is_empty());
-        if writes.is_empty() && self.events.is_empty() && !self.config_changed {
+        if writes.is_empty() && self.events.is_empty() && self.statements.is_empty() && self.unlink.is_empty() && !self.config_changed {
             return Ok(None);
         }
         tx.write(writes)?;

@@ -40,7 +40,9 @@ pub enum Command {
     BeginPushes(channels::push::BeginPushes),
     EndPushes(channels::push::EndPushes),
     ReadBack(channels::push::ReadBack),
+    EndLetters(channels::outbox::EndLetters),
     Solve(exceptions::solve::Solve),
+    Report(exceptions::Report),
 }
 
 /// What a command needs to have loaded before it is decided.
@@ -160,7 +162,9 @@ impl Command {
             Command::BeginPushes(c) => c.needs(needs),
             Command::EndPushes(c) => c.needs(needs),
             Command::ReadBack(c) => c.needs(needs),
+            Command::EndLetters(c) => c.needs(needs),
             Command::Solve(c) => c.needs(needs),
+            Command::Report(c) => c.needs(needs),
         }
     }
 
@@ -196,7 +200,9 @@ impl Command {
             Command::BeginPushes(c) => c.decide(batch),
             Command::EndPushes(c) => c.decide(batch),
             Command::ReadBack(c) => c.decide(batch),
+            Command::EndLetters(c) => c.decide(batch),
             Command::Solve(c) => c.decide(batch),
+            Command::Report(c) => c.decide(batch),
         }
     }
 }

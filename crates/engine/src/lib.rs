@@ -10,6 +10,7 @@ mod batch;
 mod config;
 mod kept;
 mod keys;
+pub mod secrets;
 mod sequencer;
 mod statements;
 mod verify;

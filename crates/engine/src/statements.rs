@@ -2,7 +2,7 @@
 
 use crate::batch::CAPACITY;
 use crate::catalog::rows::{ITEMS, KIT_COMPONENTS, LOCATIONS, POSTAL_CODES};
-use crate::channels::rows::{CHANNELS, LISTING_ITEMS, LISTINGS, MARKET_ORDERS, PROGRESS};
+use crate::channels::rows::{CHANNELS, LISTING_ITEMS, LISTINGS, MARKET_ORDERS, OUTBOX, PROGRESS};
 use crate::db::{Lookup, Table};
 use crate::events::EVENTS;
 use crate::exceptions::EXCEPTIONS;
@@ -39,6 +39,7 @@ pub const TABLES: &[&Table] = &[
     &LISTINGS,
     &LISTING_ITEMS,
     &MARKET_ORDERS,
+    &OUTBOX,
     &EXCEPTIONS,
 ];
 

@@ -2,6 +2,7 @@
 
 use crate::{Database, Done, Failed};
 use engine::db::Conn;
+use engine::secrets::Vault;
 use engine::{Engine, Options, Stop, jobs};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -66,8 +67,15 @@ pub async fn bind(address: &str) -> Result<TcpListener, Failed> {
 /// Serves and does the background work until `stop`, then finishes what was accepted.
 pub async fn serve(engine: Engine, listener: TcpListener, routing_run_seconds: u64, stop: impl Future<Output = ()>) {
     let work = tokio::spawn(background(engine.clone(), routing_run_seconds));
-    web::serve::serve(App::new(engine.clone()), listener, stop).await;
+    let vault = Vault::open(engine.url()).unwrap_or_else(|error| {
+        tracing::error!("the channels' secrets cannot be opened, so no channel is served: {error}");
+        Vault::default()
+    });
+    let app = App::new(engine.clone()).with_vault(vault.clone());
+    let channels = tokio::spawn(app.workers.clone().run(engine.clone(), vault));
+    web::serve::serve(app, listener, stop).await;
     work.abort();
+    channels.abort();
     let _ = tokio::task::spawn_blocking(move || engine.shut_down()).await;
 }
 

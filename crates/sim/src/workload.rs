@@ -150,7 +150,7 @@ impl Workload<'_> {
             Kind::Cancel => {
                 let (id, skus) = self.order(|status| !matches!(status, "fulfilled" | "canceled"));
                 let lines = self.chance(2).then(|| self.lines_of(&skus));
-                Command::CancelOrder(CancelOrder { id, lines, reason: None })
+                Command::CancelOrder(CancelOrder { id, lines, reason: None, from_channel: false })
             }
             Kind::Ship => self.ship(),
             Kind::Return => {

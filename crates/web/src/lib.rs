@@ -27,6 +27,9 @@ pub struct App {
     pub keys: Arc<auth::Keys>,
     pub follow: Arc<follow::Follow>,
     pub metrics: Arc<metrics::Metrics>,
+    /// What the workers of the channels came to on this server, and the keys of the channels' secrets.
+    pub workers: engine::channels::worker::Workers,
+    pub vault: engine::secrets::Vault,
     /// Turns true when the server stops: streams, which never end by themselves, end then.
     pub stopping: tokio::sync::watch::Sender<bool>,
     config: Arc<Mutex<Arc<Config>>>,
@@ -39,11 +42,18 @@ impl App {
             keys: Arc::new(auth::Keys::new(engine.clone())),
             follow: Arc::new(follow::Follow::new(engine.clone())),
             metrics: Arc::default(),
+            workers: Default::default(),
+            vault: Default::default(),
             stopping: tokio::sync::watch::Sender::new(false),
             config: Arc::default(),
             in_flight: Arc::default(),
             engine,
         }
+    }
+
+    /// With the keys that open the channels' secrets.
+    pub fn with_vault(self, vault: engine::secrets::Vault) -> App {
+        App { vault, ..self }
     }
 
     /// The whole site.

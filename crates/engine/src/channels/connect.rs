@@ -173,3 +173,99 @@ pub fn set_secrets(tx: &mut Tx<'_>, channel: i64, secrets: &str) -> Result<(), S
     tx.execute(SET_SECRETS, &[Value::Text(secrets), Value::Int(channel)])?;
     Ok(())
 }
+
+/// A marketplace that can be connected, and what it needs.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct KindView {
+    #[schema(example = "shopify")]
+    pub kind: &'static str,
+    pub name: &'static str,
+    pub settings: Vec<SettingView>,
+}
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SettingView {
+    pub name: &'static str,
+    pub help: &'static str,
+    /// Encrypted at rest and never shown again.
+    pub secret: bool,
+}
+
+/// Every marketplace that can be connected.
+pub fn kinds() -> Vec<KindView> {
+    let setting = |s: &connectors::marketplace::Setting| SettingView { name: s.name, help: s.help, secret: s.secret };
+    let kind = |m: &&dyn connectors::marketplace::Marketplace| KindView {
+        kind: m.word(),
+        name: m.name(),
+        settings: m.settings().iter().map(setting).collect(),
+    };
+    connectors::marketplace::ALL.iter().map(kind).collect()
+}
+
+/// Longest that a write may still be applied after it was sent: 15 minutes where it is applied at once or not at all, a day where
+/// it may wait in a feed.
+const LATE: i64 = 900_000_000;
+const LATE_FEED: i64 = 86_400_000_000;
+
+/// The channel that these words ask for. Settings are sorted into open and secret ones, which are encrypted.
+pub fn read_new(
+    vault: &crate::secrets::Vault,
+    kind: &str,
+    code: &str,
+    name: &str,
+    address: &str,
+    settings: BTreeMap<String, String>,
+    policy: Policy,
+) -> Result<NewChannel, Stop> {
+    let known: Vec<&str> = connectors::marketplace::ALL.iter().map(|m| m.word()).collect();
+    let market = connectors::marketplace::by_word(kind).ok_or_else(|| Refused::invalid("kind", format!("must be one of {}", known.join(", "))))?;
+    let (settings, secrets) = sort_settings(vault, market, code, settings)?;
+    if address.len() > 512 || !(address.starts_with("https://") || address.starts_with("http://127.0.0.1") || address.starts_with("http://localhost"))
+    {
+        return Err(Refused::invalid("address", "must begin with https://").into());
+    }
+    Ok(NewChannel {
+        code: code.into(),
+        kind: kind.into(),
+        name: name.into(),
+        address: address.into(),
+        settings,
+        secrets,
+        policy,
+        compares: market.writes() == connectors::marketplace::Writes::Compared,
+        restocks: market.restocks_on_cancel(),
+        late: if market.word() == "amazon" { LATE_FEED } else { LATE },
+    })
+}
+
+/// New settings of a channel of this kind, if there are any: the open ones, and the secret ones encrypted.
+pub fn read_settings(
+    vault: &crate::secrets::Vault,
+    kind: &str,
+    code: &str,
+    settings: Option<BTreeMap<String, String>>,
+) -> Result<Option<(BTreeMap<String, String>, String)>, Stop> {
+    let market = connectors::marketplace::by_word(kind).ok_or_else(|| Stop::broken(format!("there is no connector “{kind}”")))?;
+    settings.map(|settings| sort_settings(vault, market, code, settings)).transpose()
+}
+
+/// Settings as they are kept: the open ones, and the secret ones encrypted. Refuses one that is missing or unknown.
+pub fn sort_settings(
+    vault: &crate::secrets::Vault,
+    market: &dyn connectors::marketplace::Marketplace,
+    code: &str,
+    settings: BTreeMap<String, String>,
+) -> Result<(BTreeMap<String, String>, String), Stop> {
+    for (name, value) in &settings {
+        if !market.settings().iter().any(|s| s.name == name) {
+            return Err(Refused::UnknownField { field: format!("settings.{name}") }.into());
+        }
+        if value.len() > 8_192 {
+            return Err(Refused::invalid(format!("settings.{name}"), "must be at most 8,192 bytes long").into());
+        }
+    }
+    let (secret, open): (BTreeMap<String, String>, BTreeMap<String, String>) =
+        settings.into_iter().partition(|(name, _)| market.settings().iter().any(|s| s.name == name && s.secret));
+    let secrets = vault.encrypt(code, &serde_json::to_string(&secret).unwrap_or_default())?;
+    Ok((open, secrets))
+}

@@ -5,8 +5,10 @@
 
 pub mod connect;
 pub mod listings;
+pub mod outbox;
 pub mod push;
 pub(crate) mod quotas;
 pub mod read;
 pub mod rows;
 pub mod take_orders;
+pub mod worker;

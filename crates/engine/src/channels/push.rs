@@ -14,10 +14,19 @@ pub const DUE: Sql = Sql("SELECT id FROM listings WHERE channel = $1 AND due = 1
 /// Listings of channel `$1` with an id beyond `$2` of which something is known that waits for the watermark, at most `$3`.
 pub const SETTLING: Sql = Sql("SELECT id FROM listings WHERE channel = $1 AND settling = 1 AND id > $2 ORDER BY id LIMIT $3");
 
+/// Listings of channel `$1` whose write has no answer yet, at most `$2`: (id, what is known of it).
+pub const WRITING: Sql = Sql("SELECT id, knowledge FROM listings WHERE channel = $1 AND writing = 1 ORDER BY id LIMIT $2");
+/// Listings of channel `$1` with an id beyond `$2` whose shown number should be read, at most `$3`: (id, external).
+pub const UNSURE: Sql = Sql("SELECT id, external FROM listings WHERE channel = $1 AND unsure = 1 AND id > $2 ORDER BY id LIMIT $3");
+/// All mapped listings of channel `$1` with an id beyond `$2`, at most `$3`: (id, external).
+pub const MAPPED: Sql = Sql("SELECT id, external FROM listings WHERE channel = $1 AND item IS NOT NULL AND id > $2 ORDER BY id LIMIT $3");
+
 /// Begins writes for these listings, as far as they still want one.
 #[derive(Debug, Clone)]
 pub struct BeginPushes {
     pub listings: Vec<i64>,
+    /// Only say what would be sent.
+    pub dry: bool,
 }
 
 /// A write to be sent.
@@ -44,6 +53,13 @@ impl BeginPushes {
         let now = batch.now;
         for id in &self.listings {
             let wish = batch.wish(*id);
+            if self.dry {
+                if let (Some(wish), Some(listing)) = (wish, batch.listings.get(*id)) {
+                    let (from, since) = (listing.exposure.shown().filter(|_| wish.compares), listing.due.map_or(now, |(since, _)| since));
+                    pushes.push(Push { listing: *id, write: 0, external: listing.external.clone(), from, to: wish.to, since });
+                }
+                continue;
+            }
             let write = batch.id()?;
             let Some(kept) = batch.listings.change(*id) else { continue };
             let since = kept.due.take().map_or(now, |(since, _)| since);

@@ -21,11 +21,6 @@ const COUNTS: Sql = Sql("SELECT COUNT(*), COUNT(item), COUNT(fault), CAST(COALES
 const LIST: Sql = Sql(
     "SELECT id, channel, external, sku, title, item, per, policy, knowledge, demand_units, demand_at, due, urgency, due_at, fault FROM listings WHERE channel = $1 AND id > $2 ORDER BY id LIMIT $3",
 );
-/// Listings of channel `$1` beyond id `$2`: (id, external), at most `$3`.
-pub const NAMES: Sql = Sql("SELECT id, external FROM listings WHERE channel = $1 AND item IS NOT NULL AND id > $2 ORDER BY id LIMIT $3");
-/// Listings of channel `$1` that show nothing yet may still sell: (id, external), at most `$2`.
-pub const STUCK: Sql = Sql("SELECT id, external FROM listings WHERE channel = $1 AND exposure > 0 AND settling = 0 AND due = 0 LIMIT $2");
-
 /// A channel and how it is doing.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ChannelStatus {

@@ -177,6 +177,8 @@ pub const LISTINGS: Table = Table {
         ("urgency", Int),
         ("due_at", Int),
         ("settling", Int),
+        ("writing", Int),
+        ("unsure", Int),
         ("fault", Text),
     ],
     key: "id",
@@ -231,10 +233,31 @@ impl Listing {
             (URGENCIES.iter().position(|u| *u == why).unwrap_or(0) as i64).into(),
             due_at.into(),
             self.exposure.settles().into(),
+            self.exposure.in_flight().is_some().into(),
+            self.unsure().into(),
             self.fault.clone().into(),
         ]);
     }
 }
+
+impl Listing {
+    /// Whether what is shown should be read: a write may or may not have been applied, or something is lent that is not shown.
+    fn unsure(&self) -> bool {
+        if self.channel == super::quotas::OWN || self.item.is_none() {
+            return false;
+        }
+        let waits = self.exposure.in_flight().is_some_and(|w| w.accepted) || self.exposure.doubtful() > 0;
+        let differs = self.exposure.shown() != Some(self.exposure.total()) && self.exposure.in_flight().is_none() && !self.exposure.settles();
+        waits || differs
+    }
+}
+
+/// Something a marketplace is still to be told.
+pub const OUTBOX: Table = Table {
+    name: "channel_outbox",
+    columns: &[("id", Int), ("channel", Int), ("kind", Text), ("order_id", Int), ("shipment", Int), ("due_at", Int), ("tries", Int), ("fault", Text)],
+    key: "id",
+};
 
 /// An order as a marketplace told it, in words that are the same for all of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

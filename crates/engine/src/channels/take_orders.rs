@@ -364,7 +364,7 @@ fn cancel_lines(
     if less.is_empty() {
         return Ok(None);
     }
-    let cancel = CancelOrder { id: order.id, lines: Some(less), reason: Some("canceled on the marketplace".into()) };
+    let cancel = CancelOrder { id: order.id, lines: Some(less), reason: Some("canceled on the marketplace".into()), from_channel: true };
     match cancel.decide(batch) {
         Ok(_) => {
             taken.canceled += 1;
@@ -386,7 +386,7 @@ fn cancel(batch: &mut Batch<'_>, kept: &mut MarketOrder, taken: &mut Taken) -> R
     if order.status == Status::Canceled {
         return Ok(None);
     }
-    let cancel = CancelOrder { id: order.id, lines: None, reason: Some("canceled on the marketplace".into()) };
+    let cancel = CancelOrder { id: order.id, lines: None, reason: Some("canceled on the marketplace".into()), from_channel: true };
     match cancel.decide(batch) {
         Ok(_) => {
             taken.canceled += 1;

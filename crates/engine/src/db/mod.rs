@@ -160,6 +160,16 @@ pub enum Cell {
 }
 
 impl Cell {
+    /// As a parameter of a single statement.
+    pub fn value(&self) -> Value<'_> {
+        match self {
+            Cell::Null => Value::Null,
+            Cell::Int(value) => Value::Int(*value),
+            Cell::Hash(hash) => Value::Bytes(hash),
+            text => Value::Text(text.text().unwrap_or_default()),
+        }
+    }
+
     fn text(&self) -> Option<&str> {
         match self {
             Cell::Word(text) => Some(text),

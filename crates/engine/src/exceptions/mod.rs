@@ -6,6 +6,7 @@ pub mod solve;
 
 use crate::Stop;
 use crate::batch::Batch;
+use crate::command::{Answer, Command, Needs, Reply};
 use crate::db::{Lookup, Row, Rows, Table, Type};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -34,6 +35,8 @@ pub enum Kind {
     ThirdPartySilence,
     /// An order that could not be understood.
     NotUnderstood,
+    /// A channel does not take what happened to its order.
+    NotTold,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -57,13 +60,14 @@ impl Kind {
             Kind::StuckQueue => "stuck_queue",
             Kind::ThirdPartySilence => "third_party_silence",
             Kind::NotUnderstood => "not_understood",
+            Kind::NotTold => "not_told",
         }
     }
 
     pub fn severity(self) -> Severity {
         match self {
             Kind::Unfillable | Kind::OversoldElsewhere | Kind::AuthorizationExpired | Kind::NotUnderstood => Severity::Critical,
-            Kind::Unmapped | Kind::PushRefused | Kind::StuckQueue | Kind::ThirdPartySilence => Severity::Warning,
+            Kind::Unmapped | Kind::PushRefused | Kind::StuckQueue | Kind::ThirdPartySilence | Kind::NotTold => Severity::Warning,
             Kind::Drift => Severity::Info,
         }
     }
@@ -198,6 +202,34 @@ pub(crate) struct Trouble<'a> {
     pub title: String,
     pub detail: String,
     pub payload: &'a str,
+}
+
+/// Trouble that was met outside of a transaction.
+#[derive(Debug, Clone)]
+pub struct Report {
+    kind: Kind,
+    key: String,
+    channel: i64,
+    title: String,
+    detail: String,
+}
+
+/// The change that puts it on the desk.
+pub fn report(kind: Kind, key: String, channel: i64, title: String, detail: String) -> Command {
+    Command::Report(Report { kind, key, channel, title, detail })
+}
+
+impl Report {
+    pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
+        needs.exception_keys.push(self.key.clone());
+    }
+
+    pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
+        let Report { kind, key, channel, title, detail } = self;
+        let trouble = Trouble { kind: *kind, key, channel: *channel, title: title.clone(), detail: detail.clone(), payload: "" };
+        raise(batch, trouble)?;
+        Ok(Reply::done(Answer::Count { count: 1 }))
+    }
 }
 
 /// Opens an exception, or notes that the open one was met again.

@@ -5,8 +5,11 @@ use super::read::ExceptionView;
 use super::{Exception, Step, close};
 use crate::Stop;
 use crate::batch::Batch;
+use crate::channels::rows::{Told, market_key};
 use crate::channels::take_orders;
 use crate::command::{Answer, Needs, Reply};
+use crate::config::Config;
+use crate::db::{Sql, Tx, Value};
 use domain::{Noun, Refused, limits};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -87,5 +90,32 @@ impl Solve {
         }
         let kept = batch.exceptions.get(self.id).ok_or_else(|| Stop::broken("the exception vanished"))?;
         Ok(Reply::done(Answer::Exception(Box::new(ExceptionView::new(kept, &batch.config)))))
+    }
+}
+
+/// The order that an exception is about: its key, and the names in it (listings, SKUs).
+pub type About = Option<(String, Vec<String>, Vec<String>)>;
+
+const KEY: Sql = Sql("SELECT key FROM exceptions WHERE id = $1");
+const TOLD: Sql = Sql("SELECT told FROM market_orders WHERE key = $1");
+
+/// Finds the order that an exception is about, if it is about one.
+pub fn about(tx: &mut Tx<'_>, config: &Config, id: i64) -> Result<About, Stop> {
+    let Some(key) = tx.one(KEY, &[Value::Int(id)], |r| r.text(0))? else { return Ok(None) };
+    let Some((code, external)) = key.strip_prefix("order:").and_then(|rest| rest.split_once(':')) else { return Ok(None) };
+    let Some(channel) = config.channel_by_code(code) else { return Ok(None) };
+    let key = market_key(channel.id, external);
+    let Some(told) = tx.one(TOLD, &[Value::Text(&key)], |r| r.text(0))? else { return Ok(None) };
+    let Ok(told) = serde_json::from_str::<Told>(&told) else { return Ok(None) };
+    let listings = told.lines.iter().map(|l| l.listing.clone()).collect();
+    let skus = told.lines.iter().filter_map(|l| l.sku.clone()).collect();
+    Ok(Some((key, listings, skus)))
+}
+
+/// The same, with the order that it is about.
+pub fn with_order(solve: Solve, about: About) -> Solve {
+    match about {
+        Some((key, listings, skus)) => Solve { market_order: Some(key), names: (listings, skus), ..solve },
+        None => solve,
     }
 }

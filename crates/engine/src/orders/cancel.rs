@@ -22,6 +22,9 @@ pub struct CancelOrder {
     pub lines: Option<Vec<SkuLine>>,
     #[serde(default)]
     pub reason: Option<String>,
+    /// The marketplace said so, and need not be told.
+    #[serde(skip)]
+    pub from_channel: bool,
 }
 
 impl CancelOrder {
@@ -71,6 +74,9 @@ impl CancelOrder {
             }
         }
         order.refresh_status();
+        if !self.from_channel && order.status == Status::Canceled {
+            crate::channels::outbox::add(batch, &order, "cancel", None)?;
+        }
         let answer = finish(batch, order, "order.canceled")?;
         for (item, location) in freed {
             fill::from_level(batch, item, location)?;

@@ -3,6 +3,7 @@
 use super::{finish, units_of_sku};
 use crate::Stop;
 use crate::batch::{Batch, Because};
+use crate::channels::outbox;
 use crate::command::{Needs, Reply};
 use crate::orders::rows::Shipment;
 use crate::stock::{SkuLine, check_skus};
@@ -88,6 +89,7 @@ impl Ship {
             is_new: true,
         });
         order.refresh_status();
+        outbox::add(batch, &order, "ship", Some(shipment))?;
         finish(batch, order, "order.shipped")
     }
 }

@@ -251,7 +251,7 @@ impl Player {
             }
             let (id, reason) = (view.id.0, Some(reason.to_owned()));
             if !canceled.is_empty() {
-                self.send(None, Command::CancelOrder(CancelOrder { id, lines: Some(canceled), reason: reason.clone() }), None)?;
+                self.send(None, Command::CancelOrder(CancelOrder { id, lines: Some(canceled), reason: reason.clone(), from_channel: false }), None)?;
             }
             if !returned.is_empty() {
                 // To where the first parcel came from: the address on its label.

@@ -1,7 +1,9 @@
 //! The HTTP API under `/api/v1`, one file a noun, and its OpenAPI document, made from the handlers.
 
 mod catalog;
+mod channels;
 mod events;
+mod exceptions;
 mod imports;
 mod keys;
 mod orders;
@@ -68,20 +70,26 @@ fn routes(app: &App) -> (Router<App>, utoipa::openapi::OpenApi) {
         .merge(events::read())
         .merge(routing::read())
         .merge(imports::read())
+        .merge(channels::read())
+        .merge(exceptions::read())
         .route_layer(from_fn_with_state(app.clone(), auth::read));
     let operate = OpenApiRouter::new()
         .merge(stock::operate())
         .merge(reservations::operate())
         .merge(orders::operate())
         .merge(routing::operate())
+        .merge(channels::operate())
+        .merge(exceptions::operate())
         .route_layer(from_fn_with_state(app.clone(), auth::operate));
     let admin = OpenApiRouter::new()
         .merge(catalog::admin())
         .merge(imports::admin())
         .merge(keys::admin())
         .merge(routing::admin())
+        .merge(channels::admin())
         .route_layer(from_fn_with_state(app.clone(), auth::admin));
-    let (router, document) = OpenApiRouter::with_openapi(Document::openapi()).merge(read).merge(operate).merge(admin).split_for_parts();
+    let (router, document) =
+        OpenApiRouter::with_openapi(Document::openapi()).merge(read).merge(operate).merge(admin).merge(channels::open()).split_for_parts();
     let router = router
         .fallback(|uri: Uri| async move { Problem::new(StatusCode::NOT_FOUND, "unknown_path", format!("There is nothing at {}.", uri.path())) })
         .method_not_allowed_fallback(|| async {

@@ -1,0 +1,634 @@
+//! The worker of a channel: reads its orders, sends what waits, reads back what is doubtful, tells what happened. One for each
+//! channel, on one node at a time; whatever it was doing when it died, the next one takes up from the database.
+
+use super::listings::{ListedRow, PutListings};
+use super::outbox::{self, EndLetters, Heard};
+use super::push::{BeginPushes, DUE, EndPushes, MAPPED, Push, Pushed, ReadBack, SETTLING, UNSURE, WRITING};
+use super::rows::{Channel, Told, ToldLine, ToldState};
+use super::take_orders::TakeOrders;
+use super::{connect, read};
+use crate::db::{Conn, Value};
+use crate::exceptions::{Kind, report};
+use crate::orders::place::ShipTo;
+use crate::secrets::Vault;
+use crate::{Answer, Command, Config, Engine, Stop, jobs};
+use connectors::marketplace::{self, MarketOrder, MarketState, Marketplace, Notice, Page, SetOutcome, SetQuantity, Shipped};
+use connectors::transport::{Fault, Pace, Wire, WireOptions};
+use domain::exposure::{Exposure, SKEW};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Orders are read again this far back, so that none is missed that was written late: 1 minute.
+const OVERLAP: i64 = 60_000_000;
+/// How often a channel's orders are asked for, beside its webhooks.
+const POLL: Duration = Duration::from_secs(2);
+/// How often numbers that are doubtful are read.
+const READ: Duration = Duration::from_secs(3);
+/// How often everything that is listed is read, and drift found.
+const RECONCILE: Duration = Duration::from_secs(900);
+/// Longest between two looks at the queue when nothing happens on this node.
+const LOOK: Duration = Duration::from_millis(200);
+/// Rows read or settled at once.
+const MANY: i64 = 500;
+/// Tries of a write whose answer is lost, on a marketplace that knows it again.
+const TRIES: u32 = 5;
+
+/// What the workers of this node came to, for figures and pages.
+#[derive(Clone, Default)]
+pub struct Workers(Arc<Mutex<HashMap<i64, Health>>>);
+
+/// How a channel's worker is doing on this node.
+#[derive(Debug, Clone, Default)]
+pub struct Health {
+    /// The last fault, and when; None once something worked.
+    pub fault: Option<(i64, String)>,
+    /// Microseconds from the wish to the marketplace's acknowledgement, the latest 10,000.
+    latencies: std::collections::VecDeque<u32>,
+    pub pushed: u64,
+    pub calls: u64,
+    pub throttled: u64,
+    pub orders_read: u64,
+    /// Orders that were told later than a minute after they were placed.
+    pub orders_late: u64,
+}
+
+impl Health {
+    /// Microseconds from the wish to the acknowledgement: (p50, p95, p99); None before the first.
+    pub fn latency(&self) -> Option<(u32, u32, u32)> {
+        let mut sorted: Vec<u32> = self.latencies.iter().copied().collect();
+        sorted.sort_unstable();
+        let at = |share: usize| sorted.get((sorted.len() * share / 100).min(sorted.len().saturating_sub(1))).copied();
+        Some((at(50)?, at(95)?, at(99)?))
+    }
+}
+
+impl Workers {
+    pub fn health(&self, channel: i64) -> Option<Health> {
+        self.lock().get(&channel).cloned()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<i64, Health>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, channel: i64, note: impl FnOnce(&mut Health)) {
+        note(self.lock().entry(channel).or_default());
+    }
+
+    /// Works for all channels until the engine stops: starts a worker for each channel that has none, ends those of channels
+    /// that were changed, so that the new one has the new settings.
+    pub async fn run(self, engine: Engine, vault: Vault) {
+        let holder = format!("{}-{}", std::process::id(), engine.now());
+        let mut running: HashMap<i64, (String, tokio::task::AbortHandle)> = HashMap::new();
+        loop {
+            let channels = match config(&engine).await {
+                Ok(config) => config.channels.clone(),
+                Err(Stop::Stopped) => return,
+                Err(error) => {
+                    tracing::warn!("channels cannot be read and will be tried again: {error}");
+                    Vec::new()
+                }
+            };
+            for channel in channels {
+                let version = format!("{channel:?}");
+                let known = running.get(&channel.id);
+                if known.is_some_and(|(v, task)| *v == version && !task.is_finished()) {
+                    continue;
+                }
+                if let Some((_, task)) = running.remove(&channel.id) {
+                    task.abort();
+                }
+                let id = channel.id;
+                let worker = Worker { engine: engine.clone(), workers: self.clone(), vault: vault.clone(), holder: holder.clone(), channel };
+                running.insert(id, (version, tokio::spawn(worker.live()).abort_handle()));
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+async fn config(engine: &Engine) -> Result<Arc<Config>, Stop> {
+    engine
+        .read(|tx| {
+            let mut config = Arc::default();
+            Config::refresh(tx, &mut config)?;
+            Ok(config)
+        })
+        .await
+}
+
+fn actor() -> Arc<str> {
+    "system".into()
+}
+
+/// A channel's connector and the way to it, with its secrets. Refuses a channel whose secrets or address cannot be used.
+pub async fn wire(engine: &Engine, vault: &Vault, channel: &Channel) -> Result<(&'static dyn Marketplace, Wire), Stop> {
+    let id = channel.id;
+    let sealed = engine.read(move |tx| connect::secrets(tx, id)).await?;
+    let market = marketplace::by_word(&channel.kind).ok_or_else(|| Stop::broken(format!("there is no connector “{}”", channel.kind)))?;
+    let mut settings: BTreeMap<String, String> = serde_json::from_str(&channel.settings).unwrap_or_default();
+    let (text, old) = vault.decrypt(&channel.code, &sealed)?;
+    if old {
+        let again = vault.encrypt(&channel.code, &text)?;
+        let code = channel.code.to_string();
+        let update = connect::UpdateChannel { code, secrets: Some(again), ..Default::default() };
+        engine.submit(Command::UpdateChannel(update), actor(), None).await?;
+    }
+    settings.extend(serde_json::from_str::<BTreeMap<String, String>>(&text).unwrap_or_default());
+    let clock = {
+        let engine = engine.clone();
+        Arc::new(move || engine.now())
+    };
+    let options = WireOptions { marketplace: market, address: channel.address.clone(), settings, clock, seed: id as u64, pace: Pace::default() };
+    let wire = Wire::new(options).map_err(|fault| Stop::broken(format!("{fault:?}")))?;
+    Ok((market, wire))
+}
+
+struct Worker {
+    engine: Engine,
+    workers: Workers,
+    vault: Vault,
+    holder: String,
+    channel: Channel,
+}
+
+/// What stops a round.
+enum Trouble {
+    Stop(Stop),
+    Fault(Fault),
+}
+
+impl From<Stop> for Trouble {
+    fn from(stop: Stop) -> Trouble {
+        Trouble::Stop(stop)
+    }
+}
+
+impl From<Fault> for Trouble {
+    fn from(fault: Fault) -> Trouble {
+        Trouble::Fault(fault)
+    }
+}
+
+type Round = Result<(), Trouble>;
+
+impl Worker {
+    async fn live(self) {
+        let (market, wire) = loop {
+            match wire(&self.engine, &self.vault, &self.channel).await {
+                Ok(found) => break found,
+                Err(Stop::Stopped) => return,
+                Err(stop) => {
+                    self.workers.note(self.channel.id, |h| h.fault = Some((self.engine.now(), stop.to_string())));
+                    tokio::time::sleep(Duration::from_secs(10)).await;
+                }
+            }
+        };
+        let mut fresh = true;
+        let mut events = self.engine.watch_events();
+        let now = Instant::now();
+        let (mut list_at, mut poll_at, mut read_at, mut leased_until) = (now, now, now, now);
+        let mut pending: Vec<(u32, Push)> = Vec::new();
+        loop {
+            if Instant::now() >= leased_until {
+                match self.lease().await {
+                    Ok(true) => leased_until = Instant::now() + Duration::from_secs(5),
+                    Ok(false) => {
+                        // Another node has it. When it comes back here, what that node left behind is not known.
+                        fresh = true;
+                        tokio::time::sleep(Duration::from_secs(2)).await;
+                        continue;
+                    }
+                    Err(Stop::Stopped) => return,
+                    Err(_) => {
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                        continue;
+                    }
+                }
+            }
+            let round: Round = async {
+                if fresh {
+                    self.take_over().await?;
+                    fresh = false;
+                }
+                if self.channel.paused {
+                    // Orders are still counted, or the quotas of other channels would rest on nothing.
+                    if Instant::now() >= poll_at {
+                        poll_at = Instant::now() + POLL;
+                        self.poll(market, &wire).await?;
+                    }
+                    return Ok(());
+                }
+                if Instant::now() >= list_at {
+                    self.list(market, &wire).await?;
+                    list_at = Instant::now() + RECONCILE;
+                }
+                self.push(market, &wire, &mut pending).await?;
+                if Instant::now() >= poll_at {
+                    poll_at = Instant::now() + POLL;
+                    self.poll(market, &wire).await?;
+                }
+                if Instant::now() >= read_at {
+                    read_at = Instant::now() + READ;
+                    self.read_back(market, &wire).await?;
+                }
+                self.tell(market, &wire).await
+            }
+            .await;
+            let figures = wire.figures();
+            let (calls, throttled) = figures.operations.values().fold((0, 0), |(c, t), o| (c + o.calls, t + o.throttled));
+            let failed = self.noted(round).await;
+            if matches!(failed, Some(Stop::Stopped)) {
+                return;
+            }
+            self.workers.note(self.channel.id, |h| (h.calls, h.throttled) = (calls, throttled));
+            let pause = if failed.is_some() { Duration::from_secs(1) } else { LOOK };
+            let _ = tokio::time::timeout(pause, events.changed()).await;
+            if failed.is_none() {
+                // Changes come in bursts; a moment's wait puts them into one call.
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }
+
+    /// Notes how a round ended; answers what went wrong.
+    async fn noted(&self, round: Round) -> Option<Stop> {
+        let text = match round {
+            Ok(()) => {
+                self.workers.note(self.channel.id, |h| h.fault = None);
+                return None;
+            }
+            Err(Trouble::Stop(Stop::Stopped)) => return Some(Stop::Stopped),
+            Err(Trouble::Stop(stop)) => stop.to_string(),
+            Err(Trouble::Fault(fault)) => {
+                if let Fault::Unauthorized { detail } = &fault {
+                    let title = format!("{} no longer accepts the credentials", self.channel.name);
+                    let detail = format!("{detail}. Enter new ones; until then nothing is sent and no orders come.");
+                    let about = format!("authorization:{}", self.channel.code);
+                    let _ = self.engine.submit(report(Kind::AuthorizationExpired, about, self.channel.id, title, detail), actor(), None).await;
+                }
+                format!("{fault:?}")
+            }
+        };
+        tracing::warn!("channel {}: {text}", self.channel.code);
+        self.workers.note(self.channel.id, |h| h.fault = Some((self.engine.now(), text.clone())));
+        Some(Stop::broken(text))
+    }
+
+    async fn lease(&self) -> Result<bool, Stop> {
+        if matches!(self.engine.url(), crate::Url::Sqlite(_)) {
+            return Ok(true);
+        }
+        let (engine, holder, name) = (self.engine.clone(), self.holder.clone(), format!("channel:{}", self.channel.id));
+        let work = move || jobs::lease(&engine, &mut Conn::open(engine.url())?, &name, &holder, 15);
+        tokio::task::spawn_blocking(work).await.map_err(|e| Stop::broken(e.to_string()))?
+    }
+
+    /// Writes that a worker before this one left without an answer.
+    async fn take_over(&self) -> Result<(), Stop> {
+        let id = self.channel.id;
+        loop {
+            let found = self
+                .engine
+                .read(move |tx| {
+                    let rows = tx.rows(WRITING, &[Value::Int(id), Value::Int(MANY)], |r| (r.int(0), r.text(1)))?;
+                    Ok(rows)
+                })
+                .await?;
+            let lost: Vec<(i64, i64, Pushed)> = found
+                .into_iter()
+                .filter_map(|(listing, knowledge)| Some((listing, serde_json::from_str::<Exposure>(&knowledge).ok()?)))
+                .filter_map(|(listing, exposure)| exposure.in_flight().filter(|w| !w.accepted).map(|w| (listing, w.id, Pushed::Lost)))
+                .collect();
+            if lost.is_empty() {
+                return Ok(());
+            }
+            self.engine.submit(Command::EndPushes(EndPushes { results: lost }), actor(), None).await?;
+        }
+    }
+
+    /// Reads what is listed, and what is shown.
+    async fn list(&self, market: &'static dyn Marketplace, wire: &Wire) -> Round {
+        let mut page = None;
+        loop {
+            let asked_at = self.engine.now();
+            let Page { rows, next, .. } = market.listings(wire, page).await?;
+            let rows = rows.into_iter().map(|l| ListedRow { external: l.id, sku: l.sku, title: l.title, shown: l.quantity }).collect();
+            let command = Command::PutListings(PutListings { channel: self.channel.id, rows, asked_at });
+            self.engine.submit(command, actor(), None).await?;
+            page = next;
+            if page.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Sends what waits, until nothing does.
+    async fn push(&self, market: &'static dyn Marketplace, wire: &Wire, pending: &mut Vec<(u32, Push)>) -> Round {
+        let (id, most) = (self.channel.id, market.batch());
+        loop {
+            if pending.is_empty() {
+                let due = self.engine.read(move |tx| Ok(tx.rows(DUE, &[Value::Int(id), Value::Int(most as i64)], |r| r.int(0))?)).await?;
+                if due.is_empty() {
+                    return Ok(());
+                }
+                let command = Command::BeginPushes(BeginPushes { listings: due, dry: false });
+                if let Answer::Pushes(pushes) = self.engine.submit(command, actor(), None).await?.answer {
+                    pending.extend(pushes.into_iter().map(|push| (0, push)));
+                }
+                if pending.is_empty() {
+                    return Ok(());
+                }
+            }
+            let wanted: Vec<SetQuantity> = pending
+                .iter()
+                .map(|(_, p)| SetQuantity { listing: p.external.clone(), from: p.from, to: p.to, key: format!("holdfast-{}", p.write) })
+                .collect();
+            let answer = market.set_quantities(wire, &wanted).await;
+            let fault = answer.as_ref().err().cloned();
+            let mut results: Vec<(i64, i64, Pushed)> = Vec::with_capacity(pending.len());
+            let mut again: Vec<(u32, Push)> = Vec::new();
+            match answer {
+                Ok(outcomes) => {
+                    for ((_, push), outcome) in pending.drain(..).zip(outcomes) {
+                        let pushed = match outcome {
+                            SetOutcome::Applied => Pushed::Applied,
+                            SetOutcome::Accepted => Pushed::Accepted,
+                            SetOutcome::Stale { shown } => Pushed::Stale { shown },
+                            SetOutcome::Refused { code, detail } => Pushed::Refused { code, detail },
+                        };
+                        self.acknowledged(&push, &pushed);
+                        results.push((push.listing, push.write, pushed));
+                    }
+                }
+                // A marketplace that knows a key again may be asked the same again.
+                Err(Fault::Lost { .. } | Fault::NotUnderstood { .. }) => {
+                    for (tries, push) in pending.drain(..) {
+                        if self.channel.compares && tries < TRIES {
+                            again.push((tries + 1, push));
+                        } else {
+                            results.push((push.listing, push.write, Pushed::Lost));
+                        }
+                    }
+                }
+                Err(Fault::Refused { code, detail, .. }) => {
+                    let refused = |push: &Push| (push.listing, push.write, Pushed::Refused { code: code.clone(), detail: detail.clone() });
+                    results.extend(pending.drain(..).map(|(_, push)| refused(&push)));
+                }
+                Err(_) => results.extend(pending.drain(..).map(|(_, push)| (push.listing, push.write, Pushed::NotSent))),
+            }
+            *pending = again;
+            if !results.is_empty() {
+                self.engine.submit(Command::EndPushes(EndPushes { results }), actor(), None).await?;
+            }
+            if let Some(fault) = fault {
+                return Err(fault.into());
+            }
+        }
+    }
+
+    fn acknowledged(&self, push: &Push, pushed: &Pushed) {
+        if matches!(pushed, Pushed::Applied | Pushed::Accepted) {
+            let micros = u32::try_from((self.engine.now() - push.since).max(0)).unwrap_or(u32::MAX);
+            self.workers.note(self.channel.id, |h| {
+                h.pushed += 1;
+                h.latencies.push_back(micros);
+                if h.latencies.len() > 10_000 {
+                    h.latencies.pop_front();
+                }
+            });
+        }
+    }
+
+    /// Reads the orders that changed, and moves the watermark.
+    async fn poll(&self, market: &'static dyn Marketplace, wire: &Wire) -> Round {
+        let id = self.channel.id;
+        let progress = self.engine.read(move |tx| read::progress(tx, id)).await?;
+        let asked_at = self.engine.now();
+        let mut page = None;
+        let mut unread_any = false;
+        loop {
+            let Page { rows, next, unread } = market.orders(wire, progress.orders_from - OVERLAP, page).await?;
+            unread_any |= !unread.is_empty();
+            let last = next.is_none();
+            let settled = asked_at - market.settles_in();
+            let settle: Vec<i64> = match last && !unread_any {
+                true => self.engine.read(move |tx| Ok(tx.rows(SETTLING, &[Value::Int(id), Value::Int(0), Value::Int(MANY)], |r| r.int(0))?)).await?,
+                false => Vec::new(),
+            };
+            let late = rows.iter().filter(|o| o.placed_at + 60_000_000 < asked_at && o.placed_at > progress.watermark).count() as u64;
+            let count = rows.len() as u64;
+            self.workers.note(id, |h| {
+                h.orders_read += count;
+                h.orders_late += late;
+            });
+            if !rows.is_empty() || !unread.is_empty() || !settle.is_empty() || last {
+                let command = TakeOrders {
+                    channel: id,
+                    channel_code: self.channel.code.to_string(),
+                    orders: rows.into_iter().map(told).collect(),
+                    unread,
+                    watermark: (last && !unread_any).then_some(settled - SKEW),
+                    orders_from: (last && !unread_any).then_some(settled),
+                    settle,
+                };
+                self.engine.submit(Command::TakeOrders(Box::new(command)), actor(), None).await?;
+            }
+            page = next;
+            if page.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads the numbers that are doubtful.
+    async fn read_back(&self, market: &'static dyn Marketplace, wire: &Wire) -> Round {
+        let id = self.channel.id;
+        let rows =
+            self.engine.read(move |tx| Ok(tx.rows(UNSURE, &[Value::Int(id), Value::Int(0), Value::Int(MANY)], |r| (r.int(0), r.text(1)))?)).await?;
+        self.read_rows(market, wire, rows).await
+    }
+
+    async fn read_rows(&self, market: &'static dyn Marketplace, wire: &Wire, rows: Vec<(i64, String)>) -> Round {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = rows.iter().map(|(_, external)| external.clone()).collect();
+        let asked_at = self.engine.now();
+        let shown: HashMap<String, i64> = market.quantities(wire, &names).await?.into_iter().collect();
+        let rows = rows.into_iter().filter_map(|(id, external)| Some((id, *shown.get(&external)?, asked_at))).collect();
+        self.engine.submit(Command::ReadBack(ReadBack { rows }), actor(), None).await?;
+        Ok(())
+    }
+
+    /// Tells what happened to the channel's orders.
+    async fn tell(&self, market: &'static dyn Marketplace, wire: &Wire) -> Round {
+        let (id, now) = (self.channel.id, self.engine.now());
+        let (letters, pointless) = self.engine.read(move |tx| outbox::due(tx, id, now, 50)).await?;
+        let mut ended: Vec<(i64, String, Heard)> = pointless.into_iter().map(|letter| (letter, String::new(), Heard::Yes)).collect();
+        let mut failed = None;
+        for letter in letters {
+            let answer = match letter.kind.as_str() {
+                "ship" => {
+                    let shipped = Shipped {
+                        order: letter.external.clone(),
+                        key: format!("holdfast-{}", letter.id),
+                        carrier: letter.carrier.clone(),
+                        tracking_number: letter.tracking_number.clone(),
+                        shipped_at: letter.shipped_at,
+                        lines: letter.lines.clone(),
+                    };
+                    market.ship(wire, &shipped).await
+                }
+                _ => market.cancel(wire, &letter.external, "canceled by the seller").await,
+            };
+            let heard = match answer {
+                Ok(()) => Heard::Yes,
+                Err(Fault::Refused { code, detail, .. }) => Heard::No { why: format!("{code}: {detail}") },
+                Err(fault) => {
+                    let wait = 1_000_000i64 << letter.tries.clamp(0, 12);
+                    let heard = Heard::Later { at: now + wait, why: format!("{fault:?}") };
+                    failed = Some(fault);
+                    heard
+                }
+            };
+            ended.push((letter.id, letter.external, heard));
+            if failed.is_some() {
+                break;
+            }
+        }
+        if !ended.is_empty() {
+            self.engine.submit(Command::EndLetters(EndLetters { channel: id, letters: ended }), actor(), None).await?;
+        }
+        failed.map_or(Ok(()), |fault| Err(fault.into()))
+    }
+}
+
+/// What a marketplace told, in the words that are kept.
+fn told(order: MarketOrder) -> (Told, String) {
+    let state = match order.state {
+        MarketState::Pending => ToldState::Pending,
+        MarketState::Open => ToldState::Open,
+        MarketState::Shipped => ToldState::Shipped,
+        MarketState::Canceled => ToldState::Canceled,
+        MarketState::Other(word) => ToldState::Other(word),
+    };
+    let address = order.ship_to;
+    let ship_to = ShipTo {
+        country: address.country,
+        postal_code: address.postal_code,
+        name: address.name,
+        company: address.company,
+        address1: address.address1,
+        address2: address.address2,
+        city: address.city,
+        province: address.province,
+        phone: address.phone,
+        email: address.email,
+        ..ShipTo::default()
+    };
+    let lines = order.lines.into_iter().map(|l| ToldLine {
+        id: l.id,
+        listing: l.listing,
+        sku: l.sku,
+        title: l.title,
+        quantity: l.quantity,
+        canceled: l.canceled,
+        unit_price: l.unit_price,
+    });
+    let told = Told {
+        id: order.id,
+        number: order.number,
+        placed_at: order.placed_at,
+        updated_at: order.updated_at,
+        state,
+        currency: order.currency,
+        customer: order.customer,
+        ship_to,
+        lines: lines.collect(),
+    };
+    (told, order.raw)
+}
+
+/// Takes in what a webhook said. Orders that it only names are asked for; whatever fails comes with the next poll.
+pub async fn notice(engine: &Engine, vault: &Vault, channel: &Channel, notice: Notice) -> Result<usize, Stop> {
+    let orders = match notice {
+        Notice::Orders(orders) => orders,
+        Notice::Ask(ids) => {
+            let (market, wire) = wire(engine, vault, channel).await?;
+            let mut orders = Vec::with_capacity(ids.len());
+            for id in ids.iter().take(100) {
+                orders.extend(market.order(&wire, id).await.ok());
+            }
+            orders
+        }
+        // The numbers are read with a time that is known; a webhook's is not.
+        Notice::Quantities(_) | Notice::Other(_) => Vec::new(),
+    };
+    let count = orders.len();
+    if count > 0 {
+        let command = TakeOrders {
+            channel: channel.id,
+            channel_code: channel.code.to_string(),
+            orders: orders.into_iter().map(told).collect(),
+            unread: Vec::new(),
+            watermark: None,
+            orders_from: None,
+            settle: Vec::new(),
+        };
+        engine.submit(Command::TakeOrders(Box::new(command)), actor(), None).await?;
+    }
+    Ok(count)
+}
+
+/// Reads every number of a channel now, page by page; answers how many. `told` hears of the progress.
+pub async fn resync(engine: &Engine, vault: &Vault, channel: &Channel, told: impl Fn(usize)) -> Result<usize, Stop> {
+    let (market, wire) = wire(engine, vault, channel).await?;
+    let worker =
+        Worker { engine: engine.clone(), workers: Workers::default(), vault: vault.clone(), holder: String::new(), channel: channel.clone() };
+    let stop = |trouble: Trouble| match trouble {
+        Trouble::Stop(stop) => stop,
+        Trouble::Fault(fault) => Stop::broken(format!("{fault:?}")),
+    };
+    worker.list(market, &wire).await.map_err(stop)?;
+    let (id, mut after, mut count) = (channel.id, 0, 0);
+    loop {
+        let rows =
+            engine.read(move |tx| Ok(tx.rows(MAPPED, &[Value::Int(id), Value::Int(after), Value::Int(MANY)], |r| (r.int(0), r.text(1)))?)).await?;
+        let Some((last, _)) = rows.last() else { return Ok(count) };
+        after = *last;
+        count += rows.len();
+        worker.read_rows(market, &wire, rows).await.map_err(stop)?;
+        told(count);
+    }
+}
+
+/// Takes in a webhook: `headers` in lower case, the raw body. None if it is not signed by this channel, or is too old.
+pub async fn webhook(
+    engine: &Engine,
+    vault: &Vault,
+    code: &str,
+    headers: &[(String, String)],
+    body: &[u8],
+) -> Result<Result<usize, marketplace::Rejected>, Stop> {
+    let config = config(engine).await?;
+    let Some(channel) = config.channel_by_code(code) else { return Ok(Err(marketplace::Rejected::Signature)) };
+    let Some(market) = marketplace::by_word(&channel.kind) else { return Ok(Err(marketplace::Rejected::Signature)) };
+    let id = channel.id;
+    let sealed = engine.read(move |tx| connect::secrets(tx, id)).await?;
+    let (text, _) = vault.decrypt(&channel.code, &sealed)?;
+    let mut settings: BTreeMap<String, String> = serde_json::from_str(&channel.settings).unwrap_or_default();
+    settings.extend(serde_json::from_str::<BTreeMap<String, String>>(&text).unwrap_or_default());
+    match market.webhook(&|name| settings.get(name).cloned(), headers, body, engine.now()) {
+        Ok(told) => Ok(Ok(notice(engine, vault, channel, told).await?)),
+        Err(rejected) => Ok(Err(rejected)),
+    }
+}
+
+/// Asks the marketplace something harmless: the account's name, or why it does not answer.
+pub async fn check(engine: &Engine, vault: &Vault, channel: &Channel) -> Result<Result<String, String>, Stop> {
+    let (market, wire) = wire(engine, vault, channel).await?;
+    Ok(market.check(&wire).await.map_err(|fault| format!("{fault:?}")))
+}

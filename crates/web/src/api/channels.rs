@@ -1,0 +1,264 @@
+//! `/channels`: places that sell our stock: connecting them, how they are doing, their listings; and the webhooks they send.
+
+use crate::App;
+use crate::auth::Caller;
+use crate::problem::Problem;
+use crate::request::{Change, List, Page, Params, cursor, id as number, json, limit};
+use axum::Extension;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Response, StatusCode};
+use domain::quota::Policy;
+use domain::{Noun, Refused};
+use engine::channels::connect::{self, ChannelView, KindView, UpdateChannel};
+use engine::channels::listings::{ListingView, MapListing};
+use engine::channels::push::{BeginPushes, DUE, Push};
+use engine::channels::{read, worker};
+use engine::db::Value;
+use engine::views::{Id, Time};
+use engine::{Answer, Command};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub fn read() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(kinds)).routes(routes!(list)).routes(routes!(one)).routes(routes!(listings)).routes(routes!(waiting))
+}
+
+pub fn operate() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(pause)).routes(routes!(resume)).routes(routes!(resync)).routes(routes!(map))
+}
+
+pub fn admin() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(create)).routes(routes!(update)).routes(routes!(check))
+}
+
+/// Open to everybody: the signature says who sent it.
+pub fn open() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(webhook))
+}
+
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewChannel {
+    /// Its short name here, such as `shopify-de`; orders carry it as their channel.
+    code: String,
+    /// One of `GET /channels/kinds`.
+    #[schema(example = "shopify")]
+    kind: String,
+    name: String,
+    /// Where its API is, such as `https://shop.myshopify.com`.
+    address: String,
+    /// As its kind asks for; secret ones are encrypted and never shown again.
+    #[serde(default)]
+    settings: BTreeMap<String, String>,
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    policy: Policy,
+}
+
+/// The fields to change; those left out stay. Settings are given whole.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ChannelChange {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    address: Option<String>,
+    #[serde(default)]
+    settings: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    policy: Option<Policy>,
+}
+
+/// A channel, how it is doing, and how its worker is doing on this server.
+#[derive(Serialize, utoipa::ToSchema)]
+struct ChannelStatus {
+    #[serde(flatten)]
+    status: read::ChannelStatus,
+    /// Milliseconds from the commit to the marketplace's acknowledgement, of the latest 10,000 writes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency_ms: Option<Latency>,
+    writes: u64,
+    calls: u64,
+    throttled: u64,
+    orders_read: u64,
+    orders_late: u64,
+    /// What went wrong last, if nothing has worked since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    fault_at: Option<Time>,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+struct Latency {
+    p50: f64,
+    p95: f64,
+    p99: f64,
+}
+
+impl ChannelStatus {
+    fn new(app: &App, status: read::ChannelStatus) -> ChannelStatus {
+        let health = app.workers.health(status.channel.id.0).unwrap_or_default();
+        let ms = |micros: u32| f64::from(micros) / 1_000.0;
+        let (fault_at, fault) = health.fault.clone().unzip();
+        ChannelStatus {
+            status,
+            latency_ms: health.latency().map(|(p50, p95, p99)| Latency { p50: ms(p50), p95: ms(p95), p99: ms(p99) }),
+            writes: health.pushed,
+            calls: health.calls,
+            throttled: health.throttled,
+            orders_read: health.orders_read,
+            orders_late: health.orders_late,
+            fault,
+            fault_at: fault_at.map(Time),
+        }
+    }
+}
+
+/// The marketplaces that can be connected, and what each needs.
+#[utoipa::path(get, path = "/channels/kinds", tag = "Channels", responses((status = 200, body = List<KindView>)))]
+async fn kinds() -> Response<Body> {
+    json(StatusCode::OK, &List { data: connect::kinds(), next: None })
+}
+
+/// All channels and how they are doing.
+#[utoipa::path(get, path = "/channels", tag = "Channels", responses((status = 200, body = List<ChannelStatus>)))]
+async fn list(State(app): State<App>) -> Result<Response<Body>, Problem> {
+    let found = app.read(read::all).await?;
+    Ok(json(StatusCode::OK, &List { data: found.into_iter().map(|s| ChannelStatus::new(&app, s)).collect(), next: None }))
+}
+
+/// A channel and how it is doing.
+#[utoipa::path(get, path = "/channels/{code}", tag = "Channels", params(("code" = String, Path)), responses((status = 200, body = ChannelStatus), (status = 404, body = super::ProblemDetails)))]
+async fn one(State(app): State<App>, Path(code): Path<String>) -> Result<Response<Body>, Problem> {
+    let found = app.read(move |tx, config| read::status(tx, config, &code)).await?;
+    Ok(json(StatusCode::OK, &ChannelStatus::new(&app, found)))
+}
+
+/// Connect a channel. Its worker starts within a second.
+#[utoipa::path(post, path = "/channels", tag = "Channels", request_body = NewChannel, responses((status = 201, body = ChannelView), (status = 409, body = super::ProblemDetails), (status = 422, body = super::ProblemDetails)))]
+async fn create(State(app): State<App>, change: Change<NewChannel>) -> Result<Response<Body>, Problem> {
+    let NewChannel { code, kind, name, address, settings, policy } = &change.body;
+    let new = connect::read_new(&app.vault, kind, code, name, address, settings.clone(), policy.clone())?;
+    change.run(&app, |_| Command::ConnectChannel(Box::new(new))).await
+}
+
+/// Change a channel.
+#[utoipa::path(patch, path = "/channels/{code}", tag = "Channels", params(("code" = String, Path)), request_body = ChannelChange, responses((status = 200, body = ChannelView), (status = 404, body = super::ProblemDetails)))]
+async fn update(State(app): State<App>, Path(code): Path<String>, change: Change<ChannelChange>) -> Result<Response<Body>, Problem> {
+    let ChannelChange { name, address, settings, policy } = &change.body;
+    let wanted = code.clone();
+    let kind = app.read(move |tx, config| Ok(read::status(tx, config, &wanted)?.channel.kind)).await?;
+    let (settings, secrets) = connect::read_settings(&app.vault, &kind, &code, settings.clone())?.unzip();
+    let update = UpdateChannel { code, name: name.clone(), paused: None, policy: policy.clone(), address: address.clone(), settings, secrets };
+    change.run(&app, |_| Command::UpdateChannel(update)).await
+}
+
+/// Ask the marketplace something harmless, to see whether the settings are right.
+#[utoipa::path(post, path = "/channels/{code}/check", tag = "Channels", params(("code" = String, Path)), responses((status = 200), (status = 404, body = super::ProblemDetails), (status = 502, body = super::ProblemDetails)))]
+async fn check(State(app): State<App>, Path(code): Path<String>) -> Result<Response<Body>, Problem> {
+    let channel = find(&app, &code).await?;
+    match worker::check(&app.engine, &app.vault, &channel).await? {
+        Ok(account) => Ok(json(StatusCode::OK, &serde_json::json!({ "account": account }))),
+        Err(why) => Err(Problem::new(StatusCode::BAD_GATEWAY, "channel_unreachable", why)),
+    }
+}
+
+/// Stop sending quantities. Orders are still counted.
+#[utoipa::path(post, path = "/channels/{code}/pause", tag = "Channels", params(("code" = String, Path)), responses((status = 200, body = ChannelView), (status = 404, body = super::ProblemDetails)))]
+async fn pause(State(app): State<App>, Path(code): Path<String>, change: Change<Nothing>) -> Result<Response<Body>, Problem> {
+    change.run(&app, |_| Command::UpdateChannel(UpdateChannel { code, paused: Some(true), ..UpdateChannel::default() })).await
+}
+
+/// Send quantities again.
+#[utoipa::path(post, path = "/channels/{code}/resume", tag = "Channels", params(("code" = String, Path)), responses((status = 200, body = ChannelView), (status = 404, body = super::ProblemDetails)))]
+async fn resume(State(app): State<App>, Path(code): Path<String>, change: Change<Nothing>) -> Result<Response<Body>, Problem> {
+    change.run(&app, |_| Command::UpdateChannel(UpdateChannel { code, paused: Some(false), ..UpdateChannel::default() })).await
+}
+
+/// Read everything that the channel lists and shows, now. Answers when it is done, with how many listings were read.
+#[utoipa::path(post, path = "/channels/{code}/resync", tag = "Channels", params(("code" = String, Path)), responses((status = 200), (status = 404, body = super::ProblemDetails)))]
+async fn resync(State(app): State<App>, Path(code): Path<String>) -> Result<Response<Body>, Problem> {
+    let channel = find(&app, &code).await?;
+    let read = worker::resync(&app.engine, &app.vault, &channel, |_| {}).await?;
+    Ok(json(StatusCode::OK, &serde_json::json!({ "listings_read": read })))
+}
+
+/// What would be sent now, without sending it: for a channel that is paused, or to see what waits.
+#[utoipa::path(get, path = "/channels/{code}/waiting", tag = "Channels", params(("code" = String, Path)), responses((status = 200, body = List<Waiting>), (status = 404, body = super::ProblemDetails)))]
+async fn waiting(State(app): State<App>, Path(code): Path<String>, Extension(caller): Extension<Caller>) -> Result<Response<Body>, Problem> {
+    let channel = find(&app, &code).await?;
+    let due = app.engine.read(move |tx| Ok(tx.rows(DUE, &[Value::Int(channel.id), Value::Int(500)], |r| r.int(0))?)).await?;
+    let reply = app.engine.submit(Command::BeginPushes(BeginPushes { listings: due, dry: true }), caller.actor, None).await?;
+    let pushes = if let Answer::Pushes(pushes) = reply.answer { pushes } else { Vec::new() };
+    Ok(json(StatusCode::OK, &List { data: pushes.into_iter().map(Waiting::from).collect(), next: None }))
+}
+
+/// A write that waits.
+#[derive(Serialize, utoipa::ToSchema)]
+struct Waiting {
+    #[schema(value_type = String)]
+    listing: Id,
+    external: String,
+    from: Option<i64>,
+    to: i64,
+    #[schema(value_type = String, format = DateTime)]
+    since: Time,
+}
+
+impl From<Push> for Waiting {
+    fn from(push: Push) -> Waiting {
+        Waiting { listing: Id(push.listing), external: push.external, from: push.from, to: push.to, since: Time(push.since) }
+    }
+}
+
+/// A channel's listings, in the order in which they came.
+#[utoipa::path(get, path = "/channels/{code}/listings", tag = "Channels", params(("code" = String, Path), Page), responses((status = 200, body = List<ListingView>), (status = 404, body = super::ProblemDetails)))]
+async fn listings(State(app): State<App>, Path(code): Path<String>, Params(params): Params<Page>) -> Result<Response<Body>, Problem> {
+    let (limit, after) = (limit(params.limit)?, cursor(params.after.as_deref(), 0)?);
+    let found = app.read(move |tx, config| read::listings(tx, config, &code, after, limit + 1)).await?;
+    Ok(json(StatusCode::OK, &List::new(found, limit, |l| l.id.0.to_string())))
+}
+
+/// Say which item a listing is, how many units it is, its policy; or try it again after a refusal.
+#[utoipa::path(post, path = "/listings/{id}", tag = "Channels", params(("id" = String, Path)), request_body = MapListing, responses((status = 200, body = ListingView), (status = 404, body = super::ProblemDetails), (status = 422, body = super::ProblemDetails)))]
+async fn map(State(app): State<App>, Path(id): Path<String>, change: Change<MapListing>) -> Result<Response<Body>, Problem> {
+    let id = number(Noun::Listing, &id)?;
+    change.run(&app, |body| Command::MapListing(MapListing { id, ..body })).await
+}
+
+/// Nothing to say.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+async fn find(app: &App, code: &str) -> Result<engine::channels::rows::Channel, Problem> {
+    let code = code.to_owned();
+    let found =
+        app.read(move |_, config| Ok(config.channel_by_code(&code).cloned().ok_or_else(|| Refused::unknown(Noun::Channel, &code, "code"))?)).await?;
+    Ok(found)
+}
+
+/// Largest webhook in bytes.
+const MAX_WEBHOOK: usize = 2 << 20;
+
+/// What a marketplace tells by itself. The signature over the raw body says who it is.
+#[utoipa::path(post, path = "/webhooks/{code}", tag = "Channels", params(("code" = String, Path)), security(()), responses((status = 200), (status = 401, body = super::ProblemDetails)))]
+async fn webhook(State(app): State<App>, Path(code): Path<String>, headers: HeaderMap, body: Bytes) -> Result<StatusCode, Problem> {
+    let Some(_place) = app.enter() else { return Err(Refused::Overloaded { retry_after_seconds: 1 }.into()) };
+    if body.len() > MAX_WEBHOOK {
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", format!("A webhook may have at most {MAX_WEBHOOK} bytes.")));
+    }
+    let headers: Vec<(String, String)> =
+        headers.iter().filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))).collect();
+    match worker::webhook(&app.engine, &app.vault, &code, &headers, &body).await? {
+        Ok(_) => Ok(StatusCode::OK),
+        // The same answer for a channel that does not exist, a wrong signature and an old one: nothing to be learned.
+        Err(_) => Err(Problem::new(StatusCode::UNAUTHORIZED, "signature_invalid", "This is not signed by the channel, or it is too old.")),
+    }
+}

@@ -1,0 +1,57 @@
+//! `/exceptions`: what a person must look at, and what can be done about it.
+
+use crate::App;
+use crate::problem::Problem;
+use crate::request::{Change, List, Page, Params, cursor, id as number, json, limit};
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{Response, StatusCode};
+use domain::Noun;
+use engine::Command;
+use engine::exceptions::read::{self, ExceptionDetail, ExceptionView};
+use engine::exceptions::solve::{self, Solve};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub fn read() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(solved)).routes(routes!(one))
+}
+
+pub fn operate() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(act))
+}
+
+async fn page(app: App, open: bool, params: Page) -> Result<Response<Body>, Problem> {
+    let limit = limit(params.limit)?;
+    let after = params.after.as_deref().map(|text| cursor(Some(text), 0)).transpose()?;
+    let found = app.read(move |tx, config| read::list(tx, config, open, after, limit + 1)).await?;
+    Ok(json(StatusCode::OK, &List::new(found, limit, |e| e.id.0.to_string())))
+}
+
+/// Open exceptions, the earliest due first.
+#[utoipa::path(get, path = "/exceptions", tag = "Exceptions", params(Page), responses((status = 200, body = List<ExceptionView>)))]
+async fn list(State(app): State<App>, Params(params): Params<Page>) -> Result<Response<Body>, Problem> {
+    page(app, true, params).await
+}
+
+/// Solved exceptions.
+#[utoipa::path(get, path = "/exceptions/solved", tag = "Exceptions", params(Page), responses((status = 200, body = List<ExceptionView>)))]
+async fn solved(State(app): State<App>, Params(params): Params<Page>) -> Result<Response<Body>, Problem> {
+    page(app, false, params).await
+}
+
+/// An exception with what the marketplace said and its history.
+#[utoipa::path(get, path = "/exceptions/{id}", tag = "Exceptions", params(("id" = String, Path)), responses((status = 200, body = ExceptionDetail), (status = 404, body = super::ProblemDetails)))]
+async fn one(State(app): State<App>, Path(id): Path<String>) -> Result<Response<Body>, Problem> {
+    let id = number(Noun::Exception, &id)?;
+    let found = app.read(move |tx, config| read::detail(tx, config, id)).await?;
+    Ok(json(StatusCode::OK, &found))
+}
+
+/// Do something about it: retry, backorder, dismiss or assign.
+#[utoipa::path(post, path = "/exceptions/{id}", tag = "Exceptions", params(("id" = String, Path)), request_body = Solve, responses((status = 200, body = ExceptionView), (status = 404, body = super::ProblemDetails), (status = 422, body = super::ProblemDetails)))]
+async fn act(State(app): State<App>, Path(id): Path<String>, change: Change<Solve>) -> Result<Response<Body>, Problem> {
+    let id = number(Noun::Exception, &id)?;
+    let about = app.read(move |tx, config| solve::about(tx, config, id)).await?;
+    change.run(&app, |body| Command::Solve(solve::with_order(Solve { id, ..body }, about))).await
+}
