@@ -31,7 +31,7 @@ const OLDEST: i64 = 24 * 3600 * 1_000_000;
 const AHEAD: i64 = 300 * 1_000_000;
 
 /// (operation, calls a second, burst) as Amazon publishes them.
-const LIMITS: [(&str, f64, f64); 12] = [
+const LIMITS: [(&str, f64, f64); 14] = [
     ("searchOrders", 0.0056, 20.0),
     ("getOrder", 0.5, 30.0),
     ("confirmShipment", 2.0, 10.0),
@@ -44,6 +44,8 @@ const LIMITS: [(&str, f64, f64); 12] = [
     ("getFeedDocument", 0.0222, 10.0),
     ("getInventorySummaries", 2.0, 2.0),
     ("createOrder", 2.0, 30.0),
+    ("getOrder.outbound", 2.0, 30.0),
+    ("cancelOrder", 2.0, 30.0),
 ];
 
 fn get(what: &'static str, path: String) -> Request {
@@ -117,7 +119,7 @@ impl Marketplace for Amazon {
 
     fn fault(&self, answer: &Response) -> Option<Fault> {
         // A token that ran out may be answered by 403, and is told apart by its words.
-        match crate::read::fault(answer, &["/errors/0/code", "/error"], &["/errors/0/message", "/error_description"])? {
+        match crate::read::fault(answer, &["/errors/0/code", "/error"], &["/errors/0/details", "/errors/0/message", "/error_description"])? {
             Fault::Refused { status: 403, detail, .. } if detail.contains("expired") => Some(Fault::Unauthorized { detail }),
             fault => Some(fault),
         }

@@ -3,6 +3,9 @@
 //! One [`market::Market`] holds the truth (what is shown, what buyers bought); a front in a file of its own speaks a vendor's
 //! language over it as an axum Router; [`serve`] puts it on a socket; [`mishaps`] decides what goes wrong.
 
+pub mod amazon;
+pub mod ask;
+pub mod ebay;
 pub mod market;
 pub mod mishaps;
 pub mod serve;
