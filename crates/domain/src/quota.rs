@@ -168,8 +168,7 @@ pub fn plan(pool: Pool, seats: &[Seat<'_>]) -> Vec<Wish> {
     for n in order {
         let (seat, target) = (&seats[n], targets[n]);
         let has = seat.exposure.total();
-        let low = target > 0 && target > has && (has as f64) < (LOW * target as f64).max(1.0);
-        if !low || !can_write(seat) {
+        if !is_low(has, target) || !can_write(seat) {
             continue;
         }
         let compares = compares(seat);
@@ -219,6 +218,25 @@ pub fn plan(pool: Pool, seats: &[Seat<'_>]) -> Vec<Wish> {
     }
     wishes.sort_by_key(|w| w.why);
     wishes
+}
+
+/// Which listings to read because units are wanted and they may hold some that they cannot sell: more is promised to them than
+/// they are believed to show, no write is under way, and nothing is waited for that would tell.
+pub fn look(pool: Pool, seats: &[Seat<'_>]) -> Vec<i64> {
+    let free = pool.available - lent(seats);
+    let low = |(seat, target): (&Seat<'_>, i64)| seat.policy.lends() && is_low(seat.exposure.total(), target);
+    let wanted = free < 0 || pool.own_short > free || seats.iter().zip(targets(pool, seats)).any(low);
+    let unproven = |seat: &&Seat<'_>| {
+        let exposure = seat.exposure;
+        let idle = seat.policy.lends() && seat.open && exposure.in_flight().is_none() && !exposure.settles();
+        idle && exposure.total() > exposure.shown().unwrap_or(0)
+    };
+    if wanted { seats.iter().filter(unproven).map(|seat| seat.listing).collect() } else { Vec::new() }
+}
+
+/// So little is left of its share that it should be raised.
+fn is_low(has: i64, target: i64) -> bool {
+    target > has && (has as f64) < (LOW * target as f64).max(1.0)
 }
 
 /// Comparing is worth a try, and something is known to compare with.

@@ -7,6 +7,7 @@
 pub mod auditor;
 pub mod faults;
 pub mod postgres;
+pub mod season;
 pub mod target;
 pub mod workload;
 pub mod world;
