@@ -6,7 +6,7 @@ use holdfast_sim::season::{Options, Outcome, REGIMES, Regime, play, summarize, t
 fn quotas_never_oversell_and_sell_nearly_all() {
     let mut outcomes: Vec<Outcome> = Vec::new();
     let started = std::time::Instant::now();
-    for seed in 1..=20 {
+    for seed in 1..=std::env::var("SEEDS").map_or(20, |s| s.parse().unwrap()) {
         for regime in REGIMES {
             let outcome = play(&Options::new(seed), regime).unwrap();
             if regime == Regime::Quota {
@@ -21,7 +21,7 @@ fn quotas_never_oversell_and_sell_nearly_all() {
 
 #[test]
 fn no_more_is_on_sale_than_there_is() {
-    for seed in 1..=50 {
+    for seed in 1..=600 {
         let options = Options { raises: false, check: true, items: 8, days: 3, ..Options::new(seed) };
         if let Err(e) = play(&options, Regime::Quota) {
             eprintln!("{e}");

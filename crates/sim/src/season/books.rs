@@ -12,7 +12,10 @@ const MISSED: i64 = 10_000_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
     Not,
-    Counted,
+    /// Counted, and there are units for it.
+    Sent,
+    /// Counted, and there is nothing to send.
+    Void,
     Canceled,
 }
 

@@ -330,7 +330,9 @@ impl Markets {
     /// The most that listings of the item can still sell with nobody being asked: shown, and raised by writes under way.
     pub fn may_sell(&self, listings: &[Listing], of: &[usize]) -> i64 {
         let shown: i64 = of.iter().map(|l| listings[*l].per * self.shown[*l]).sum();
-        let coming = self.under_way.iter().filter(|u| of.contains(&u.0)).map(|(l, _, from, to)| listings[*l].per * (to - from.unwrap_or(0)).max(0));
+        // A copy of a write that was done under its key is not done again.
+        let coming = self.under_way.iter().filter(|u| of.contains(&u.0) && !self.done.contains_key(&u.1));
+        let coming = coming.map(|(l, _, from, to)| listings[*l].per * (to - from.unwrap_or(0)).max(0));
         shown + coming.sum::<i64>()
     }
 }

@@ -121,6 +121,7 @@ impl Season {
         let quiet_until = self.world.end + 3 * HOUR;
         self.play_until(quiet_until)?;
         self.reconcile(quiet_until)?;
+        self.add_up();
         let (all, flash) = oracle(&self.world);
         (self.season.oracle, self.flash.oracle) = (all, flash);
         let share = |(taken, right): (u64, u64)| if taken == 0 { 1.0 } else { right as f64 / taken as f64 };
@@ -131,6 +132,29 @@ impl Season {
         self.season.finish(self.regime);
         self.flash.finish(self.regime);
         Ok(Outcome { seed: self.options.seed, regime: self.regime, season: self.season, flash: self.flash })
+    }
+
+    /// What became of every order.
+    fn add_up(&mut self) {
+        if self.regime == Regime::Quota && std::env::var("LOSS").is_ok() {
+            let per = super::world::oracle_items(&self.world);
+            for item in 0..self.world.items.len() {
+                let sold: i64 = self.stock.orders.iter().filter(|o| o.item == item && !o.void && o.canceled_at.is_none()).map(|o| o.item_units).sum();
+                if sold != per[item] { eprintln!("item {item} stock {} oracle {} sold {sold}, free {}", self.world.items[item].stock, per[item], self.stock.free[item]); }
+            }
+        }
+        for order in &self.stock.orders {
+            let flash = self.world.in_flash(order.item, order.placed_at).then_some(&mut self.flash);
+            for figures in [Some(&mut self.season), flash].into_iter().flatten() {
+                figures.orders += 1;
+                if order.void {
+                    figures.canceled_orders += 1;
+                    figures.refunds += order.item_units * self.world.items[order.item].price;
+                } else if order.canceled_at.is_none() {
+                    figures.sold += order.item_units;
+                }
+            }
+        }
     }
 
     fn play_until(&mut self, end: i64) -> Result<(), String> {
@@ -212,6 +236,10 @@ impl Season {
         };
         let in_flash = self.world.in_flash(item, now);
         if shown < buyer.units {
+            if self.regime == Regime::Quota && std::env::var("TURN").is_ok() && self.stock.free[item] >= units && !self.world.items[item].hot {
+                let v: Vec<_> = self.books.of[item].iter().map(|l| (self.markets.shown[*l], self.books.exposure[*l].total(), self.books.exposure[*l].in_flight().is_some(), self.books.exposure[*l].settles(), self.books.exposure[*l].doubtful())).collect();
+                eprintln!("turn item {item} at {:.3} outlet {:?} want {} avail {} lent {} {:?}", (now-START) as f64/3.6e9, buyer.listing, buyer.units, self.books.available[item], self.books.lent(item, &self.world.listings), v);
+            }
             if self.stock.free[item] >= units {
                 self.season.lost += units;
                 self.flash.lost += if in_flash { units } else { 0 };
@@ -223,12 +251,12 @@ impl Season {
             return;
         }
         let honest = buyer.listing.is_none_or(|l| self.markets.honest[l] >= buyer.units);
-        let price = self.world.items[item].price;
-        let flash = in_flash.then_some(&mut self.flash);
-        let order = self.stock.accept(buyer, per, honest, price, &mut self.season, flash);
-        if !self.stock.orders[order].void
-            && let Some(after) = buyer.cancels_after
-        {
+        let (order, oversold, edited) = self.stock.accept(buyer, per, honest);
+        for figures in [Some(&mut self.season), in_flash.then_some(&mut self.flash)].into_iter().flatten() {
+            figures.oversold += oversold;
+            figures.sold_after_edit += edited;
+        }
+        if let Some(after) = buyer.cancels_after {
             self.events.push(now + after, Event::Cancels(order));
         }
         match buyer.listing {
@@ -273,16 +301,16 @@ impl Season {
 
     fn cancels(&mut self, order: usize) {
         let now = self.now;
-        let Order { item, listing, units, item_units, restocks, .. } = self.stock.orders[order].clone();
+        let Order { item, listing, units, item_units, restocks, void, .. } = self.stock.orders[order].clone();
         self.stock.orders[order].canceled_at = Some(now);
-        self.stock.free[item] += item_units;
+        if !void {
+            self.stock.free[item] += item_units;
+        }
         let Some(l) = listing else {
             if self.regime == Regime::Before {
                 self.own_shown[item] += item_units;
             } else {
-                self.books.seen[order] = Seen::Canceled;
-                self.books.available[item] += item_units;
-                self.touch(item, now);
+                self.order_seen(order, true);
             }
             return;
         };
@@ -297,16 +325,16 @@ impl Season {
 
     /// We see an order, by whichever way and however often.
     pub fn order_seen(&mut self, n: usize, canceled: bool) {
-        let Order { item, listing, units, item_units, placed_at, canceled_at, restocks, void, .. } = self.stock.orders[n].clone();
+        let Order { item, listing, units, item_units, placed_at, canceled_at, restocks, .. } = self.stock.orders[n].clone();
         if self.books.seen.len() <= n {
             self.books.seen.resize(n + 1, Seen::Not);
         }
         let skew = listing.map_or(0, |l| self.world.skews[self.world.listings[l].channel]);
         let before = self.books.seen[n];
         if before == Seen::Not {
-            self.books.seen[n] = Seen::Counted;
-            if !void {
-                self.books.available[item] -= item_units;
+            self.books.seen[n] = Seen::Void;
+            if !canceled {
+                self.decide(n);
             }
             match listing {
                 Some(l) => {
@@ -320,14 +348,31 @@ impl Season {
             }
         }
         if let (true, Some(at)) = (canceled && before != Seen::Canceled, canceled_at) {
+            if self.books.seen[n] == Seen::Sent {
+                self.books.available[item] += item_units;
+            }
             self.books.seen[n] = Seen::Canceled;
-            self.books.available[item] += item_units;
             if let (true, Some(l)) = (restocks, listing) {
                 self.books.exposure[l].restocked(units, at + skew);
             }
         }
         if self.books.seen[n] != before {
             self.touch(item, if canceled { canceled_at.unwrap_or(self.now) } else { placed_at });
+        }
+    }
+
+    /// An order is sent if our books have the units, in the order in which we see them; else its buyer is refunded.
+    fn decide(&mut self, n: usize) {
+        let order = &mut self.stock.orders[n];
+        let sent = self.books.available[order.item] >= order.item_units;
+        if sent {
+            self.books.available[order.item] -= order.item_units;
+            self.books.seen[n] = Seen::Sent;
+        }
+        // Another order than the one that came too late may be the one that gets nothing.
+        if order.canceled_at.is_none() && order.void == sent {
+            order.void = !sent;
+            self.stock.free[order.item] += if sent { -order.item_units } else { order.item_units };
         }
     }
 
@@ -338,7 +383,7 @@ impl Season {
                 self.corrected(item, units);
             }
             Act::Correction { item, per_mille } => {
-                let units = correction(self.stock.free[item], per_mille);
+                let units = correction(self.stock.free[item], self.world.items[item].stock, per_mille);
                 self.stock.correct(item, units, &self.markets, &self.world, &self.books.of[item]);
                 self.corrected(item, units);
             }
@@ -370,6 +415,7 @@ impl Season {
         let excess = self.stock.excess(item, &self.markets, &self.world, &of);
         self.books.of[item] = of;
         if self.options.check {
+            if excess.is_some() { for l in &self.books.of[item] { eprintln!("l {l} shown {} under {:?} expo {:?}", self.markets.shown[*l], self.markets.under_way.iter().filter(|u| u.0==*l).collect::<Vec<_>>(), self.books.exposure[*l]); } eprintln!("available {} free {} out {:?} now {}", self.books.available[item], self.stock.free[item], self.world.outage, self.now);}
             self.trouble = excess;
         }
     }
@@ -444,6 +490,13 @@ impl Season {
     fn reconcile(&mut self, mut end: i64) -> Result<(), String> {
         for order in 0..self.stock.orders.len() {
             self.order_seen(order, self.stock.orders[order].canceled_at.is_some());
+        }
+        for item in 0..self.world.items.len() {
+            if self.books.available[item] != self.stock.free[item] {
+                self.season.differences += 1;
+                self.books.available[item] = self.stock.free[item];
+                self.touch(item, self.now);
+            }
         }
         for _ in 0..3 {
             for listing in 0..self.world.listings.len() {

@@ -1,6 +1,5 @@
 //! Units that really are there, and every order that a buyer placed: who was sold a unit that is not there, and why.
 
-use super::figures::Figures;
 use super::market::Markets;
 use super::world::{Buyer, World};
 
@@ -15,7 +14,7 @@ pub struct Order {
     pub placed_at: i64,
     pub canceled_at: Option<i64>,
     pub restocks: bool,
-    /// There was nothing to send: it is refunded.
+    /// There is nothing to send: it is refunded.
     pub void: bool,
     pub luck: u64,
 }
@@ -36,36 +35,21 @@ impl Stock {
         Stock { free: world.items.iter().map(|i| i.stock).collect(), orders: Vec::new(), debt: vec![0; n], short: vec![0; n] }
     }
 
-    /// An outlet takes an order. `honest` is false if it could only because somebody had raised its number.
-    pub fn accept(&mut self, buyer: &Buyer, per: i64, honest: bool, price: i64, season: &mut Figures, flash: Option<&mut Figures>) -> usize {
+    /// An outlet takes an order: its place, and the units beyond what is there, those apart that only an edit let in. `honest` is
+    /// false if the outlet could only take it because somebody had raised its number.
+    pub fn accept(&mut self, buyer: &Buyer, per: i64, honest: bool) -> (usize, i64, i64) {
         let item_units = buyer.units * per;
         let free = &mut self.free[buyer.item];
         let void = *free < item_units;
-        let mut now = Figures { orders: 1, ..Figures::default() };
+        let (mut oversold, mut edited) = (0, 0);
         if void {
-            let beyond = item_units - *free;
-            let edited = if honest { beyond.min(self.debt[buyer.item]) } else { beyond };
-            if honest {
-                self.debt[buyer.item] -= edited;
-            }
-            now.oversold = beyond - edited;
-            now.sold_after_edit = edited;
-            now.canceled_orders = 1;
-            now.refunds = item_units * price;
+            let beyond = item_units - (*free).max(0);
+            edited = if honest { beyond.min(self.debt[buyer.item]) } else { beyond };
+            oversold = beyond - edited;
+            self.debt[buyer.item] -= if honest { edited } else { 0 };
         } else {
             *free -= item_units;
-            if !honest {
-                self.debt[buyer.item] += item_units;
-            }
-            now.sold = if buyer.cancels_after.is_none() { item_units } else { 0 };
-        }
-        for figures in [Some(season), flash].into_iter().flatten() {
-            figures.orders += now.orders;
-            figures.oversold += now.oversold;
-            figures.sold_after_edit += now.sold_after_edit;
-            figures.canceled_orders += now.canceled_orders;
-            figures.refunds += now.refunds;
-            figures.sold += now.sold;
+            self.debt[buyer.item] += if honest { 0 } else { item_units };
         }
         self.orders.push(Order {
             item: buyer.item,
@@ -78,7 +62,7 @@ impl Stock {
             void,
             luck: buyer.luck,
         });
-        self.orders.len() - 1
+        (self.orders.len() - 1, oversold, edited)
     }
 
     /// The invariant, of one item: no more can be sold than there is, save what a count or an edit took or added. An excess that

@@ -214,7 +214,10 @@ impl World {
 
 /// What one counter shared by all outlets would have sold to the same buyers: units in all, and units of hot items during the
 /// flash sale. Units that buyers gave back do not count.
-pub fn oracle(world: &World) -> (i64, i64) {
+pub fn oracle(world: &World) -> (i64, i64) { let v = oracle_items(world); (v.iter().sum(), oracle_flash(world)) }
+pub fn oracle_items(world: &World) -> Vec<i64> { let mut v = vec![0; world.items.len()]; oracle2(world, &mut v); v }
+fn oracle_flash(world: &World) -> i64 { let mut v = vec![0; world.items.len()]; oracle2(world, &mut v).1 }
+pub fn oracle2(world: &World, v: &mut Vec<i64>) -> (i64, i64) {
     let mut free: Vec<i64> = world.items.iter().map(|i| i.stock).collect();
     let mut back: std::collections::BinaryHeap<std::cmp::Reverse<(i64, usize, i64)>> = Default::default();
     let mut acts = world.acts.iter().peekable();
@@ -223,7 +226,7 @@ pub fn oracle(world: &World) -> (i64, i64) {
         while let Some((_, act)) = acts.next_if(|(at, _)| *at <= buyer.at) {
             match act {
                 Act::Receipt { item, units } => free[*item] += units,
-                Act::Correction { item, per_mille } => free[*item] += correction(free[*item], *per_mille),
+                Act::Correction { item, per_mille } => free[*item] += correction(free[*item], world.items[*item].stock, *per_mille),
                 _ => {}
             }
         }
@@ -240,7 +243,7 @@ pub fn oracle(world: &World) -> (i64, i64) {
         match buyer.cancels_after {
             Some(after) => back.push(std::cmp::Reverse((buyer.at + after, buyer.item, units))),
             None => {
-                all += units;
+                all += units; v[buyer.item] += units;
                 flash += if world.in_flash(buyer.item, buyer.at) { units } else { 0 };
             }
         }
@@ -255,7 +258,8 @@ impl World {
     }
 }
 
-/// Units that a correction adds or takes away when there are so many.
-pub fn correction(free: i64, per_mille: i64) -> i64 {
-    if free < 40 { per_mille.max(0) / 10 } else { free * per_mille / 1000 }
+/// Units that a correction adds or takes away when there are so many of once so many.
+pub fn correction(free: i64, stock: i64, per_mille: i64) -> i64 {
+    let units = stock * per_mille / 1000;
+    if free < 40 || units.abs() > free / 10 { 0 } else { units }
 }
