@@ -21,7 +21,7 @@ fn quotas_never_oversell_and_sell_nearly_all() {
 
 #[test]
 fn no_more_is_on_sale_than_there_is() {
-    for seed in 1..=600 {
+    for seed in 1..=3000 {
         let options = Options { raises: false, check: true, items: 8, days: 3, ..Options::new(seed) };
         if let Err(e) = play(&options, Regime::Quota) {
             eprintln!("{e}");

@@ -146,6 +146,11 @@ impl Season {
         match what {
             What::Write(rows) => {
                 for row in rows {
+                    if row.tries > 1 {
+                        // This copy was not taken. Nobody knows about the one before it.
+                        self.connectors[channel].again.push(row);
+                        continue;
+                    }
                     self.books.exposure[row.listing].refused(row.id, None);
                     self.connectors[channel].waiting.entry(row.listing).or_insert(row.since);
                 }

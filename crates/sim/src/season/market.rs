@@ -281,6 +281,9 @@ impl Markets {
             }
         }
         if self.faults && self.rng.u32(0..500) == 0 {
+            if traits.compares {
+                self.done.insert(row.id, RowAnswer::Refused);
+            }
             return RowAnswer::Refused;
         }
         if traits.only_accepts {
@@ -330,9 +333,15 @@ impl Markets {
     /// The most that listings of the item can still sell with nobody being asked: shown, and raised by writes under way.
     pub fn may_sell(&self, listings: &[Listing], of: &[usize]) -> i64 {
         let shown: i64 = of.iter().map(|l| listings[*l].per * self.shown[*l]).sum();
-        // A copy of a write that was done under its key is not done again.
-        let coming = self.under_way.iter().filter(|u| of.contains(&u.0) && !self.done.contains_key(&u.1));
-        let coming = coming.map(|(l, _, from, to)| listings[*l].per * (to - from.unwrap_or(0)).max(0));
-        shown + coming.sum::<i64>()
+        // Of the copies of a write under its key one is done, at most.
+        let mut copies = std::collections::BTreeSet::new();
+        let mut coming = 0;
+        for (l, id, from, to) in self.under_way.iter().filter(|u| of.contains(&u.0)) {
+            let keyed = TRAITS[listings[*l].channel].compares;
+            if !keyed || (!self.done.contains_key(id) && copies.insert(id)) {
+                coming += listings[*l].per * (to - from.unwrap_or(0)).max(0);
+            }
+        }
+        shown + coming
     }
 }

@@ -252,6 +252,9 @@ impl Season {
         }
         let honest = buyer.listing.is_none_or(|l| self.markets.honest[l] >= buyer.units);
         let (order, oversold, edited) = self.stock.accept(buyer, per, honest);
+        if self.options.check && oversold > 0 {
+            self.trouble = Some(format!("item {item}: {oversold} units sold that are not there"));
+        }
         for figures in [Some(&mut self.season), in_flash.then_some(&mut self.flash)].into_iter().flatten() {
             figures.oversold += oversold;
             figures.sold_after_edit += edited;
