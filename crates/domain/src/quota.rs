@@ -151,13 +151,19 @@ pub fn lent(seats: &[Seat<'_>]) -> i64 {
 /// Which writes the item needs now; units for them are free at this moment, all together.
 pub fn plan(pool: Pool, seats: &[Seat<'_>]) -> Vec<Wish> {
     let mut free = pool.available - lent(seats);
-    let targets = targets(pool, seats);
+    let (targets, own) = divide(pool, seats);
     let mut wishes: Vec<Wish> = Vec::new();
     let can_write = |s: &Seat<'_>| s.open && s.exposure.in_flight().is_none();
     let mut wanted = (-free).max(pool.own_short - free.max(0)).max(0);
+    // Our own shop sells what is free: it has a share like any listing, and runs low like one.
+    if is_low(free.max(0), own) {
+        wanted = wanted.max(own - free.max(0));
+    }
+    let kept = own.max(pool.own_short).min(free.max(0));
+    free -= kept;
     let overdrawn = free < 0;
     // Whoever needs units for a customer of ours takes from quotas too, not only from what is beyond them; but no more than that.
-    let urgent = overdrawn || pool.own_short > free.max(0);
+    let urgent = overdrawn || pool.own_short > kept;
 
     for (seat, target) in seats.iter().zip(&targets).filter(|(s, _)| can_write(s)) {
         if !seat.policy.lends() {
@@ -177,8 +183,7 @@ pub fn plan(pool: Pool, seats: &[Seat<'_>]) -> Vec<Wish> {
     for n in order {
         let (seat, target) = (&seats[n], targets[n]);
         let has = seat.exposure.total();
-        let low = target > 0 && target > has && (has as f64) < (LOW * target as f64).max(1.0);
-        if !low || !can_write(seat) {
+        if !is_low(has, target) || !can_write(seat) {
             continue;
         }
         let compares = compares(seat);
@@ -210,9 +215,11 @@ pub fn plan(pool: Pool, seats: &[Seat<'_>]) -> Vec<Wish> {
         })
         .filter(|(surplus, _)| *surplus >= 1)
         .collect();
-    donors.sort_by_key(|(surplus, n)| (std::cmp::Reverse(surplus * seats[*n].per), *n));
+    // A listing that compares gives just what is beyond its share; any other shows nothing for a while.
+    donors.sort_by_key(|(surplus, n)| (!compares(&seats[*n]), std::cmp::Reverse(surplus * seats[*n].per), *n));
+    let enough = if urgent { 0 } else { wanted / 2 };
     for (surplus, n) in donors {
-        if wanted <= 0 {
+        if wanted <= enough {
             break;
         }
         let seat = &seats[n];
@@ -228,6 +235,26 @@ pub fn plan(pool: Pool, seats: &[Seat<'_>]) -> Vec<Wish> {
     }
     wishes.sort_by_key(|w| w.why);
     wishes
+}
+
+/// Which listings to read because units are wanted and they may hold some that they cannot sell: more is promised to them than
+/// they are believed to show, no write is under way, and nothing is waited for that would tell.
+pub fn look(pool: Pool, seats: &[Seat<'_>]) -> Vec<i64> {
+    let free = pool.available - lent(seats);
+    let (targets, own) = divide(pool, seats);
+    let low = |(seat, target): (&Seat<'_>, i64)| seat.policy.lends() && is_low(seat.exposure.total(), target);
+    let wanted = free < pool.own_short || is_low(free, own) || seats.iter().zip(targets).any(low);
+    let unproven = |seat: &&Seat<'_>| {
+        let exposure = seat.exposure;
+        let idle = seat.policy.lends() && seat.open && exposure.in_flight().is_none() && !exposure.settles();
+        idle && exposure.total() > exposure.shown().unwrap_or(0)
+    };
+    if wanted { seats.iter().filter(unproven).map(|seat| seat.listing).collect() } else { Vec::new() }
+}
+
+/// So little is left of its share that it should be raised.
+fn is_low(has: i64, target: i64) -> bool {
+    target > has && (has as f64) < (LOW * target as f64).max(1.0)
 }
 
 /// Comparing is worth a try, and something is known to compare with.
@@ -262,6 +289,11 @@ fn weight(seat: &Seat<'_>, now: i64) -> f64 {
 
 /// What each listing should have, in listing units: by demand, within its policy, every unit given to somebody.
 pub fn targets(pool: Pool, seats: &[Seat<'_>]) -> Vec<i64> {
+    divide(pool, seats).0
+}
+
+/// As [`targets`], and what our own shop should have.
+fn divide(pool: Pool, seats: &[Seat<'_>]) -> (Vec<i64>, i64) {
     let units = pool.available.max(0);
     let limits: Vec<i64> = seats.iter().map(|seat| limit(pool, seat)).collect();
     let mut targets: Vec<i64> = seats
@@ -278,7 +310,7 @@ pub fn targets(pool: Pool, seats: &[Seat<'_>]) -> Vec<i64> {
     let mut open: Vec<usize> = (0..seats.len()).filter(|n| seats[*n].policy.mode == Mode::Quota && limits[*n] > 0).collect();
     let weigh = |n: usize| weight(&seats[n], pool.now);
     open.sort_by(|a, b| weigh(*b).total_cmp(&weigh(*a)).then(a.cmp(b)));
-    let own = pool.own.at(pool.now);
+    let own = pool.own.at(pool.now) + PRIOR;
     let divided = left;
     let all: f64 = open.iter().map(|n| weigh(*n)).sum::<f64>() + own;
     for n in &open {
@@ -287,14 +319,15 @@ pub fn targets(pool: Pool, seats: &[Seat<'_>]) -> Vec<i64> {
         left -= targets[*n] * seats[*n].per;
     }
     // The rest by the size of demand, one each, except what our own shop is likely to sell.
-    left -= (divided as f64 * own / all.max(f64::MIN_POSITIVE)).floor() as i64;
+    let own_share = (divided as f64 * own / all).floor() as i64;
+    left -= own_share;
     for n in open {
         if left >= seats[n].per && targets[n] < limits[n] {
             targets[n] += 1;
             left -= seats[n].per;
         }
     }
-    targets
+    (targets, own_share)
 }
 
 /// The most listing units that policy and stock allow it.

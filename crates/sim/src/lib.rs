@@ -8,6 +8,7 @@ pub mod auditor;
 pub mod faults;
 pub mod markets;
 pub mod postgres;
+pub mod season;
 pub mod target;
 pub mod workload;
 pub mod world;
