@@ -11,7 +11,13 @@ fn quotas_never_oversell_and_sell_nearly_all() {
             let outcome = play(&Options::new(seed), regime).unwrap();
             if regime == Regime::Quota {
                 let f = &outcome.season;
-                eprintln!("seed {seed}: over {} edit {} sold {:.2} flash {:.2}", f.oversold, f.sold_after_edit, f.sold_percent(), outcome.flash.sold_percent());
+                eprintln!(
+                    "seed {seed}: over {} edit {} sold {:.2} flash {:.2}",
+                    f.oversold,
+                    f.sold_after_edit,
+                    f.sold_percent(),
+                    outcome.flash.sold_percent()
+                );
             }
             outcomes.push(outcome);
         }

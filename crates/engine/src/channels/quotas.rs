@@ -6,9 +6,6 @@ use crate::batch::Batch;
 use domain::quota::{self, Demand, Policy, Pool, Seat, Why, Wish};
 use std::collections::{BTreeSet, HashMap};
 
-/// Demand of our own shop before anything was sold there: units, counted once.
-const OWN_PRIOR: i64 = 1;
-
 /// The channel of our own shop and API.
 pub const OWN: i64 = 0;
 
@@ -108,7 +105,7 @@ impl Batch<'_> {
     pub(crate) fn wishes(&self, item: i64) -> Vec<Wish> {
         let Some(known) = self.seats.by_item.get(&item) else { return Vec::new() };
         let no_policy = Policy::default();
-        let mut own = Demand::default().sold(OWN_PRIOR, self.now);
+        let mut own = Demand::default();
         let mut seats: Vec<Seat<'_>> = Vec::with_capacity(known.len());
         for (id, per) in known {
             let Some(listing) = self.listings.get(*id) else { continue };

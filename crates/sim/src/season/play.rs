@@ -19,7 +19,10 @@ pub enum Event {
     /// A buyer takes an order back.
     Cancels(usize),
     /// We are notified of an order, or of its cancellation.
-    Told { order: usize, canceled: bool },
+    Told {
+        order: usize,
+        canceled: bool,
+    },
     Arrives(usize),
     Applies(Row),
     Answers(usize),
@@ -140,7 +143,9 @@ impl Season {
             let per = super::world::oracle_items(&self.world);
             for item in 0..self.world.items.len() {
                 let sold: i64 = self.stock.orders.iter().filter(|o| o.item == item && !o.void && o.canceled_at.is_none()).map(|o| o.item_units).sum();
-                if sold != per[item] { eprintln!("item {item} stock {} oracle {} sold {sold}, free {}", self.world.items[item].stock, per[item], self.stock.free[item]); }
+                if sold != per[item] {
+                    eprintln!("item {item} stock {} oracle {} sold {sold}, free {}", self.world.items[item].stock, per[item], self.stock.free[item]);
+                }
             }
         }
         for order in &self.stock.orders {
@@ -237,8 +242,27 @@ impl Season {
         let in_flash = self.world.in_flash(item, now);
         if shown < buyer.units {
             if self.regime == Regime::Quota && std::env::var("TURN").is_ok() && self.stock.free[item] >= units && !self.world.items[item].hot {
-                let v: Vec<_> = self.books.of[item].iter().map(|l| (self.markets.shown[*l], self.books.exposure[*l].total(), self.books.exposure[*l].in_flight().is_some(), self.books.exposure[*l].settles(), self.books.exposure[*l].doubtful())).collect();
-                eprintln!("turn item {item} at {:.3} outlet {:?} want {} avail {} lent {} {:?}", (now-START) as f64/3.6e9, buyer.listing, buyer.units, self.books.available[item], self.books.lent(item, &self.world.listings), v);
+                let v: Vec<_> = self.books.of[item]
+                    .iter()
+                    .map(|l| {
+                        (
+                            self.markets.shown[*l],
+                            self.books.exposure[*l].total(),
+                            self.books.exposure[*l].in_flight().is_some(),
+                            self.books.exposure[*l].settles(),
+                            self.books.exposure[*l].doubtful(),
+                        )
+                    })
+                    .collect();
+                eprintln!(
+                    "turn item {item} at {:.3} outlet {:?} want {} avail {} lent {} {:?}",
+                    (now - START) as f64 / 3.6e9,
+                    buyer.listing,
+                    buyer.units,
+                    self.books.available[item],
+                    self.books.lent(item, &self.world.listings),
+                    v
+                );
             }
             if self.stock.free[item] >= units {
                 self.season.lost += units;
@@ -418,7 +442,17 @@ impl Season {
         let excess = self.stock.excess(item, &self.markets, &self.world, &of);
         self.books.of[item] = of;
         if self.options.check {
-            if excess.is_some() { for l in &self.books.of[item] { eprintln!("l {l} shown {} under {:?} expo {:?}", self.markets.shown[*l], self.markets.under_way.iter().filter(|u| u.0==*l).collect::<Vec<_>>(), self.books.exposure[*l]); } eprintln!("available {} free {} out {:?} now {}", self.books.available[item], self.stock.free[item], self.world.outage, self.now);}
+            if excess.is_some() {
+                for l in &self.books.of[item] {
+                    eprintln!(
+                        "l {l} shown {} under {:?} expo {:?}",
+                        self.markets.shown[*l],
+                        self.markets.under_way.iter().filter(|u| u.0 == *l).collect::<Vec<_>>(),
+                        self.books.exposure[*l]
+                    );
+                }
+                eprintln!("available {} free {} out {:?} now {}", self.books.available[item], self.stock.free[item], self.world.outage, self.now);
+            }
             self.trouble = excess;
         }
     }
@@ -514,5 +548,3 @@ impl Season {
         Ok(())
     }
 }
-
-
