@@ -10,6 +10,8 @@ pub mod ebay;
 pub mod marketplace;
 pub mod online_retail;
 pub mod read;
+pub mod shipbob;
 pub mod shopify;
+pub mod standard_webhooks;
 pub mod transport;
 pub mod warehouse;

@@ -20,6 +20,9 @@ use tokio::time::Instant;
 /// Most bytes of an answer.
 const LARGEST: usize = 20 << 20;
 
+/// Longest time that an answer can keep calls away.
+const LONGEST_HOLD: Duration = Duration::from_secs(24 * 3600);
+
 /// A token is renewed this long before it ends, in microseconds, or at three quarters of a shorter life.
 const EARLY: i64 = 60_000_000;
 
@@ -361,7 +364,7 @@ impl Wire {
             Some(Fault::Throttled { retry_after_ms }) => {
                 counts.throttled += 1;
                 if let Some(wait) = retry_after_ms {
-                    state.limits.hold(turn.taken, now + Duration::from_millis(*wait));
+                    state.limits.hold(turn.taken, now + Duration::from_millis(*wait).min(LONGEST_HOLD));
                 }
             }
             Some(_) => counts.failed += 1,

@@ -3,6 +3,8 @@
 //!
 //! A run (`run.rs`) makes a small world (`world.rs`), asks in rounds (`round.rs`) for what the workload chooses
 //! (`workload.rs`), lets things go wrong (`faults.rs`), and has the auditor follow every reply (`judge.rs`, `auditor/`). A run that fails is made small (`shrink.rs`).
+//!
+//! `markets/` holds simulated marketplaces, to try connectors on.
 
 pub mod auditor;
 pub mod faults;

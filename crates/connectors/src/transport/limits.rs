@@ -50,7 +50,8 @@ impl Limits {
         });
         let bucket = self.buckets.entry(limit.bucket).or_insert_with(|| Bucket::full(&limit, now));
         bucket.fill(now);
-        let cost = limit.cost.clamp(0.0, bucket.burst);
+        // No more than a full bucket holds, or it would never go; figures of others may be below 0.
+        let cost = limit.cost.min(bucket.burst).max(0.0);
         let missing = cost - bucket.left;
         // A bucket that never fills is asked once a second: a marketplace that tells a rate of 0 must not be asked in a loop.
         let fills_in = if missing <= 0.0 { Duration::ZERO } else { Duration::try_from_secs_f64(missing / bucket.per_second).unwrap_or(ONE) };
@@ -141,7 +142,7 @@ mod tests {
         limits.hold(third, now + ONE);
         assert!(limits.take("orders", None, now + ONE / 2, ONE).unwrap().1 >= ONE / 2);
         let mut stuck = Limits::default();
-        let never = Limit { per_second: 0.0, burst: 0.0, ..limit(Some(-5.0)) };
+        let never = Limit { per_second: 0.0, burst: -1.0, ..limit(Some(-5.0)) };
         let (taken, _) = stuck.take("orders", Some(never), now, ONE).unwrap();
         stuck.settle("orders", taken, Some(never), now);
         assert_eq!(stuck.take("orders", None, now, ONE).unwrap().1, ONE, "a rate of 0 is asked once a second, not in a loop");

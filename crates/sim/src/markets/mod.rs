@@ -9,6 +9,7 @@ pub mod ebay;
 pub mod market;
 pub mod mishaps;
 pub mod serve;
+pub mod shipbob;
 pub mod shopify;
 
 pub use market::Market;

@@ -5,6 +5,7 @@ use crate::shop::{CONNECTOR, Shop, all_listings, all_orders, item};
 use connectors::marketplace::{MarketState, Marketplace, SetOutcome, SetQuantity, Shipped};
 use connectors::shopify::QUERIES;
 use connectors::transport::Fault;
+use sim::markets::Faults;
 use std::collections::BTreeSet;
 
 #[test]
@@ -140,4 +141,18 @@ async fn a_check_tells_the_shop_and_a_wrong_location() {
     assert!(matches!(CONNECTOR.check(&elsewhere).await, Err(Fault::Refused { code, .. }) if code == "location"));
     let outcome = CONNECTOR.set_quantities(&elsewhere, &[SetQuantity { listing: item("10001"), from: None, to: 1, key: "k".into() }]).await;
     assert!(matches!(&outcome.unwrap()[..], [SetOutcome::Refused { code, .. }] if code == "INVALID_LOCATION"));
+}
+
+#[tokio::test]
+async fn fields_and_words_of_tomorrow_are_kept_and_do_no_harm() {
+    let shop = Shop::open(5, 3, |_| {}).await;
+    let wire = shop.wire();
+    shop.market.buy("10001", 1).unwrap();
+    shop.market.set_faults(Faults { unknown: 1.0, ..Faults::default() });
+    let orders = all_orders(&wire, 0).await.unwrap();
+    assert_eq!(orders[0].state, MarketState::Other("A_WORD_OF_TOMORROW".into()));
+    assert!(orders[0].raw.contains("aFieldOfTomorrow"));
+    assert_eq!(all_listings(&wire).await.unwrap().len(), 3);
+    let row = SetQuantity { listing: item("10001"), from: Some(99), to: 5, key: "k".into() };
+    assert_eq!(CONNECTOR.set_quantities(&wire, &[row]).await, Ok(vec![SetOutcome::Applied]));
 }
