@@ -125,7 +125,9 @@ pub enum What {
     Write(Vec<Row>),
     Read(Vec<usize>),
     /// Orders placed or changed since then, by the channel's clock.
-    Poll { since: i64 },
+    Poll {
+        since: i64,
+    },
 }
 
 /// What goes wrong with a call, drawn when it is sent.
@@ -138,7 +140,9 @@ pub enum Fate {
     Slow(i64),
     Throttled,
     /// 500, after doing it or not.
-    Failed { done: bool },
+    Failed {
+        done: bool,
+    },
 }
 
 impl Fate {
@@ -270,7 +274,9 @@ impl Markets {
     fn write(&mut self, channel: usize, row: &Row, now: i64, listings: &[Listing], later: &mut Vec<(i64, Row)>) -> RowAnswer {
         let traits = &TRAITS[channel];
         debug_assert_eq!(listings[row.listing].channel, channel);
-        if traits.compares && let Some(answer) = self.done.get(&row.id) {
+        if traits.compares
+            && let Some(answer) = self.done.get(&row.id)
+        {
             return *answer;
         }
         if let Some(most) = traits.revisions {

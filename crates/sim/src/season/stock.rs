@@ -1,6 +1,5 @@
 //! Units that really are there, and every order that a buyer placed: who was sold a unit that is not there, and why.
 
-use super::market::Markets;
 use super::world::{Buyer, World};
 
 #[derive(Debug, Clone)]
@@ -65,10 +64,10 @@ impl Stock {
         (self.orders.len() - 1, oversold, edited)
     }
 
-    /// The invariant, of one item: no more can be sold than there is, save what a count or an edit took or added. An excess that
-    /// neither explains is told.
-    pub fn excess(&mut self, item: usize, markets: &Markets, world: &World, of: &[usize]) -> Option<String> {
-        let over = (markets.may_sell(&world.listings, of) - self.free[item]).max(0);
+    /// The invariant, of one item: no more is on sale than there is, save what a count or an edit explains. An excess that neither
+    /// does is told.
+    pub fn excess(&mut self, item: usize, on_sale: i64) -> Option<String> {
+        let over = (on_sale - self.free[item]).max(0);
         if over == 0 {
             self.debt[item] = 0;
         }
@@ -77,11 +76,11 @@ impl Stock {
         (over > allowed).then(|| format!("item {item}: {over} more units on sale than the {} there, {allowed} explained", self.free[item]))
     }
 
-    /// A count changes what is there.
-    pub fn correct(&mut self, item: usize, units: i64, markets: &Markets, world: &World, of: &[usize]) {
+    /// A count changes what is there, while so much is on sale.
+    pub fn correct(&mut self, item: usize, units: i64, on_sale: i64) {
         self.free[item] += units;
         if units < 0 {
-            self.short[item] = (markets.may_sell(&world.listings, of) - self.free[item]).max(0);
+            self.short[item] = (on_sale - self.free[item]).max(0);
         }
     }
 }
