@@ -318,7 +318,8 @@ impl Season {
         };
         if restocks {
             self.markets.shown[l] += units;
-            self.markets.honest[l] += units;
+            // What an order gave back that was sold a unit which is not there is not there either.
+            self.markets.honest[l] += if void { 0 } else { units };
         }
         self.list(order, now);
         self.notify(order, true);
@@ -394,6 +395,10 @@ impl Season {
         if order.canceled_at.is_none() && order.void == sent {
             order.void = !sent;
             self.stock.free[order.item] += if sent { -order.item_units } else { order.item_units };
+            if !order.honest {
+                let debt = &mut self.stock.debt[order.item];
+                *debt = (*debt + if sent { order.item_units } else { -order.item_units }).max(0);
+            }
         }
     }
 
@@ -405,7 +410,8 @@ impl Season {
             }
             Act::Correction { item, per_mille } => {
                 let units = correction(self.stock.free[item], self.world.items[item].stock, per_mille);
-                let on_sale = self.markets.may_sell(&self.world.listings, &self.books.of[item]);
+                let own = (self.books.available[item] - self.books.lent(item, &self.world.listings)).max(0);
+                let on_sale = own + self.markets.may_sell(&self.world.listings, &self.books.of[item]);
                 self.stock.correct(item, units, on_sale);
                 self.corrected(item, units);
             }
@@ -437,9 +443,7 @@ impl Season {
         let of = std::mem::take(&mut self.books.of[item]);
         let mut on_sale = self.markets.may_sell(&self.world.listings, &of);
         self.books.of[item] = of;
-        if self.options.check {
-            on_sale += (self.books.available[item] - self.books.lent(item, &self.world.listings)).max(0);
-        }
+        on_sale += (self.books.available[item] - self.books.lent(item, &self.world.listings)).max(0);
         let excess = self.stock.excess(item, on_sale);
         if self.options.check {
             self.trouble = excess;

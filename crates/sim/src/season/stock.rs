@@ -15,6 +15,8 @@ pub struct Order {
     pub restocks: bool,
     /// There is nothing to send: it is refunded.
     pub void: bool,
+    /// The outlet could take it without anybody having raised its number.
+    pub honest: bool,
     pub luck: u64,
 }
 
@@ -59,6 +61,7 @@ impl Stock {
             canceled_at: None,
             restocks: buyer.restocks && buyer.listing.is_some(),
             void,
+            honest,
             luck: buyer.luck,
         });
         (self.orders.len() - 1, oversold, edited)
