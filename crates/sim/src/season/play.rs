@@ -78,6 +78,8 @@ pub struct Season {
     pub down_until: i64,
     pub season: Figures,
     pub flash: Figures,
+    /// By listing: units sold there and not counted here, less units put back there and not counted here.
+    uncounted: Vec<i64>,
     /// What our own shop shows under `before`.
     own_shown: Vec<i64>,
     /// Samples taken, and right: in the season, and at the flash sale.
@@ -102,6 +104,7 @@ impl Season {
             season: Figures::default(),
             flash: Figures::default(),
             own_shown: world.items.iter().map(|i| i.stock).collect(),
+            uncounted: vec![0; world.listings.len()],
             samples: [(0, 0); 2],
             trouble: None,
             options: options.clone(),
@@ -264,6 +267,7 @@ impl Season {
         match buyer.listing {
             Some(l) => {
                 self.markets.shown[l] -= buyer.units;
+                self.uncounted[l] += buyer.units;
                 self.markets.honest[l] = (self.markets.honest[l] - buyer.units).max(0);
                 self.list(order, now);
                 self.notify(order, false);
@@ -318,6 +322,7 @@ impl Season {
         };
         if restocks {
             self.markets.shown[l] += units;
+            self.uncounted[l] -= units;
             // What an order gave back that was sold a unit which is not there is not there either.
             self.markets.honest[l] += if void { 0 } else { units };
         }
@@ -341,6 +346,7 @@ impl Season {
             }
             match listing {
                 Some(l) => {
+                    self.uncounted[l] -= units;
                     let beyond = self.books.exposure[l].sold(units, placed_at + skew);
                     self.books.demand[l] = self.books.demand[l].sold(units, self.now);
                     if beyond > 0 && self.regime == Regime::Quota {
@@ -358,6 +364,7 @@ impl Season {
                 self.serve_short(item);
             }
             if let (true, Some(l)) = (restocks, listing) {
+                self.uncounted[l] += units;
                 self.books.exposure[l].restocked(units, at + skew);
             }
         }
@@ -435,18 +442,23 @@ impl Season {
         self.touch(item, self.now);
     }
 
-    /// Looks whether more can be sold than there is.
+    /// Looks whether more can be sold than there is, and whether each listing can sell no more than was promised to it.
     pub fn check(&mut self, item: usize) {
         if self.regime != Regime::Quota || !(self.options.check || self.stock.debt[item] > 0) {
             return;
         }
-        let of = std::mem::take(&mut self.books.of[item]);
-        let mut on_sale = self.markets.may_sell(&self.world.listings, &of);
-        self.books.of[item] = of;
-        on_sale += (self.books.available[item] - self.books.lent(item, &self.world.listings)).max(0);
-        let excess = self.stock.excess(item, on_sale);
+        let (available, lent) = (self.books.available[item], self.books.lent(item, &self.world.listings));
+        let beyond = self.books.of[item].iter().find(|l| {
+            let can_sell = self.markets.may_sell(&self.world.listings, &[**l]) / self.world.listings[**l].per;
+            can_sell + self.uncounted[**l] > self.books.exposure[**l].total()
+        });
+        if beyond.is_none() && lent <= available {
+            self.stock.debt[item] = 0;
+        }
         if self.options.check {
-            self.trouble = excess;
+            let on_sale = self.markets.may_sell(&self.world.listings, &self.books.of[item]) + (available - lent).max(0);
+            self.trouble =
+                self.stock.excess(item, on_sale).or(beyond.map(|l| format!("item {item}: listing {l} sells more than was promised to it")));
         }
     }
 

@@ -24,7 +24,7 @@ pub struct Stock {
     /// Units that are there and that nobody bought, by item.
     pub free: Vec<i64>,
     pub orders: Vec<Order>,
-    /// Units that went to orders which a number raised behind our back let in, while more is on sale than there is.
+    /// Units that went to orders which a number raised behind our back let in, and that are still promised to others.
     pub debt: Vec<i64>,
     /// Units on sale beyond what is there because a count found fewer; may only shrink.
     pub short: Vec<i64>,
@@ -67,13 +67,9 @@ impl Stock {
         (self.orders.len() - 1, oversold, edited)
     }
 
-    /// The invariant, of one item: no more is on sale than there is, save what a count or an edit explains. An excess that neither
-    /// does is told.
+    /// The invariant, of one item: no more is on sale than there is, save what a count explains. Any other excess is told.
     pub fn excess(&mut self, item: usize, on_sale: i64) -> Option<String> {
         let over = (on_sale - self.free[item]).max(0);
-        if over == 0 {
-            self.debt[item] = 0;
-        }
         let allowed = self.short[item];
         self.short[item] = allowed.min(over);
         (over > allowed).then(|| format!("item {item}: {over} more units on sale than the {} there, {allowed} explained", self.free[item]))
