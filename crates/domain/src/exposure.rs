@@ -42,9 +42,16 @@ pub struct Exposure {
     lately: Vec<Lately>,
     /// What was counted of steps before this is not remembered.
     remembered_from: i64,
+    /// When the last write that was done was answered: a reading that was asked for before may show the number before it.
+    #[serde(skip_serializing_if = "is_zero")]
+    written_at: i64,
     /// The last write that compared found another number: the channel sells too fast for comparing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     stale: bool,
+}
+
+fn is_zero(n: &i64) -> bool {
+    *n == 0
 }
 
 /// A write that was sent and may still be applied.
@@ -168,6 +175,7 @@ impl Exposure {
         let Some(write) = self.take(id) else { return 0 };
         self.shown = Some(write.to);
         self.stale = false;
+        self.written_at = now;
         let Some(from) = write.from else {
             // What was seen before does not know of the units that came with this write.
             self.sightings.clear();
@@ -186,7 +194,11 @@ impl Exposure {
     }
 
     /// The channel shows this number at some moment between `asked_at` and `now`. `late` as for [`Exposure::counted_until`].
+    /// A reading that was under way together with a write that is done by now tells nothing.
     pub fn read(&mut self, shown: i64, asked_at: i64, now: i64, late: i64) {
+        if asked_at < self.written_at {
+            return;
+        }
         self.shown = Some(shown);
         // A write that compares may have been applied or not at that moment: nothing to build on, until it is too old for that.
         if self.writes.iter().all(|w| w.from.is_none() || w.sent_at + late <= asked_at) {
@@ -462,6 +474,20 @@ mod tests {
         assert_eq!(exposure.counted_until(121 * SECOND, LATE), Settled::default(), "clocks differ");
         assert_eq!(exposure.counted_until(123 * SECOND, LATE), Settled { freed: 4, raised: 0 });
         assert_eq!(exposure.total(), 9);
+    }
+
+    #[test]
+    fn a_reading_overtaken_by_a_write_tells_nothing() {
+        for compares in [false, true] {
+            let mut exposure = Exposure::default();
+            exposure.read(0, 0, 0, LATE);
+            // Asked for at 10 s, and so is the write; the reading comes first at the channel and last here.
+            exposure.lend(1, compares, 9, 10 * SECOND);
+            exposure.applied(1, 11 * SECOND);
+            exposure.read(0, 10 * SECOND, 12 * SECOND, LATE);
+            assert_eq!(exposure.counted_until(20 * SECOND, LATE), Settled::default());
+            assert_eq!((exposure.total(), exposure.shown()), (9, Some(9)));
+        }
     }
 
     #[test]

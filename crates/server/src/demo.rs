@@ -4,6 +4,8 @@
 //! plays the same way by the file's own clock; here time is now, and the past only sets the pace. See demo/README.md for the
 //! source of the orders.
 
+mod markets;
+
 use crate::replay::buyer::{Buyer, DAILY};
 use crate::replay::history::{History, day};
 use crate::replay::play::Play;
@@ -70,15 +72,20 @@ impl Demo {
                 Ok((shop, key))
             };
             let (prepared, key) = tokio::task::spawn_blocking(prepare).await??;
+            let vault = engine::secrets::Vault::open(engine.url())?;
+            let markets = markets::Markets::start(&engine, &vault).await?;
+            let buyers = tokio::spawn(async move { markets.buyers().await });
             println!("Holdfast listens on http://{}  ({})", listener.local_addr()?, engine.url());
             println!("Admin key: {key}");
-            println!("Real orders of December 2010 come in at {} times their speed. Ctrl-C ends the demo.", self.speed);
+            println!("Real orders of December 2010 come in at {} times their speed; three simulated marketplaces sell beside them.", self.speed);
+            println!("Ctrl-C ends the demo.");
             let shop = std::thread::Builder::new().name("shop".into()).spawn(move || prepared.run())?;
             let stopping = async {
                 shutdown().await;
                 stop.store(true, Ordering::Relaxed);
             };
             serve(engine, listener, 60, stopping).await;
+            buyers.abort();
             let _ = tokio::task::spawn_blocking(move || shop.join()).await;
             Ok(ExitCode::SUCCESS)
         })

@@ -8,6 +8,7 @@ mod progress;
 mod replay;
 mod route;
 mod serve;
+mod simulate;
 
 use clap::{Args, Parser, Subcommand};
 use engine::Url;
@@ -65,6 +66,8 @@ enum Command {
     Route(route::Route),
     /// Measure this machine: reservations, orders, imports, beside plain SQL on the same PostgreSQL
     Bench(bench::Bench),
+    /// Play a season with a flash sale on three marketplaces under four regimes, and compare
+    Simulate(simulate::Simulate),
 }
 
 /// Why a command failed, in words for the terminal.
@@ -93,6 +96,7 @@ fn main() -> ExitCode {
         Command::Key(args) => args.run(),
         Command::Route(args) => args.run(),
         Command::Bench(args) => args.run(),
+        Command::Simulate(args) => args.run(),
     };
     match done {
         Ok(code) => code,

@@ -14,7 +14,9 @@ pub enum Seen {
     Not,
     /// Counted, and there are units for it.
     Sent,
-    /// Counted, and there is nothing to send.
+    /// Counted, and there is nothing to send yet.
+    Short,
+    /// Counted, and its buyer is refunded.
     Void,
     Canceled,
 }
@@ -35,6 +37,8 @@ pub struct Books {
     /// No writes before then.
     pub blocked_until: Vec<i64>,
     pub seen: Vec<Seen>,
+    /// Orders that wait for units, by item.
+    pub short: Vec<Vec<usize>>,
 }
 
 impl Books {
@@ -51,6 +55,7 @@ impl Books {
             pushed: vec![None; listings],
             blocked_until: vec![0; listings],
             seen: Vec::new(),
+            short: vec![Vec::new(); items],
         }
     }
 

@@ -20,6 +20,8 @@ pub use figures::{Figures, Outcome};
 pub use table::{Summary, summarize, table};
 
 use serde::Serialize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 pub const SECOND: i64 = 1_000_000;
 pub const MINUTE: i64 = 60 * SECOND;
@@ -76,4 +78,31 @@ impl Options {
 /// Plays one season. Fails if books that must be sound are not, with the seed.
 pub fn play(options: &Options, regime: Regime) -> Result<Outcome, String> {
     play::Season::new(options, regime).run()
+}
+
+/// Plays these seeds under every regime, on as many threads as given. `progress` hears of each season that was played.
+pub fn play_many(options: &Options, seeds: std::ops::Range<u64>, threads: usize, progress: impl Fn() + Sync) -> Result<Vec<Outcome>, String> {
+    let todo: Vec<(u64, Regime)> = seeds.flat_map(|seed| REGIMES.map(|regime| (seed, regime))).collect();
+    let next = AtomicUsize::new(0);
+    let done: Mutex<Result<Vec<(usize, Outcome)>, String>> = Mutex::new(Ok(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                while let Some((place, (seed, regime))) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|n| Some((n, todo.get(n)?))) {
+                    let outcome = play(&Options { seed: *seed, ..options.clone() }, *regime);
+                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                    match (&mut *done, outcome) {
+                        (Ok(outcomes), Ok(outcome)) => outcomes.push((place, outcome)),
+                        (Ok(_), Err(text)) => *done = Err(text),
+                        (Err(_), _) => break,
+                    }
+                    drop(done);
+                    progress();
+                }
+            });
+        }
+    });
+    let mut outcomes = done.into_inner().unwrap_or_else(PoisonError::into_inner)?;
+    outcomes.sort_by_key(|(place, _)| *place);
+    Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
 }

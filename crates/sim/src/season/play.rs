@@ -31,6 +31,8 @@ pub enum Event {
     Poll(usize),
     Read(usize),
     Touch(usize),
+    /// An order has waited long enough for units.
+    Short(usize),
     Sample,
     /// The sheet is uploaded.
     Upload,
@@ -76,6 +78,8 @@ pub struct Season {
     pub down_until: i64,
     pub season: Figures,
     pub flash: Figures,
+    /// By listing: units sold there and not counted here, less units put back there and not counted here.
+    uncounted: Vec<i64>,
     /// What our own shop shows under `before`.
     own_shown: Vec<i64>,
     /// Samples taken, and right: in the season, and at the flash sale.
@@ -100,6 +104,7 @@ impl Season {
             season: Figures::default(),
             flash: Figures::default(),
             own_shown: world.items.iter().map(|i| i.stock).collect(),
+            uncounted: vec![0; world.listings.len()],
             samples: [(0, 0); 2],
             trouble: None,
             options: options.clone(),
@@ -139,15 +144,6 @@ impl Season {
 
     /// What became of every order.
     fn add_up(&mut self) {
-        if self.regime == Regime::Quota && std::env::var("LOSS").is_ok() {
-            let per = super::world::oracle_items(&self.world);
-            for item in 0..self.world.items.len() {
-                let sold: i64 = self.stock.orders.iter().filter(|o| o.item == item && !o.void && o.canceled_at.is_none()).map(|o| o.item_units).sum();
-                if sold != per[item] {
-                    eprintln!("item {item} stock {} oracle {} sold {sold}, free {}", self.world.items[item].stock, per[item], self.stock.free[item]);
-                }
-            }
-        }
         for order in &self.stock.orders {
             let flash = self.world.in_flash(order.item, order.placed_at).then_some(&mut self.flash);
             for figures in [Some(&mut self.season), flash].into_iter().flatten() {
@@ -214,6 +210,11 @@ impl Season {
             Event::Poll(channel) => self.poll(channel),
             Event::Read(listing) => self.read_at(listing, self.now),
             Event::Touch(item) => self.touch(item, self.now),
+            Event::Short(order) if self.books.seen[order] == Seen::Short => {
+                self.books.seen[order] = Seen::Void;
+                self.agree(order, false);
+            }
+            Event::Short(_) => {}
             Event::Sample => self.sample(),
             Event::Upload => self.upload(),
             Event::Night => self.night(),
@@ -241,29 +242,6 @@ impl Season {
         };
         let in_flash = self.world.in_flash(item, now);
         if shown < buyer.units {
-            if self.regime == Regime::Quota && std::env::var("TURN").is_ok() && self.stock.free[item] >= units && !self.world.items[item].hot {
-                let v: Vec<_> = self.books.of[item]
-                    .iter()
-                    .map(|l| {
-                        (
-                            self.markets.shown[*l],
-                            self.books.exposure[*l].total(),
-                            self.books.exposure[*l].in_flight().is_some(),
-                            self.books.exposure[*l].settles(),
-                            self.books.exposure[*l].doubtful(),
-                        )
-                    })
-                    .collect();
-                eprintln!(
-                    "turn item {item} at {:.3} outlet {:?} want {} avail {} lent {} {:?}",
-                    (now - START) as f64 / 3.6e9,
-                    buyer.listing,
-                    buyer.units,
-                    self.books.available[item],
-                    self.books.lent(item, &self.world.listings),
-                    v
-                );
-            }
             if self.stock.free[item] >= units {
                 self.season.lost += units;
                 self.flash.lost += if in_flash { units } else { 0 };
@@ -289,6 +267,7 @@ impl Season {
         match buyer.listing {
             Some(l) => {
                 self.markets.shown[l] -= buyer.units;
+                self.uncounted[l] += buyer.units;
                 self.markets.honest[l] = (self.markets.honest[l] - buyer.units).max(0);
                 self.list(order, now);
                 self.notify(order, false);
@@ -343,7 +322,9 @@ impl Season {
         };
         if restocks {
             self.markets.shown[l] += units;
-            self.markets.honest[l] += units;
+            self.uncounted[l] -= units;
+            // What an order gave back that was sold a unit which is not there is not there either.
+            self.markets.honest[l] += if void { 0 } else { units };
         }
         self.list(order, now);
         self.notify(order, true);
@@ -365,6 +346,7 @@ impl Season {
             }
             match listing {
                 Some(l) => {
+                    self.uncounted[l] -= units;
                     let beyond = self.books.exposure[l].sold(units, placed_at + skew);
                     self.books.demand[l] = self.books.demand[l].sold(units, self.now);
                     if beyond > 0 && self.regime == Regime::Quota {
@@ -375,11 +357,14 @@ impl Season {
             }
         }
         if let (true, Some(at)) = (canceled && before != Seen::Canceled, canceled_at) {
-            if self.books.seen[n] == Seen::Sent {
-                self.books.available[item] += item_units;
-            }
+            let sent = self.books.seen[n] == Seen::Sent;
             self.books.seen[n] = Seen::Canceled;
+            if sent {
+                self.books.available[item] += item_units;
+                self.serve_short(item);
+            }
             if let (true, Some(l)) = (restocks, listing) {
+                self.uncounted[l] += units;
                 self.books.exposure[l].restocked(units, at + skew);
             }
         }
@@ -388,18 +373,39 @@ impl Season {
         }
     }
 
-    /// An order is sent if our books have the units, in the order in which we see them; else its buyer is refunded.
+    /// An order is sent if our books have the units, in the order in which we see them.
     fn decide(&mut self, n: usize) {
-        let order = &mut self.stock.orders[n];
-        let sent = self.books.available[order.item] >= order.item_units;
-        if sent {
-            self.books.available[order.item] -= order.item_units;
-            self.books.seen[n] = Seen::Sent;
+        let order = &self.stock.orders[n];
+        if self.books.available[order.item] < order.item_units {
+            // A cancellation that gives the units back may be on its way.
+            self.books.seen[n] = Seen::Short;
+            self.books.short[order.item].push(n);
+            return self.events.push(self.now + 30 * MINUTE, Event::Short(n));
         }
-        // Another order than the one that came too late may be the one that gets nothing.
+        self.books.available[order.item] -= order.item_units;
+        self.books.seen[n] = Seen::Sent;
+        self.agree(n, true);
+    }
+
+    /// Orders that wait for units, when there are some.
+    fn serve_short(&mut self, item: usize) {
+        for n in std::mem::take(&mut self.books.short[item]) {
+            if self.books.seen[n] == Seen::Short {
+                self.decide(n);
+            }
+        }
+    }
+
+    /// Another order than the one that came too late may be the one that gets nothing.
+    fn agree(&mut self, n: usize, sent: bool) {
+        let order = &mut self.stock.orders[n];
         if order.canceled_at.is_none() && order.void == sent {
             order.void = !sent;
             self.stock.free[order.item] += if sent { -order.item_units } else { order.item_units };
+            if !order.honest {
+                let debt = &mut self.stock.debt[order.item];
+                *debt = (*debt + if sent { order.item_units } else { -order.item_units }).max(0);
+            }
         }
     }
 
@@ -411,7 +417,9 @@ impl Season {
             }
             Act::Correction { item, per_mille } => {
                 let units = correction(self.stock.free[item], self.world.items[item].stock, per_mille);
-                self.stock.correct(item, units, &self.markets, &self.world, &self.books.of[item]);
+                let own = (self.books.available[item] - self.books.lent(item, &self.world.listings)).max(0);
+                let on_sale = own + self.markets.may_sell(&self.world.listings, &self.books.of[item]);
+                self.stock.correct(item, units, on_sale);
                 self.corrected(item, units);
             }
             Act::Lower { listing, percent } => {
@@ -430,30 +438,27 @@ impl Season {
 
     fn corrected(&mut self, item: usize, units: i64) {
         self.books.available[item] += units;
+        self.serve_short(item);
         self.touch(item, self.now);
     }
 
-    /// Looks whether more can be sold than there is.
+    /// Looks whether more can be sold than there is, and whether each listing can sell no more than was promised to it.
     pub fn check(&mut self, item: usize) {
         if self.regime != Regime::Quota || !(self.options.check || self.stock.debt[item] > 0) {
             return;
         }
-        let of = std::mem::take(&mut self.books.of[item]);
-        let excess = self.stock.excess(item, &self.markets, &self.world, &of);
-        self.books.of[item] = of;
+        let (available, lent) = (self.books.available[item], self.books.lent(item, &self.world.listings));
+        let beyond = self.books.of[item].iter().find(|l| {
+            let can_sell = self.markets.may_sell(&self.world.listings, &[**l]) / self.world.listings[**l].per;
+            can_sell + self.uncounted[**l] > self.books.exposure[**l].total()
+        });
+        if beyond.is_none() && lent <= available {
+            self.stock.debt[item] = 0;
+        }
         if self.options.check {
-            if excess.is_some() {
-                for l in &self.books.of[item] {
-                    eprintln!(
-                        "l {l} shown {} under {:?} expo {:?}",
-                        self.markets.shown[*l],
-                        self.markets.under_way.iter().filter(|u| u.0 == *l).collect::<Vec<_>>(),
-                        self.books.exposure[*l]
-                    );
-                }
-                eprintln!("available {} free {} out {:?} now {}", self.books.available[item], self.stock.free[item], self.world.outage, self.now);
-            }
-            self.trouble = excess;
+            let on_sale = self.markets.may_sell(&self.world.listings, &self.books.of[item]) + (available - lent).max(0);
+            self.trouble =
+                self.stock.excess(item, on_sale).or(beyond.map(|l| format!("item {item}: listing {l} sells more than was promised to it")));
         }
     }
 

@@ -1,6 +1,5 @@
 //! Units that really are there, and every order that a buyer placed: who was sold a unit that is not there, and why.
 
-use super::market::Markets;
 use super::world::{Buyer, World};
 
 #[derive(Debug, Clone)]
@@ -16,6 +15,8 @@ pub struct Order {
     pub restocks: bool,
     /// There is nothing to send: it is refunded.
     pub void: bool,
+    /// The outlet could take it without anybody having raised its number.
+    pub honest: bool,
     pub luck: u64,
 }
 
@@ -23,7 +24,7 @@ pub struct Stock {
     /// Units that are there and that nobody bought, by item.
     pub free: Vec<i64>,
     pub orders: Vec<Order>,
-    /// Units that went to orders which a number raised behind our back let in, while more is on sale than there is.
+    /// Units that went to orders which a number raised behind our back let in, and that are still promised to others.
     pub debt: Vec<i64>,
     /// Units on sale beyond what is there because a count found fewer; may only shrink.
     pub short: Vec<i64>,
@@ -60,28 +61,25 @@ impl Stock {
             canceled_at: None,
             restocks: buyer.restocks && buyer.listing.is_some(),
             void,
+            honest,
             luck: buyer.luck,
         });
         (self.orders.len() - 1, oversold, edited)
     }
 
-    /// The invariant, of one item: no more can be sold than there is, save what a count or an edit took or added. An excess that
-    /// neither explains is told.
-    pub fn excess(&mut self, item: usize, markets: &Markets, world: &World, of: &[usize]) -> Option<String> {
-        let over = (markets.may_sell(&world.listings, of) - self.free[item]).max(0);
-        if over == 0 {
-            self.debt[item] = 0;
-        }
+    /// The invariant, of one item: no more is on sale than there is, save what a count explains. Any other excess is told.
+    pub fn excess(&mut self, item: usize, on_sale: i64) -> Option<String> {
+        let over = (on_sale - self.free[item]).max(0);
         let allowed = self.short[item];
         self.short[item] = allowed.min(over);
         (over > allowed).then(|| format!("item {item}: {over} more units on sale than the {} there, {allowed} explained", self.free[item]))
     }
 
-    /// A count changes what is there.
-    pub fn correct(&mut self, item: usize, units: i64, markets: &Markets, world: &World, of: &[usize]) {
+    /// A count changes what is there, while so much is on sale.
+    pub fn correct(&mut self, item: usize, units: i64, on_sale: i64) {
         self.free[item] += units;
         if units < 0 {
-            self.short[item] = (markets.may_sell(&world.listings, of) - self.free[item]).max(0);
+            self.short[item] = (on_sale - self.free[item]).max(0);
         }
     }
 }

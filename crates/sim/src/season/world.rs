@@ -215,6 +215,9 @@ impl World {
             let raises: Vec<(i64, Act)> =
                 (0..4).map(|_| (any(rng), Act::Raise { listing: rng.usize(..self.listings.len()), units: rng.i64(1..30) })).collect();
             if options.raises {
+                // One of them on the hottest item, in the first minute of the flash sale.
+                let (at, listing, units) = (self.flash.0 + rng.i64(0..60 * SECOND), rng.usize(..CHANNELS), rng.i64(5..30));
+                self.acts.push((at, Act::Raise { listing, units }));
                 self.acts.extend(raises);
             }
         } else {
@@ -227,19 +230,6 @@ impl World {
 /// What one counter shared by all outlets would have sold to the same buyers: units in all, and units of hot items during the
 /// flash sale. Units that buyers gave back do not count.
 pub fn oracle(world: &World) -> (i64, i64) {
-    let v = oracle_items(world);
-    (v.iter().sum(), oracle_flash(world))
-}
-pub fn oracle_items(world: &World) -> Vec<i64> {
-    let mut v = vec![0; world.items.len()];
-    oracle2(world, &mut v);
-    v
-}
-fn oracle_flash(world: &World) -> i64 {
-    let mut v = vec![0; world.items.len()];
-    oracle2(world, &mut v).1
-}
-pub fn oracle2(world: &World, v: &mut Vec<i64>) -> (i64, i64) {
     let mut free: Vec<i64> = world.items.iter().map(|i| i.stock).collect();
     let mut back: std::collections::BinaryHeap<std::cmp::Reverse<(i64, usize, i64)>> = Default::default();
     let mut acts = world.acts.iter().peekable();
@@ -266,7 +256,6 @@ pub fn oracle2(world: &World, v: &mut Vec<i64>) -> (i64, i64) {
             Some(after) => back.push(std::cmp::Reverse((buyer.at + after, buyer.item, units))),
             None => {
                 all += units;
-                v[buyer.item] += units;
                 flash += if world.in_flash(buyer.item, buyer.at) { units } else { 0 };
             }
         }

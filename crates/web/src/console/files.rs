@@ -6,9 +6,10 @@ use axum::http::{Response, StatusCode, header};
 use axum::response::IntoResponse;
 use std::sync::LazyLock;
 
-const FILES: [(&str, &str, &str); 4] = [
+const FILES: [(&str, &str, &str); 5] = [
     ("holdfast.css", "text/css; charset=utf-8", include_str!("../../static/holdfast.css")),
     ("live.js", "text/javascript; charset=utf-8", include_str!("../../static/live.js")),
+    ("follow.js", "text/javascript; charset=utf-8", include_str!("../../static/follow.js")),
     ("morph.js", "text/javascript; charset=utf-8", include_str!("../../static/morph.js")),
     ("icon.svg", "image/svg+xml", include_str!("../../static/icon.svg")),
 ];

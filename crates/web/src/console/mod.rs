@@ -2,8 +2,10 @@
 //!
 //! Here: the routes and what every page's answer carries. Not here: SQL (`engine::dashboard`), scripts and styles (`static/`).
 
+mod channels;
 mod chart;
 mod empty;
+mod exceptions;
 mod feed;
 mod files;
 mod live;
@@ -34,6 +36,10 @@ pub fn router(app: &App) -> Router<App> {
     Router::new()
         .route("/", get(today))
         .route("/live", get(fragment))
+        .route("/channels", get(channels::page))
+        .route("/channels/{code}", get(channels::one))
+        .route("/exceptions", get(exceptions::page))
+        .route("/exceptions/{id}", get(exceptions::one))
         .route("/sign-in", get(sign_in::page).post(sign_in::enter))
         .route("/sign-out", post(sign_in::leave))
         .layer(Extension(live))

@@ -3,6 +3,7 @@
 use super::files::address;
 use super::show::{date, icon, iso, minute};
 use crate::auth::Caller;
+use engine::Url;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// A page with nothing around it.
@@ -11,15 +12,16 @@ pub fn bare(title: &str, body: Markup) -> Markup {
 }
 
 /// A page within the console.
-pub fn page(title: &str, caller: &Caller, now: i64, foot: Markup, body: Markup) -> Markup {
-    let scripts = html! { script type="module" src=(address("live.js")) {} };
+pub fn page(title: &str, here: &str, caller: &Caller, now: i64, foot: Markup, body: Markup) -> Markup {
+    let script = if here == "/" { "live.js" } else { "follow.js" };
+    let scripts = html! { script type="module" src=(address(script)) {} };
     let name = caller.actor.strip_prefix("key:").unwrap_or(&caller.actor);
     document(
         title,
         "app",
         scripts,
         html! {
-            (nav(foot))
+            (nav(here, foot))
             header.top {
                 span.grow {}
                 time.small.quiet datetime=(iso(now)) { (date(now)) ", times in UTC" }
@@ -36,6 +38,14 @@ pub fn page(title: &str, caller: &Caller, now: i64, foot: Markup, body: Markup) 
             (keys())
         },
     )
+}
+
+/// Which program this is, and on what.
+pub fn foot(database: &Url) -> Markup {
+    html! {
+        span { "Holdfast " (env!("CARGO_PKG_VERSION")) }
+        span { (match database { Url::Sqlite(_) => "On SQLite", Url::Postgres(_) => "On PostgreSQL" }) }
+    }
 }
 
 fn document(title: &str, class: &str, scripts: Markup, body: Markup) -> Markup {
@@ -71,13 +81,13 @@ pub fn brand(class: &str) -> Markup {
     }
 }
 
-fn nav(foot: Markup) -> Markup {
+fn nav(here: &str, foot: Markup) -> Markup {
     let link =
-        |to: &str, name: &str, text: &str| html! { li { a.nav-a href=(to) aria-current=[(to == "/").then_some("page")] { (icon(name)) (text) } } };
+        |to: &str, name: &str, text: &str| html! { li { a.nav-a href=(to) aria-current=[(to == here).then_some("page")] { (icon(name)) (text) } } };
     html! {
         nav.nav aria-label="Main" {
             (brand("brand"))
-            section.nav-group { h2 { "Operate" } ul { (link("/", "today", "Today")) } }
+            section.nav-group { h2 { "Operate" } ul { (link("/", "today", "Today")) (link("/channels", "channels", "Channels")) (link("/exceptions", "warn", "Exceptions")) } }
             section.nav-group {
                 h2 { "Build" }
                 ul { (link("/docs", "book", "API reference")) (link("/openapi.json", "braces", "OpenAPI document")) (link("/metrics", "chart", "Metrics")) }
@@ -111,6 +121,7 @@ const SPRITE: &str = concat!(
     r##"<symbol id="i-book" viewBox="0 0 16 16"><path d="M8 4C6.5 2.8 4.5 2.5 2.5 2.5v10c2 0 4 .3 5.5 1.5 1.5-1.2 3.5-1.5 5.5-1.5v-10c-2 0-4 .3-5.5 1.5zM8 4v10"/></symbol>"##,
     r##"<symbol id="i-braces" viewBox="0 0 16 16"><path d="M6 2.5c-3 0 0 5.5-3.5 5.5C6 8 3 13.5 6 13.5M10 2.5c3 0 0 5.5 3.5 5.5C10 8 13 13.5 10 13.5"/></symbol>"##,
     r##"<symbol id="i-chart" viewBox="0 0 16 16"><path d="M2.5 13.5h11M4.5 11V8M8 11V3.5M11.5 11V6"/></symbol>"##,
+    r##"<symbol id="i-channels" viewBox="0 0 16 16"><path d="M2.5 5h9M9 2.5 11.5 5 9 7.5M13.5 11h-9M7 8.5 4.5 11 7 13.5"/></symbol>"##,
     r##"<symbol id="i-key" viewBox="0 0 16 16"><circle cx="5" cy="11" r="2.5"/><path d="m6.8 9.2 6-6M10.5 5.5l2 2"/></symbol>"##,
     r##"<symbol id="i-down" viewBox="0 0 16 16"><path d="m3.5 6 4.5 4.5L12.5 6"/></symbol>"##,
     r##"<symbol id="i-pause" viewBox="0 0 16 16"><path d="M5.5 3.5v9M10.5 3.5v9"/></symbol>"##,

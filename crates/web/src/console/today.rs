@@ -23,11 +23,7 @@ pub fn page(view: &View, caller: &Caller, host: &str, database: &Url) -> Markup 
         }
         (fragment(view, host))
     };
-    let foot = html! {
-        span { "Holdfast " (env!("CARGO_PKG_VERSION")) }
-        span { (match database { Url::Sqlite(_) => "On SQLite", Url::Postgres(_) => "On PostgreSQL" }) }
-    };
-    shell::page("Today", caller, view.now, foot, body)
+    shell::page("Today", "/", caller, view.now, shell::foot(database), body)
 }
 
 /// The button works with the script, and is there with it.

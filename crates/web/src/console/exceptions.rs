@@ -1,0 +1,98 @@
+//! The exceptions desk: what a person must look at, the earliest due first, and one with what was said and what happened.
+
+use super::shell;
+use super::show::{age, icon, iso, minute, num};
+use super::today::Part;
+use crate::App;
+use crate::problem::Problem;
+use crate::request::id as number;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Response};
+use axum::response::{Html, IntoResponse, Redirect};
+use domain::Noun;
+use engine::exceptions::read::{self, ExceptionDetail, ExceptionView};
+use maud::{Markup, html};
+
+/// Exceptions on the page.
+const SHOWN: i64 = 100;
+
+pub async fn page(State(app): State<App>, headers: HeaderMap) -> Result<Response<Body>, Problem> {
+    let Some(caller) = super::signed_in(&app, &headers).await? else { return Ok(Redirect::to("/sign-in").into_response()) };
+    let found = app.read(|tx, config| read::list(tx, config, true, None, SHOWN)).await?;
+    let now = app.engine.now();
+    let rows = html! {
+        @if found.is_empty() {
+            p.none { "Nothing needs a person. Orders that cannot be taken on, refused quantities and drift stand here as soon as they are met." }
+        } @else {
+            div.table-wrap { table.table {
+                thead { tr { th scope="col" { "What" } th scope="col" { "Kind" } th scope="col" { "Severity" } th scope="col" { "Channel" } th scope="col" { "Owner" } th.num scope="col" { "Times" } th.num scope="col" { "Due" } } }
+                tbody { @for e in &found { (row(e, now)) } }
+            } }
+        }
+    };
+    let head = html! { span.sub { (num(found.len() as i64)) " open" } };
+    let body = html! {
+        div.page-head { div.grow { h1 { "Exceptions" } p.sub { "What the program cannot solve alone. Nothing that a marketplace said is lost: it is an order, or it stands here." } } }
+        (Part { id: "exceptions", title: "Open", head, right: html! {}, body: rows }.show())
+    };
+    Ok(Html(shell::page("Exceptions", "/exceptions", &caller, now, shell::foot(app.engine.url()), body).into_string()).into_response())
+}
+
+fn row(e: &ExceptionView, now: i64) -> Markup {
+    let due = e.due_at.0 - now;
+    html! {
+        tr data-key={ "e" (e.id.0) } {
+            th scope="row" { a href={ "/exceptions/" (e.id.0) } { (e.title) } }
+            td { (e.kind.replace('_', " ")) }
+            td { (severity(&e.severity)) }
+            td { (e.channel.as_deref().unwrap_or("–")) }
+            td { (e.owner.as_deref().unwrap_or("Nobody")) }
+            td.num { (num(e.times)) }
+            td.num.is-warn[due < 0] { @if due < 0 { (age(-due)) " late" } @else { "in " (age(due)) } }
+        }
+    }
+}
+
+fn severity(word: &str) -> Markup {
+    let (shape, class) = match word {
+        "critical" => ("danger", "st-danger"),
+        "warning" => ("warn", "st-warn"),
+        _ => ("open", "st-info"),
+    };
+    html! { span class={ "st " (class) } { (icon(shape)) (word) } }
+}
+
+pub async fn one(State(app): State<App>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response<Body>, Problem> {
+    let Some(caller) = super::signed_in(&app, &headers).await? else { return Ok(Redirect::to("/sign-in").into_response()) };
+    let id = number(Noun::Exception, &id)?;
+    let found = app.read(move |tx, config| read::detail(tx, config, id)).await?;
+    let now = app.engine.now();
+    let title = found.exception.title.clone();
+    let body = detail(&found, now);
+    Ok(Html(shell::page(&title, "/exceptions", &caller, now, shell::foot(app.engine.url()), body).into_string()).into_response())
+}
+
+fn detail(found: &ExceptionDetail, now: i64) -> Markup {
+    let e = &found.exception;
+    let fact = |name: &str, value: String| html! { dt { (name) } dd { (value) } };
+    let call =
+        |action: &str| format!("curl -X POST …/api/v1/exceptions/{} -H 'Authorization: Bearer hf_…' -d '{{\"action\": \"{action}\"}}'", e.id.0);
+    html! {
+        div.page-head { div.grow { h1 { (e.title) } p.sub { (e.detail) } } (severity(&e.severity)) }
+        section.panel aria-label="Facts" { div.panel-body { dl.facts {
+            (fact("State", if e.open { "Open".into() } else { "Solved".into() }))
+            (fact("Kind", e.kind.replace('_', " "))) (fact("About", e.about.clone())) (fact("Channel", e.channel.as_deref().unwrap_or("–").to_owned()))
+            (fact("Owner", e.owner.clone().unwrap_or_else(|| "Nobody".into()))) (fact("Met", format!("{} times, first {} ago", num(e.times), age(now - e.created_at.0))))
+        } } }
+        @if !e.actions.is_empty() {
+            section.panel aria-labelledby="h-do" { div.panel-head { h2 #h-do { "What can be done" } } div.panel-body { @for action in &e.actions { p { b { (action) } } pre.cmd { code { (call(action)) } } } } }
+        }
+        section.panel aria-labelledby="h-history" { div.panel-head { h2 #h-history { "History" } } div.panel-body { ol.plain { @for step in &found.history {
+            li { time datetime=(iso(step.at.0)) { (minute(step.at.0)) } " " b { (step.actor) } " " (step.what) }
+        } } } }
+        @if !found.payload.is_empty() {
+            section.panel aria-labelledby="h-said" { div.panel-head { h2 #h-said { "What the marketplace said" } } div.panel-body { pre.cmd { code { (found.payload) } } } }
+        }
+    }
+}
