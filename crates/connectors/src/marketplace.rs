@@ -45,6 +45,10 @@ pub trait Marketplace: Send + Sync {
     /// How long after it happened an order is surely in the list, in microseconds: what was placed longer ago than this
     /// before a complete reading of the list began has been read.
     fn settles_in(&self) -> i64;
+    /// Seconds between two readings of the list of orders, within what the marketplace allows; webhooks are faster.
+    fn polls_every(&self) -> u64 {
+        5
+    }
     /// Whether an order canceled there puts its units back into what it shows, without being asked.
     fn restocks_on_cancel(&self) -> bool;
 

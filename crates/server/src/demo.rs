@@ -74,7 +74,10 @@ impl Demo {
             let (prepared, key) = tokio::task::spawn_blocking(prepare).await??;
             let vault = engine::secrets::Vault::open(engine.url())?;
             let markets = markets::Markets::start(&engine, &vault).await?;
-            let buyers = tokio::spawn(async move { markets.buyers().await });
+            let address = format!("http://{}", listener.local_addr()?);
+            let buyers = tokio::spawn(async move {
+                tokio::join!(markets.buyers(), markets.webhooks(&address));
+            });
             println!("Holdfast listens on http://{}  ({})", listener.local_addr()?, engine.url());
             println!("Admin key: {key}");
             println!("Real orders of December 2010 come in at {} times their speed; three simulated marketplaces sell beside them.", self.speed);

@@ -82,6 +82,11 @@ impl Marketplace for Amazon {
         180 * 1_000_000
     }
 
+    /// searchOrders refills by one in 178 seconds.
+    fn polls_every(&self) -> u64 {
+        180
+    }
+
     /// An order that ends before it is paid gives its units back; one that the seller cancels does not. It answers yes:
     /// to expect units back that never come shows too few for a while; not to expect units that do come back would sell
     /// them twice.

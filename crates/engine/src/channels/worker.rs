@@ -22,8 +22,8 @@ use tokio::time::Instant;
 
 /// Orders are read again this far back, so that none is missed that was written late: 1 minute.
 const OVERLAP: i64 = 60_000_000;
-/// How often a channel's orders are asked for, beside its webhooks.
-const POLL: Duration = Duration::from_secs(2);
+/// How long a node works on a channel before it asks again whether it still may.
+const LEASED: Duration = Duration::from_secs(5);
 /// How often numbers that are doubtful are read.
 const READ: Duration = Duration::from_secs(3);
 /// How often everything that is listed is read, and drift found.
@@ -37,7 +37,11 @@ const TRIES: u32 = 5;
 
 /// What the workers of this node came to, for figures and pages.
 #[derive(Clone, Default)]
-pub struct Workers(Arc<Mutex<HashMap<i64, Health>>>);
+pub struct Workers {
+    health: Arc<Mutex<HashMap<i64, Health>>>,
+    /// The ways to the channels, shared by their workers and their webhooks, so that limits and tokens are.
+    wires: Arc<Mutex<HashMap<i64, (String, Arc<Wire>)>>>,
+}
 
 /// How a channel's worker is doing on this node.
 #[derive(Debug, Clone, Default)]
@@ -70,7 +74,20 @@ impl Workers {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<i64, Health>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A channel's connector and the way to it, made anew when its settings have changed.
+    async fn wire(&self, engine: &Engine, vault: &Vault, channel: &Channel) -> Result<(&'static dyn Marketplace, Arc<Wire>), Stop> {
+        let version = format!("{channel:?}");
+        let market = marketplace::by_word(&channel.kind).ok_or_else(|| Stop::broken(format!("there is no connector “{}”", channel.kind)))?;
+        let known = self.wires.lock().unwrap_or_else(PoisonError::into_inner).get(&channel.id).filter(|(v, _)| *v == version).map(|(_, w)| w.clone());
+        if let Some(wire) = known {
+            return Ok((market, wire));
+        }
+        let wire = Arc::new(wire(engine, vault, channel).await?.1);
+        self.wires.lock().unwrap_or_else(PoisonError::into_inner).insert(channel.id, (version, wire.clone()));
+        Ok((market, wire))
     }
 
     fn note(&self, channel: i64, note: impl FnOnce(&mut Health)) {
@@ -174,10 +191,27 @@ impl From<Fault> for Trouble {
 
 type Round = Result<(), Trouble>;
 
+/// The engine has stopped, and so does the worker.
+struct Stopped;
+
+/// When it is whose turn.
+struct Turn {
+    poll: Instant,
+    list: Instant,
+    read: Instant,
+}
+
+impl Turn {
+    fn now() -> Turn {
+        let now = Instant::now();
+        Turn { poll: now, list: now, read: now }
+    }
+}
+
 impl Worker {
     async fn live(self) {
         let (market, wire) = loop {
-            match wire(&self.engine, &self.vault, &self.channel).await {
+            match self.workers.wire(&self.engine, &self.vault, &self.channel).await {
                 Ok(found) => break found,
                 Err(Stop::Stopped) => return,
                 Err(stop) => {
@@ -187,81 +221,94 @@ impl Worker {
             }
         };
         let mut fresh = true;
-        let mut events = self.engine.watch_events();
-        let now = Instant::now();
-        let (mut list_at, mut poll_at, mut read_at, mut leased_until) = (now, now, now, now);
+        let mut turn = Turn::now();
         let mut pending: Vec<(u32, Push)> = Vec::new();
         loop {
-            if Instant::now() >= leased_until {
-                match self.lease().await {
-                    Ok(true) => leased_until = Instant::now() + Duration::from_secs(5),
-                    Ok(false) => {
-                        // Another node has it. When it comes back here, what that node left behind is not known.
-                        fresh = true;
-                        tokio::time::sleep(Duration::from_secs(2)).await;
-                        continue;
-                    }
-                    Err(Stop::Stopped) => return,
-                    Err(_) => {
-                        tokio::time::sleep(Duration::from_secs(1)).await;
-                        continue;
-                    }
+            match self.lease().await {
+                Ok(true) => {}
+                Ok(false) => {
+                    // Another node has it. When it comes back here, what that node left behind is not known.
+                    (fresh, pending) = (true, Vec::new());
+                    tokio::time::sleep(Duration::from_secs(2)).await;
+                    continue;
+                }
+                Err(Stop::Stopped) => return,
+                Err(_) => {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    continue;
                 }
             }
-            let round: Round = async {
-                if fresh {
-                    self.take_over().await?;
-                    fresh = false;
+            if fresh {
+                if self.take_over().await.is_err() {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    continue;
                 }
-                if self.channel.paused {
-                    // Orders are still counted, or the quotas of other channels would rest on nothing.
-                    if Instant::now() >= poll_at {
-                        poll_at = Instant::now() + POLL;
-                        self.poll(market, &wire).await?;
-                    }
-                    return Ok(());
-                }
-                if Instant::now() >= list_at {
-                    self.list(market, &wire).await?;
-                    list_at = Instant::now() + RECONCILE;
-                }
-                self.push(market, &wire, &mut pending).await?;
-                if Instant::now() >= poll_at {
-                    poll_at = Instant::now() + POLL;
-                    self.poll(market, &wire).await?;
-                }
-                if Instant::now() >= read_at {
-                    read_at = Instant::now() + READ;
-                    self.read_back(market, &wire).await?;
-                }
-                self.tell(market, &wire).await
+                fresh = false;
             }
-            .await;
-            let figures = wire.figures();
-            let (calls, throttled) = figures.operations.values().fold((0, 0), |(c, t), o| (c + o.calls, t + o.throttled));
-            let failed = self.noted(round).await;
-            if matches!(failed, Some(Stop::Stopped)) {
+            // Sending does not wait for reading: an order list that is slow must not hold up a quantity.
+            let until = Instant::now() + LEASED;
+            let (sent, read) = tokio::join!(self.sending(market, &wire, &mut pending, until), self.reading(market, &wire, &mut turn, until));
+            if sent.is_err() || read.is_err() {
                 return;
-            }
-            self.workers.note(self.channel.id, |h| (h.calls, h.throttled) = (calls, throttled));
-            let pause = if failed.is_some() { Duration::from_secs(1) } else { LOOK };
-            let _ = tokio::time::timeout(pause, events.changed()).await;
-            if failed.is_none() {
-                // Changes come in bursts; a moment's wait puts them into one call.
-                tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
     }
 
-    /// Notes how a round ended; answers what went wrong.
-    async fn noted(&self, round: Round) -> Option<Stop> {
+    /// Sends what waits and tells what happened, until then.
+    async fn sending(&self, market: &'static dyn Marketplace, wire: &Wire, pending: &mut Vec<(u32, Push)>, until: Instant) -> Result<(), Stopped> {
+        let mut events = self.engine.watch_events();
+        while Instant::now() < until {
+            let round = async {
+                if !self.channel.paused {
+                    self.push(market, wire, pending).await?;
+                }
+                self.tell(market, wire).await
+            };
+            let pause = if self.noted(round.await).await? { LOOK } else { Duration::from_secs(1) };
+            let _ = tokio::time::timeout(pause, events.changed()).await;
+            // Changes come in bursts; a moment's wait puts them into one call.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    }
+
+    /// Reads orders, listings and numbers when it is their turn, until then.
+    async fn reading(&self, market: &'static dyn Marketplace, wire: &Wire, turn: &mut Turn, until: Instant) -> Result<(), Stopped> {
+        while Instant::now() < until {
+            // Orders are counted even when nothing is sent, or the quotas of other channels would rest on nothing.
+            if Instant::now() >= turn.poll {
+                turn.poll = Instant::now() + Duration::from_secs(market.polls_every());
+                let polled = self.poll(market, wire).await;
+                self.noted(polled).await?;
+            }
+            if Instant::now() >= turn.list && !self.channel.paused {
+                let listed = self.list(market, wire).await;
+                turn.list = Instant::now() + if self.noted(listed).await? { RECONCILE } else { READ };
+            }
+            if Instant::now() >= turn.read && !self.channel.paused {
+                turn.read = Instant::now() + READ;
+                let read = self.read_back(market, wire).await;
+                self.noted(read).await?;
+            }
+            let figures = wire.figures();
+            let (calls, throttled) = figures.operations.values().fold((0, 0), |(c, t), o| (c + o.calls, t + o.throttled));
+            self.workers.note(self.channel.id, |h| (h.calls, h.throttled) = (calls, throttled));
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    /// Notes how a round ended; answers whether it went well.
+    async fn noted(&self, round: Round) -> Result<bool, Stopped> {
         let text = match round {
             Ok(()) => {
                 self.workers.note(self.channel.id, |h| h.fault = None);
-                return None;
+                return Ok(true);
             }
-            Err(Trouble::Stop(Stop::Stopped)) => return Some(Stop::Stopped),
+            Err(Trouble::Stop(Stop::Stopped)) => return Err(Stopped),
             Err(Trouble::Stop(stop)) => stop.to_string(),
+            // Waiting for one's turn is no fault.
+            Err(Trouble::Fault(Fault::Throttled { .. })) => return Ok(false),
             Err(Trouble::Fault(fault)) => {
                 if let Fault::Unauthorized { detail } = &fault {
                     let title = format!("{} no longer accepts the credentials", self.channel.name);
@@ -273,8 +320,8 @@ impl Worker {
             }
         };
         tracing::warn!("channel {}: {text}", self.channel.code);
-        self.workers.note(self.channel.id, |h| h.fault = Some((self.engine.now(), text.clone())));
-        Some(Stop::broken(text))
+        self.workers.note(self.channel.id, |h| h.fault = Some((self.engine.now(), text)));
+        Ok(false)
     }
 
     async fn lease(&self) -> Result<bool, Stop> {
@@ -553,11 +600,11 @@ fn told(order: MarketOrder) -> (Told, String) {
 }
 
 /// Takes in what a webhook said. Orders that it only names are asked for; whatever fails comes with the next poll.
-pub async fn notice(engine: &Engine, vault: &Vault, channel: &Channel, notice: Notice) -> Result<usize, Stop> {
+async fn notice(workers: &Workers, engine: &Engine, vault: &Vault, channel: &Channel, notice: Notice) -> Result<usize, Stop> {
     let orders = match notice {
         Notice::Orders(orders) => orders,
         Notice::Ask(ids) => {
-            let (market, wire) = wire(engine, vault, channel).await?;
+            let (market, wire) = workers.wire(engine, vault, channel).await?;
             let mut orders = Vec::with_capacity(ids.len());
             for id in ids.iter().take(100) {
                 orders.extend(market.order(&wire, id).await.ok());
@@ -607,6 +654,7 @@ pub async fn resync(engine: &Engine, vault: &Vault, channel: &Channel, told: imp
 
 /// Takes in a webhook: `headers` in lower case, the raw body. None if it is not signed by this channel, or is too old.
 pub async fn webhook(
+    workers: &Workers,
     engine: &Engine,
     vault: &Vault,
     code: &str,
@@ -622,7 +670,7 @@ pub async fn webhook(
     let mut settings: BTreeMap<String, String> = serde_json::from_str(&channel.settings).unwrap_or_default();
     settings.extend(serde_json::from_str::<BTreeMap<String, String>>(&text).unwrap_or_default());
     match market.webhook(&|name| settings.get(name).cloned(), headers, body, engine.now()) {
-        Ok(told) => Ok(Ok(notice(engine, vault, channel, told).await?)),
+        Ok(told) => Ok(Ok(notice(workers, engine, vault, channel, told).await?)),
         Err(rejected) => Ok(Err(rejected)),
     }
 }

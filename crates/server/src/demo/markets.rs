@@ -6,7 +6,7 @@ use engine::channels::connect;
 use engine::secrets::Vault;
 use engine::{Command, Engine, Stop};
 use sim::markets::market::Listing;
-use sim::markets::{Faults, Market, Served, amazon, ebay, serve, shopify};
+use sim::markets::{Faults, Market, Served, amazon, ebay, post, serve, shopify};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,12 @@ struct Place {
 /// The marketplaces while they run; they end when dropped.
 pub struct Markets {
     places: Vec<Place>,
+    shop: Arc<shopify::Shopify>,
+    bazaar: Arc<amazon::Amazon>,
 }
+
+/// What the simulated Amazon sends with its notifications.
+const NOTICE_SECRET: &str = "notices-of-the-demo";
 
 impl Markets {
     /// Starts them, lists some of the catalog on each, and connects those that are not connected yet.
@@ -49,13 +54,15 @@ impl Markets {
         for market in [&shop, &auction, &bazaar] {
             market.set_faults(faults);
         }
+        let front = Arc::new(shopify::Shopify::new(shop.clone()));
+        let stall = amazon::Amazon::new(bazaar.clone(), 1.0);
         let places = vec![
             Place {
                 code: "shopify",
                 kind: "shopify",
                 name: "Simulated Shopify",
                 settings: &[("access_token", "shpat_simulated"), ("client_secret", "hush"), ("location", "1")],
-                served: serve(Arc::new(shopify::Shopify::new(shop.clone())).router()).await?,
+                served: serve(front.clone().router()).await?,
                 market: shop,
             },
             Place {
@@ -74,10 +81,11 @@ impl Markets {
                     ("client_id", "app"),
                     ("client_secret", "a-secret"),
                     ("refresh_token", "Atzr|refresh"),
+                    ("webhook_secret", NOTICE_SECRET),
                     ("seller_id", amazon::SELLER),
                     ("marketplace_id", amazon::MARKETPLACE),
                 ],
-                served: serve(amazon::Amazon::new(bazaar.clone(), 1.0).router()).await?,
+                served: serve(stall.router()).await?,
                 market: bazaar,
             },
         ];
@@ -102,7 +110,21 @@ impl Markets {
                 Err(stop) => return Err(stop.into()),
             }
         }
-        Ok(Markets { places })
+        Ok(Markets { places, shop: front, bazaar: stall })
+    }
+
+    /// Delivers the marketplaces' webhooks to `http://host:port` for as long as this is polled.
+    pub async fn webhooks(&self, address: &str) {
+        loop {
+            for event in self.shop.market.events() {
+                // One that fails is not told again: the poll finds the order.
+                let _ = post(&format!("{address}/api/v1/webhooks/shopify"), &self.shop.delivery(&event)).await;
+            }
+            for delivery in self.bazaar.deliveries(NOTICE_SECRET) {
+                let _ = post(&format!("{address}/api/v1/webhooks/amazon"), &delivery).await;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Buyers come for as long as this is polled. Some change their minds, some pay late.

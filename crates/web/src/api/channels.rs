@@ -256,7 +256,7 @@ async fn webhook(State(app): State<App>, Path(code): Path<String>, headers: Head
     }
     let headers: Vec<(String, String)> =
         headers.iter().filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))).collect();
-    match worker::webhook(&app.engine, &app.vault, &code, &headers, &body).await? {
+    match worker::webhook(&app.workers, &app.engine, &app.vault, &code, &headers, &body).await? {
         Ok(_) => Ok(StatusCode::OK),
         // The same answer for a channel that does not exist, a wrong signature and an old one: nothing to be learned.
         Err(_) => Err(Problem::new(StatusCode::UNAUTHORIZED, "signature_invalid", "This is not signed by the channel, or it is too old.")),
