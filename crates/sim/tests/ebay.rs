@@ -279,7 +279,8 @@ fn a_shipment_is_told_once_however_often_it_is_tried() {
                 carrier: tracked.then(|| "UPS".into()),
                 tracking_number: tracked.then(|| "1Z 999-AA1".into()),
                 shipped_at: 1_800_000_000_123_456,
-                lines: vec![(format!("{id}00"), 1), (format!("{id}01"), 3)],
+                // Less than was bought, so that a second telling would be taken, too.
+                lines: vec![(format!("{id}00"), 1), (format!("{id}01"), 1)],
             };
             let mut tries = 0;
             loop {

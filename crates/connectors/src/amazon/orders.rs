@@ -123,3 +123,46 @@ fn address(order: &Value) -> Address {
         email: text(order, "/buyer/buyerEmail"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_nobody_knows_are_kept_and_orders_that_make_no_sense_are_refused() {
+        let item = serde_json::json!({
+            "orderItemId": "1", "quantityOrdered": 5, "product": { "sellerSku": "A" }, "fulfillment": { "quantityFulfilled": 1, "quantityUnfulfilled": 2 },
+        });
+        let order = serde_json::json!({
+            "orderId": "o", "createdTime": "2026-01-02T03:04:05Z", "fulfillment": { "fulfillmentStatus": "UNSHIPPED" }, "orderItems": [item],
+        });
+        let changed = |place: &str, value: Value| {
+            let mut order = order.clone();
+            if let Some(field) = order.pointer_mut(place) {
+                *field = value;
+            }
+            read(&order)
+        };
+        for (word, state, canceled) in [
+            ("PENDING", MarketState::Pending, 0),
+            ("UNSHIPPED", MarketState::Open, 2),
+            ("PARTIALLY_SHIPPED", MarketState::Open, 2),
+            ("SHIPPED", MarketState::Shipped, 2),
+            (CANCELED, MarketState::Canceled, 5),
+            ("UNFULFILLABLE", MarketState::Other("UNFULFILLABLE".into()), 0),
+            ("BEAMED_UP", MarketState::Other("BEAMED_UP".into()), 0),
+        ] {
+            let order = changed("/fulfillment/fulfillmentStatus", word.into()).unwrap();
+            assert_eq!((order.state, order.lines[0].canceled), (state, canceled), "{word}");
+        }
+        for (place, value) in [
+            ("/orderId", Value::Null),
+            ("/createdTime", "yesterday".into()),
+            ("/orderItems", serde_json::json!([])),
+            ("/orderItems/0/quantityOrdered", serde_json::json!(-1)),
+            ("/orderItems/0/product/sellerSku", Value::Null),
+        ] {
+            assert!(changed(place, value).is_err(), "{place}");
+        }
+    }
+}

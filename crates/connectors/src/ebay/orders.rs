@@ -253,4 +253,41 @@ mod tests {
             assert_eq!(write_windows(&cut(at(window), &mut seen)).as_deref(), Some(halves), "{window} {seen:?}");
         }
     }
+
+    #[test]
+    fn words_that_nobody_knows_are_kept_and_orders_that_make_no_sense_are_refused() {
+        let line =
+            serde_json::json!({ "lineItemId": "1", "sku": "A", "quantity": 2, "title": "T", "lineItemCost": { "value": "9.99", "currency": "EUR" } });
+        let order = serde_json::json!({
+            "orderId": "o", "creationDate": "2026-01-02T03:04:05.678Z", "orderPaymentStatus": "PAID", "orderFulfillmentStatus": "NOT_STARTED", "lineItems": [line],
+        });
+        let changed = |place: &str, value: Value| {
+            let mut order = order.clone();
+            if let Some(field) = order.pointer_mut(place) {
+                *field = value;
+            }
+            read(&order)
+        };
+        let good = read(&order).unwrap();
+        assert_eq!((good.state, good.number.as_str(), good.placed_at), (MarketState::Open, "o", 1_767_323_045_678_000));
+        assert_eq!((good.lines[0].unit_price.as_deref(), good.currency.as_deref()), (None, Some("EUR")), "9.99 for two is no exact price");
+        for (place, word, state) in [
+            ("/orderPaymentStatus", "PENDING", MarketState::Pending),
+            ("/orderPaymentStatus", "FULLY_REFUNDED", MarketState::Other("FULLY_REFUNDED".into())),
+            ("/orderFulfillmentStatus", "FULFILLED", MarketState::Shipped),
+            ("/orderFulfillmentStatus", "BEAMED_UP", MarketState::Other("BEAMED_UP".into())),
+        ] {
+            assert_eq!(changed(place, word.into()).unwrap().state, state, "{word}");
+        }
+        for (place, value) in [
+            ("/orderId", Value::Null),
+            ("/creationDate", "yesterday".into()),
+            ("/lineItems", serde_json::json!([])),
+            ("/lineItems/0/quantity", serde_json::json!(0)),
+            ("/lineItems/0/quantity", serde_json::json!(1.5)),
+            ("/lineItems/0/sku", Value::Null),
+        ] {
+            assert!(changed(place, value).is_err(), "{place}");
+        }
+    }
 }

@@ -95,6 +95,8 @@ mod tests {
         assert!(matches!(read(401, json!({"errors": "[API] Invalid API key"})), Some(Fault::Unauthorized { .. })));
         assert!(matches!(read(502, json!({})), Some(Fault::Lost { .. })));
         assert!(matches!(read(404, json!({"errors": "Not Found"})), Some(Fault::Refused { status: 404, .. })));
-        assert_eq!(read(200, json!({"data": {"inventorySetQuantities": {"userErrors": [{"code": "SOMETHING_NEW"}]}}})), None);
+        let set = |code: &str| read(200, json!({"data": {"inventorySetQuantities": {"userErrors": [{"code": code}]}}}));
+        assert_eq!(set("SOMETHING_NEW"), None, "of a row");
+        assert!(matches!(set("IDEMPOTENCY_CONCURRENT_REQUEST"), Some(Fault::Lost { .. })), "of an earlier try, not known yet");
     }
 }

@@ -72,7 +72,24 @@ impl Amazon {
     }
 
     pub(super) fn feed(&self, id: &str) -> Response {
-        let Some(mut feed) = self.state().feeds.feeds.get(id).cloned() else { return error(404, "NotFound", "no such feed") };
+        let Some(feed) = self.go_on(id) else { return error(404, "NotFound", "no such feed") };
+        let mut body = value!({ "feedId": id, "feedType": "JSON_LISTINGS_FEED", "createdTime": date(feed.at), "processingStatus": feed.status });
+        if let Some(report) = feed.report {
+            body["resultFeedDocumentId"] = report.into();
+        }
+        json(200, &body)
+    }
+
+    /// Works off what still waits, asked after or not.
+    pub fn finish_feeds(&self) {
+        let ids: Vec<String> = self.state().feeds.feeds.keys().cloned().collect();
+        for id in ids {
+            while self.go_on(&id).is_some_and(|feed| matches!(feed.status, "IN_QUEUE" | "IN_PROGRESS")) {}
+        }
+    }
+
+    fn go_on(&self, id: &str) -> Option<Feed> {
+        let mut feed = self.state().feeds.feeds.get(id).cloned()?;
         if feed.waits > 0 {
             feed.waits -= 1;
             feed.status = if feed.waits < 2 { "IN_PROGRESS" } else { "IN_QUEUE" };
@@ -92,11 +109,7 @@ impl Amazon {
             }
         }
         self.state().feeds.feeds.insert(id.to_owned(), feed.clone());
-        let mut body = value!({ "feedId": id, "feedType": "JSON_LISTINGS_FEED", "createdTime": date(feed.at), "processingStatus": feed.status });
-        if let Some(report) = feed.report {
-            body["resultFeedDocumentId"] = report.into();
-        }
-        json(200, &body)
+        Some(feed)
     }
 
     /// Does every row, or with `half` some of them; answers the document with the report.
