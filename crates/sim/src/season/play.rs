@@ -452,7 +452,8 @@ impl Season {
             let can_sell = self.markets.may_sell(&self.world.listings, &[**l]) / self.world.listings[**l].per;
             can_sell + self.uncounted[**l] > self.books.exposure[**l].total()
         });
-        if beyond.is_none() && lent <= available {
+        // Orders that wait for units because of an edit will take what is given back.
+        if beyond.is_none() && lent <= available && self.books.short[item].is_empty() {
             self.stock.debt[item] = 0;
         }
         if self.options.check {
