@@ -12,6 +12,9 @@ use fastrand::Rng;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
+/// Nothing happened that a write would tell: it is sent because it is time to.
+pub const NO_CHANGE: i64 = i64::MAX;
+
 #[derive(Debug)]
 pub enum Event {
     Buyer(usize),
@@ -136,7 +139,6 @@ impl Season {
         self.season.accuracy = share(self.samples[0]);
         self.flash.accuracy = share(self.samples[1]);
         self.flash.accuracy_reconciled = self.season.accuracy_reconciled;
-        // People who do not look at numbers at night look for an hour in which they differ.
         self.season.finish(self.regime);
         self.flash.finish(self.regime);
         Ok(Outcome { seed: self.options.seed, regime: self.regime, season: self.season, flash: self.flash })
@@ -496,14 +498,14 @@ impl Season {
         if self.regime != Regime::Before {
             return;
         }
+        self.books.pushed.fill(None);
+        self.count(|f| f.uploads += 1);
         for order in 0..self.stock.orders.len() {
             self.order_seen(order, self.stock.orders[order].canceled_at.is_some());
         }
         self.own_shown.clone_from(&self.books.available);
-        self.books.pushed.fill(None);
-        self.count(|f| f.uploads += 1);
         for item in 0..self.world.items.len() {
-            self.touch(item, self.now);
+            self.touch(item, NO_CHANGE);
         }
         if self.now < self.world.end {
             self.events.push(self.now + UPLOAD_EVERY, Event::Upload);
@@ -516,7 +518,7 @@ impl Season {
             Regime::Broadcast => {
                 self.books.pushed.fill(None);
                 for item in 0..self.world.items.len() {
-                    self.touch(item, self.now);
+                    self.touch(item, NO_CHANGE);
                 }
             }
             Regime::Shared | Regime::Quota => (0..self.world.listings.len()).for_each(|l| self.read_at(l, self.now)),
