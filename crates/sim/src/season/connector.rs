@@ -2,7 +2,7 @@
 //! within its limits, with back-off; and how orders and numbers are read. A write is promised in the books when it is sent.
 
 use super::market::{Answer, Bucket, CHANNELS, Fate, Row, RowAnswer, TIMEOUT, TRAITS, What, lognormal};
-use super::play::{Event, Season};
+use super::play::{Event, NO_CHANGE, Season};
 use super::{DAY, MINUTE, Regime, SECOND};
 use domain::exposure::SKEW;
 use domain::quota::{Why, Wish};
@@ -258,7 +258,7 @@ impl Season {
             (What::Write(rows), Answer::Rows(answers)) => {
                 self.went_well(channel);
                 for (row, answer) in rows.iter().zip(answers) {
-                    self.answered(channel, row, answer);
+                    self.answered(row, answer);
                 }
             }
             (What::Read(listings), Answer::Shown(shown)) => {
@@ -305,7 +305,7 @@ impl Season {
         self.pump_soon(channel, self.now);
     }
 
-    fn answered(&mut self, channel: usize, row: &Row, answer: RowAnswer) {
+    fn answered(&mut self, row: &Row, answer: RowAnswer) {
         let (listing, now) = (row.listing, self.now);
         let item = self.world.listings[listing].item;
         let exposure = &mut self.books.exposure[listing];
@@ -345,11 +345,13 @@ impl Season {
                 self.events.push((now / DAY + 1) * DAY + MINUTE, Event::Touch(item));
             }
         }
-        let _ = channel;
         self.touch(item, if matches!(answer, RowAnswer::Stale(_) | RowAnswer::Refused) { row.since } else { now });
     }
 
     fn acknowledged(&mut self, item: usize, since: i64) {
+        if since == NO_CHANGE {
+            return;
+        }
         let latency = self.now - since;
         self.season.latencies.push(latency);
         if self.world.in_flash(item, since) {

@@ -12,6 +12,9 @@ use fastrand::Rng;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
+/// Nothing happened that a write would tell: it is sent because it is time to.
+pub const NO_CHANGE: i64 = i64::MAX;
+
 #[derive(Debug)]
 pub enum Event {
     Buyer(usize),
@@ -136,7 +139,6 @@ impl Season {
         self.season.accuracy = share(self.samples[0]);
         self.flash.accuracy = share(self.samples[1]);
         self.flash.accuracy_reconciled = self.season.accuracy_reconciled;
-        // People who do not look at numbers at night look for an hour in which they differ.
         self.season.finish(self.regime);
         self.flash.finish(self.regime);
         Ok(Outcome { seed: self.options.seed, regime: self.regime, season: self.season, flash: self.flash })
@@ -210,10 +212,7 @@ impl Season {
             Event::Poll(channel) => self.poll(channel),
             Event::Read(listing) => self.read_at(listing, self.now),
             Event::Touch(item) => self.touch(item, self.now),
-            Event::Short(order) if self.books.seen[order] == Seen::Short => {
-                self.books.seen[order] = Seen::Void;
-                self.agree(order, false);
-            }
+            Event::Short(order) if self.books.seen[order] == Seen::Short => self.books.seen[order] = Seen::Void,
             Event::Short(_) => {}
             Event::Sample => self.sample(),
             Event::Upload => self.upload(),
@@ -323,6 +322,10 @@ impl Season {
         if restocks {
             self.markets.shown[l] += units;
             self.uncounted[l] -= units;
+            if void && restocks {
+                // It is let in again.
+                self.stock.debt[item] += std::mem::take(&mut self.stock.orders[order].explained);
+            }
             // What an order gave back that was sold a unit which is not there is not there either.
             self.markets.honest[l] += if void { 0 } else { units };
         }
@@ -380,6 +383,7 @@ impl Season {
             // A cancellation that gives the units back may be on its way.
             self.books.seen[n] = Seen::Short;
             self.books.short[order.item].push(n);
+            self.agree(n, false);
             return self.events.push(self.now + 30 * MINUTE, Event::Short(n));
         }
         self.books.available[order.item] -= order.item_units;
@@ -401,11 +405,10 @@ impl Season {
         let order = &mut self.stock.orders[n];
         if order.canceled_at.is_none() && order.void == sent {
             order.void = !sent;
-            self.stock.free[order.item] += if sent { -order.item_units } else { order.item_units };
-            if !order.honest {
-                let debt = &mut self.stock.debt[order.item];
-                *debt = (*debt + if sent { order.item_units } else { -order.item_units }).max(0);
+            if sent {
+                self.stock.debt[order.item] += std::mem::take(&mut order.explained);
             }
+            self.stock.free[order.item] += if sent { -order.item_units } else { order.item_units };
         }
     }
 
@@ -444,7 +447,7 @@ impl Season {
 
     /// Looks whether more can be sold than there is, and whether each listing can sell no more than was promised to it.
     pub fn check(&mut self, item: usize) {
-        if self.regime != Regime::Quota || !(self.options.check || self.stock.debt[item] > 0) {
+        if self.regime != Regime::Quota || !self.options.check {
             return;
         }
         let (available, lent) = (self.books.available[item], self.books.lent(item, &self.world.listings));
@@ -452,9 +455,6 @@ impl Season {
             let can_sell = self.markets.may_sell(&self.world.listings, &[**l]) / self.world.listings[**l].per;
             can_sell + self.uncounted[**l] > self.books.exposure[**l].total()
         });
-        if beyond.is_none() && lent <= available {
-            self.stock.debt[item] = 0;
-        }
         if self.options.check {
             let on_sale = self.markets.may_sell(&self.world.listings, &self.books.of[item]) + (available - lent).max(0);
             self.trouble =
@@ -498,14 +498,14 @@ impl Season {
         if self.regime != Regime::Before {
             return;
         }
+        self.books.pushed.fill(None);
+        self.count(|f| f.uploads += 1);
         for order in 0..self.stock.orders.len() {
             self.order_seen(order, self.stock.orders[order].canceled_at.is_some());
         }
         self.own_shown.clone_from(&self.books.available);
-        self.books.pushed.fill(None);
-        self.count(|f| f.uploads += 1);
         for item in 0..self.world.items.len() {
-            self.touch(item, self.now);
+            self.touch(item, NO_CHANGE);
         }
         if self.now < self.world.end {
             self.events.push(self.now + UPLOAD_EVERY, Event::Upload);
@@ -518,7 +518,7 @@ impl Season {
             Regime::Broadcast => {
                 self.books.pushed.fill(None);
                 for item in 0..self.world.items.len() {
-                    self.touch(item, self.now);
+                    self.touch(item, NO_CHANGE);
                 }
             }
             Regime::Shared | Regime::Quota => (0..self.world.listings.len()).for_each(|l| self.read_at(l, self.now)),

@@ -15,8 +15,8 @@ pub struct Order {
     pub restocks: bool,
     /// There is nothing to send: it is refunded.
     pub void: bool,
-    /// The outlet could take it without anybody having raised its number.
-    pub honest: bool,
+    /// Units missing for it that an edit explains.
+    pub explained: i64,
     pub luck: u64,
 }
 
@@ -24,7 +24,7 @@ pub struct Stock {
     /// Units that are there and that nobody bought, by item.
     pub free: Vec<i64>,
     pub orders: Vec<Order>,
-    /// Units that went to orders which a number raised behind our back let in, and that are still promised to others.
+    /// Units sold only because somebody had raised a number, less those that explain one that is missing: each explains one, at most.
     pub debt: Vec<i64>,
     /// Units on sale beyond what is there because a count found fewer; may only shrink.
     pub short: Vec<i64>,
@@ -42,16 +42,15 @@ impl Stock {
         let item_units = buyer.units * per;
         let free = &mut self.free[buyer.item];
         let void = *free < item_units;
-        let (mut oversold, mut edited) = (0, 0);
-        if void {
-            let beyond = item_units - (*free).max(0);
-            edited = if honest { beyond.min(self.debt[buyer.item]) } else { beyond };
-            oversold = beyond - edited;
-            self.debt[buyer.item] -= if honest { edited } else { 0 };
-        } else {
+        let debt = &mut self.debt[buyer.item];
+        *debt += if honest { 0 } else { item_units };
+        let beyond = if void { item_units - (*free).max(0) } else { 0 };
+        let edited = beyond.min(*debt);
+        *debt -= edited;
+        if !void {
             *free -= item_units;
-            self.debt[buyer.item] += if honest { 0 } else { item_units };
         }
+        let oversold = beyond - edited;
         self.orders.push(Order {
             item: buyer.item,
             listing: buyer.listing,
@@ -61,7 +60,7 @@ impl Stock {
             canceled_at: None,
             restocks: buyer.restocks && buyer.listing.is_some(),
             void,
-            honest,
+            explained: edited,
             luck: buyer.luck,
         });
         (self.orders.len() - 1, oversold, edited)
