@@ -2,6 +2,7 @@
 
 mod api;
 mod brunel;
+mod channels;
 mod imports;
 mod nodes;
 mod orders;

@@ -4,6 +4,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use engine::db::Url;
+use engine::secrets::Vault;
 use engine::{Clock, Engine, Options, Role, create_key};
 use serde_json::Value;
 use sim::postgres::{TempFolder, TempPostgres};
@@ -57,6 +58,7 @@ pub struct Site {
     pub time: TestTime,
     pub url: Url,
     pub key: String,
+    pub app: App,
     router: Router,
     runtime: tokio::runtime::Runtime,
 }
@@ -87,8 +89,10 @@ impl Site {
         let engine = Engine::open(options).unwrap();
         let (_, key) = create_key(&url, "tester", Role::Admin, time.now(), None).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let router = runtime.block_on(async { App::new(engine.clone()).router() });
-        Site { engine, time, url, key, router, runtime }
+        let vault = Vault::parse(&"c4".repeat(32)).unwrap();
+        let app = App::new(engine.clone()).with_vault(vault);
+        let router = runtime.block_on(async { app.router() });
+        Site { engine, time, url, key, app, router, runtime }
     }
 
     /// `call("POST /orders", json!({…}))`
@@ -130,6 +134,24 @@ impl Site {
             let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
             Reply { status: parts.status.as_u16(), headers: parts.headers, body }
         })
+    }
+
+    /// Starts the workers of the channels, which the site does not do by itself.
+    pub fn work(&self) {
+        self.runtime.spawn(self.app.workers.clone().run(self.engine.clone(), self.app.vault.clone()));
+    }
+
+    /// Waits until something is so; time goes on meanwhile.
+    pub fn until<T>(&self, what: &str, mut so: impl FnMut() -> Option<T>) -> T {
+        let began = std::time::Instant::now();
+        loop {
+            if let Some(found) = so() {
+                return found;
+            }
+            assert!(began.elapsed().as_secs() < 60, "not within a minute: {what}");
+            self.time.advance(1);
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
     }
 
     pub fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
