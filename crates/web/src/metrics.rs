@@ -48,5 +48,39 @@ async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
     tell("events_total", "counter", "Events in the database.", events);
     tell("streams", "gauge", "Open event streams.", app.follow.listeners() as i64);
     tell("connections", "gauge", "Open HTTP connections.", app.metrics.connections.load(Ordering::Relaxed) as i64);
+    channels(&app, &mut text).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text))
+}
+
+/// The figures of each channel, with its code as a label.
+async fn channels(app: &App, text: &mut String) -> Result<(), Problem> {
+    let found = app.read(engine::channels::read::all).await?;
+    let now = app.engine.now();
+    let mut tell = |name: &str, kind: &str, help: &str, value: &dyn Fn(&engine::channels::read::ChannelStatus) -> Vec<(&'static str, f64)>| {
+        let _ = write!(text, "# HELP holdfast_channel_{name} {help}\n# TYPE holdfast_channel_{name} {kind}\n");
+        for status in &found {
+            for (quantile, value) in value(status) {
+                let label = if quantile.is_empty() { String::new() } else { format!(",quantile=\"{quantile}\"") };
+                let _ = writeln!(text, "holdfast_channel_{name}{{channel=\"{}\"{label}}} {value}", status.channel.code);
+            }
+        }
+    };
+    let health = |status: &engine::channels::read::ChannelStatus| app.workers.health(status.channel.id.0).unwrap_or_default();
+    let one = |value: i64| vec![("", value as f64)];
+    tell("exposure", "gauge", "Listing units that the channel may still sell.", &|s| one(s.exposure));
+    tell("queue", "gauge", "Listings that want a write.", &|s| one(s.queue));
+    tell("oldest_wish_seconds", "gauge", "How long the oldest of them has waited.", &|s| one(s.oldest_wish.map_or(0, |t| (now - t.0) / 1_000_000)));
+    tell("drift_units_total", "counter", "Listing units that a channel showed beyond what it was given.", &|s| one(s.drift_units));
+    tell("oversold_units_total", "counter", "Listing units sold that were never given to the channel.", &|s| one(s.oversold_units));
+    tell("writes_total", "counter", "Quantities acknowledged, on this server.", &|s| one(health(s).pushed as i64));
+    tell("calls_total", "counter", "Calls of the marketplace, on this server.", &|s| one(health(s).calls as i64));
+    tell("throttled_total", "counter", "Calls that were too many, on this server.", &|s| one(health(s).throttled as i64));
+    tell("orders_late_total", "counter", "Orders read later than a minute after they were placed, on this server.", &|s| {
+        one(health(s).orders_late as i64)
+    });
+    tell("latency_seconds", "summary", "From the commit to the marketplace's acknowledgement, on this server.", &|s| {
+        let seconds = |micros: u32| f64::from(micros) / 1e6;
+        health(s).latency().map_or(Vec::new(), |(p50, p95, p99)| vec![("0.5", seconds(p50)), ("0.95", seconds(p95)), ("0.99", seconds(p99))])
+    });
+    Ok(())
 }

@@ -108,12 +108,13 @@ impl TakeOrders {
 fn settle(batch: &mut Batch<'_>, listing: i64) -> Result<(), Stop> {
     let Some(known) = batch.listings.get(listing) else { return Ok(()) };
     let Some(late) = batch.config.channel(known.channel).map(|c| c.late) else { return Ok(()) };
+    let mapped = known.item.is_some();
     let (channel, name) = (known.channel, known.sku.clone().unwrap_or_else(|| known.external.clone()));
     let Some(watermark) = batch.progress.get(channel).map(|p| p.watermark) else { return Ok(()) };
     let Some(kept) = batch.listings.change(listing) else { return Ok(()) };
     let settled = kept.exposure.counted_until(watermark, late);
     touch(batch, listing);
-    if settled.raised > 0 {
+    if settled.raised > 0 && mapped {
         if let Some(progress) = batch.progress.change(channel) {
             progress.drift_found += 1;
             progress.drift_units += settled.raised;
@@ -238,8 +239,10 @@ fn count(batch: &mut Batch<'_>, channel: &super::rows::Channel, before: Option<&
         }
         listing.demand = listing.demand.sold(fresh, now);
         let name = listing.sku.clone().unwrap_or_else(|| external.clone());
+        // Of what is no item here nothing was ever given.
+        let mapped = listing.item.is_some();
         touch(batch, id);
-        if beyond > 0 {
+        if beyond > 0 && mapped {
             if let Some(progress) = batch.progress.change(kept.channel) {
                 progress.oversold_units += beyond;
             }

@@ -399,10 +399,12 @@ impl Worker {
             let mut again: Vec<(u32, Push)> = Vec::new();
             match answer {
                 Ok(outcomes) => {
-                    for ((_, push), outcome) in pending.drain(..).zip(outcomes) {
+                    for ((tries, push), outcome) in pending.drain(..).zip(outcomes) {
                         let pushed = match outcome {
                             SetOutcome::Applied => Pushed::Applied,
                             SetOutcome::Accepted => Pushed::Accepted,
+                            // Its own number is there: an earlier try of the same write may have put it there.
+                            SetOutcome::Stale { shown } if tries > 0 && shown == Some(push.to) => Pushed::Lost,
                             SetOutcome::Stale { shown } => Pushed::Stale { shown },
                             SetOutcome::Refused { code, detail } => Pushed::Refused { code, detail },
                         };
@@ -410,21 +412,25 @@ impl Worker {
                         results.push((push.listing, push.write, pushed));
                     }
                 }
-                // A marketplace that knows a key again may be asked the same again.
-                Err(Fault::Lost { .. } | Fault::NotUnderstood { .. }) => {
+                // A marketplace that knows a key again may be asked the same again, in the same words.
+                Err(fault) => {
+                    let lost = matches!(fault, Fault::Lost { .. } | Fault::NotUnderstood { .. });
                     for (tries, push) in pending.drain(..) {
-                        if self.channel.compares && tries < TRIES {
-                            again.push((tries + 1, push));
-                        } else {
-                            results.push((push.listing, push.write, Pushed::Lost));
-                        }
+                        let pushed = match &fault {
+                            // Not done this time; but a try before it may have been.
+                            _ if tries > 0 || lost => {
+                                if self.channel.compares && tries < TRIES {
+                                    again.push((tries + 1, push));
+                                    continue;
+                                }
+                                Pushed::Lost
+                            }
+                            Fault::Refused { code, detail, .. } => Pushed::Refused { code: code.clone(), detail: detail.clone() },
+                            _ => Pushed::NotSent,
+                        };
+                        results.push((push.listing, push.write, pushed));
                     }
                 }
-                Err(Fault::Refused { code, detail, .. }) => {
-                    let refused = |push: &Push| (push.listing, push.write, Pushed::Refused { code: code.clone(), detail: detail.clone() });
-                    results.extend(pending.drain(..).map(|(_, push)| refused(&push)));
-                }
-                Err(_) => results.extend(pending.drain(..).map(|(_, push)| (push.listing, push.write, Pushed::NotSent))),
             }
             *pending = again;
             if !results.is_empty() {

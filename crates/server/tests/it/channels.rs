@@ -43,7 +43,7 @@ fn a_channel_is_connected_with_what_it_needs_and_shows_no_secret() {
         };
         assert_eq!(with("kind", json!("nowhere")), "422 invalid_field");
         assert_eq!(with("address", json!("http://shop.example")), "422 invalid_field");
-        assert_eq!(with("settings", json!({"acess_token": "x"})), "422 unknown_field");
+        assert_eq!(with("settings", json!({"acess_token": "x"})), "400 unknown_field");
         assert_eq!(with("policy", json!({"percent": 101})), "422 invalid_field");
         assert_eq!(site.get("/channels/kinds")["data"].as_array().unwrap().len(), 3);
         assert_eq!(site.call("POST /channels", connection(&served)).told(), "201");
@@ -121,7 +121,7 @@ fn an_order_for_an_unmapped_listing_waits_for_a_person() {
 
         let listings = site.get("/channels/shop/listings")["data"].as_array().unwrap().clone();
         let pack = listings.iter().find(|l| l["sku"] == "LAMP-6").unwrap()["id"].as_str().unwrap().to_owned();
-        assert_eq!(site.call(&format!("POST /listings/{pack}"), json!({"sku": "NONE"})).told(), "422 unknown_item");
+        assert_eq!(site.call(&format!("POST /listings/{pack}"), json!({"sku": "NONE"})).told(), "404 unknown_item");
         site.ok(&format!("POST /listings/{pack}"), json!({"sku": "LAMP", "units_per_listing": 6}));
         site.call(&format!("POST /exceptions/{id}"), json!({"action": "retry"}));
         let order = site.until("the order is here", || orders(&site).into_iter().next());
