@@ -127,8 +127,9 @@ fn an_order_for_an_unmapped_listing_waits_for_a_person() {
         let order = site.until("the order is here", || orders(&site).into_iter().next());
         assert_eq!(
             (&order["lines"][0]["sku"], &order["lines"][0]["quantity"], &order["total"]["amount"]),
-            (&json!("LAMP"), &json!(6), &json!("9.99"))
+            (&json!("LAMP"), &json!(1), &json!("9.99"))
         );
+        assert_eq!(crate::support::fulfillments(&order), "LON: LAMP 6", "one pack is six lamps");
         site.until("the exception is solved", || open().iter().all(|e| e["kind"] != "unmapped").then_some(()));
         assert_eq!(site.call(&format!("POST /exceptions/{id}"), json!({"action": "dismiss"})).told(), "422 invalid_field");
 
