@@ -5,10 +5,12 @@
 
 pub mod connect;
 pub mod listings;
+pub(crate) mod load;
 pub mod outbox;
 pub mod push;
 pub(crate) mod quotas;
 pub mod read;
 pub mod rows;
 pub mod take_orders;
+pub mod webhook;
 pub mod worker;

@@ -4,15 +4,15 @@
 use super::listings::{ListedRow, PutListings};
 use super::outbox::{self, EndLetters, Heard};
 use super::push::{BeginPushes, DUE, EndPushes, MAPPED, Push, Pushed, ReadBack, SETTLING, UNSURE, WRITING};
-use super::rows::{Channel, Told, ToldLine, ToldState};
+use super::rows::Channel;
 use super::take_orders::TakeOrders;
+use super::webhook::told;
 use super::{connect, read};
 use crate::db::{Conn, Value};
 use crate::exceptions::{Kind, report};
-use crate::orders::place::ShipTo;
 use crate::secrets::Vault;
 use crate::{Answer, Command, Config, Engine, Stop, jobs};
-use connectors::marketplace::{self, MarketOrder, MarketState, Marketplace, Notice, Page, SetOutcome, SetQuantity, Shipped};
+use connectors::marketplace::{self, Marketplace, Page, SetOutcome, SetQuantity, Shipped};
 use connectors::transport::{Fault, Pace, Wire, WireOptions};
 use domain::exposure::{Exposure, SKEW};
 use std::collections::{BTreeMap, HashMap};
@@ -78,7 +78,7 @@ impl Workers {
     }
 
     /// A channel's connector and the way to it, made anew when its settings have changed.
-    async fn wire(&self, engine: &Engine, vault: &Vault, channel: &Channel) -> Result<(&'static dyn Marketplace, Arc<Wire>), Stop> {
+    pub(super) async fn wire(&self, engine: &Engine, vault: &Vault, channel: &Channel) -> Result<(&'static dyn Marketplace, Arc<Wire>), Stop> {
         let version = format!("{channel:?}");
         let market = marketplace::by_word(&channel.kind).ok_or_else(|| Stop::broken(format!("there is no connector “{}”", channel.kind)))?;
         let known = self.wires.lock().unwrap_or_else(PoisonError::into_inner).get(&channel.id).filter(|(v, _)| *v == version).map(|(_, w)| w.clone());
@@ -126,7 +126,7 @@ impl Workers {
     }
 }
 
-async fn config(engine: &Engine) -> Result<Arc<Config>, Stop> {
+pub(super) async fn config(engine: &Engine) -> Result<Arc<Config>, Stop> {
     engine
         .read(|tx| {
             let mut config = Arc::default();
@@ -136,7 +136,7 @@ async fn config(engine: &Engine) -> Result<Arc<Config>, Stop> {
         .await
 }
 
-fn actor() -> Arc<str> {
+pub(super) fn actor() -> Arc<str> {
     "system".into()
 }
 
@@ -559,83 +559,6 @@ impl Worker {
     }
 }
 
-/// What a marketplace told, in the words that are kept.
-fn told(order: MarketOrder) -> (Told, String) {
-    let state = match order.state {
-        MarketState::Pending => ToldState::Pending,
-        MarketState::Open => ToldState::Open,
-        MarketState::Shipped => ToldState::Shipped,
-        MarketState::Canceled => ToldState::Canceled,
-        MarketState::Other(word) => ToldState::Other(word),
-    };
-    let address = order.ship_to;
-    let ship_to = ShipTo {
-        country: address.country,
-        postal_code: address.postal_code,
-        name: address.name,
-        company: address.company,
-        address1: address.address1,
-        address2: address.address2,
-        city: address.city,
-        province: address.province,
-        phone: address.phone,
-        email: address.email,
-        ..ShipTo::default()
-    };
-    let lines = order.lines.into_iter().map(|l| ToldLine {
-        id: l.id,
-        listing: l.listing,
-        sku: l.sku,
-        title: l.title,
-        quantity: l.quantity,
-        canceled: l.canceled,
-        unit_price: l.unit_price,
-    });
-    let told = Told {
-        id: order.id,
-        number: order.number,
-        placed_at: order.placed_at,
-        updated_at: order.updated_at,
-        state,
-        currency: order.currency,
-        customer: order.customer,
-        ship_to,
-        lines: lines.collect(),
-    };
-    (told, order.raw)
-}
-
-/// Takes in what a webhook said. Orders that it only names are asked for; whatever fails comes with the next poll.
-async fn notice(workers: &Workers, engine: &Engine, vault: &Vault, channel: &Channel, notice: Notice) -> Result<usize, Stop> {
-    let orders = match notice {
-        Notice::Orders(orders) => orders,
-        Notice::Ask(ids) => {
-            let (market, wire) = workers.wire(engine, vault, channel).await?;
-            let mut orders = Vec::with_capacity(ids.len());
-            for id in ids.iter().take(100) {
-                orders.extend(market.order(&wire, id).await.ok());
-            }
-            orders
-        }
-        // The numbers are read with a time that is known; a webhook's is not.
-        Notice::Quantities(_) | Notice::Other(_) => Vec::new(),
-    };
-    let count = orders.len();
-    if count > 0 {
-        let command = TakeOrders {
-            channel: channel.id,
-            channel_code: channel.code.to_string(),
-            orders: orders.into_iter().map(told).collect(),
-            unread: Vec::new(),
-            watermark: None,
-            orders_from: None,
-            settle: Vec::new(),
-        };
-        engine.submit(Command::TakeOrders(Box::new(command)), actor(), None).await?;
-    }
-    Ok(count)
-}
-
 /// Reads every number of a channel now, page by page; answers how many. `told` hears of the progress.
 pub async fn resync(engine: &Engine, vault: &Vault, channel: &Channel, told: impl Fn(usize)) -> Result<usize, Stop> {
     let (market, wire) = wire(engine, vault, channel).await?;
@@ -655,29 +578,6 @@ pub async fn resync(engine: &Engine, vault: &Vault, channel: &Channel, told: imp
         count += rows.len();
         worker.read_rows(market, &wire, rows).await.map_err(stop)?;
         told(count);
-    }
-}
-
-/// Takes in a webhook: `headers` in lower case, the raw body. None if it is not signed by this channel, or is too old.
-pub async fn webhook(
-    workers: &Workers,
-    engine: &Engine,
-    vault: &Vault,
-    code: &str,
-    headers: &[(String, String)],
-    body: &[u8],
-) -> Result<Result<usize, marketplace::Rejected>, Stop> {
-    let config = config(engine).await?;
-    let Some(channel) = config.channel_by_code(code) else { return Ok(Err(marketplace::Rejected::Signature)) };
-    let Some(market) = marketplace::by_word(&channel.kind) else { return Ok(Err(marketplace::Rejected::Signature)) };
-    let id = channel.id;
-    let sealed = engine.read(move |tx| connect::secrets(tx, id)).await?;
-    let (text, _) = vault.decrypt(&channel.code, &sealed)?;
-    let mut settings: BTreeMap<String, String> = serde_json::from_str(&channel.settings).unwrap_or_default();
-    settings.extend(serde_json::from_str::<BTreeMap<String, String>>(&text).unwrap_or_default());
-    match market.webhook(&|name| settings.get(name).cloned(), headers, body, engine.now()) {
-        Ok(told) => Ok(Ok(notice(workers, engine, vault, channel, told).await?)),
-        Err(rejected) => Ok(Err(rejected)),
     }
 }
 

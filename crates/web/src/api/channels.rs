@@ -13,7 +13,7 @@ use domain::{Noun, Refused};
 use engine::channels::connect::{self, ChannelView, KindView, UpdateChannel};
 use engine::channels::listings::{ListingView, MapListing};
 use engine::channels::push::{BeginPushes, DUE, Push};
-use engine::channels::{read, worker};
+use engine::channels::{read, webhook as hook, worker};
 use engine::db::Value;
 use engine::views::{Id, Time};
 use engine::{Answer, Command};
@@ -256,7 +256,7 @@ async fn webhook(State(app): State<App>, Path(code): Path<String>, headers: Head
     }
     let headers: Vec<(String, String)> =
         headers.iter().filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))).collect();
-    match worker::webhook(&app.workers, &app.engine, &app.vault, &code, &headers, &body).await? {
+    match hook::receive(&app.workers, &app.engine, &app.vault, &code, &headers, &body).await? {
         Ok(_) => Ok(StatusCode::OK),
         // The same answer for a channel that does not exist, a wrong signature and an old one: nothing to be learned.
         Err(_) => Err(Problem::new(StatusCode::UNAUTHORIZED, "signature_invalid", "This is not signed by the channel, or it is too old.")),

@@ -1,0 +1,111 @@
+//! Webhooks: what a marketplace tells by itself, and its words turned into ours.
+
+use super::connect;
+use super::rows::{Channel, Told, ToldLine, ToldState};
+use super::take_orders::TakeOrders;
+use super::worker::{Workers, actor, config};
+use crate::orders::place::ShipTo;
+use crate::secrets::Vault;
+use crate::{Command, Engine, Stop};
+use connectors::marketplace::{self, MarketOrder, MarketState, Notice};
+use std::collections::BTreeMap;
+
+/// Takes in a webhook: `headers` in lower case, the raw body. None if it is not signed by this channel, or is too old.
+pub async fn receive(
+    workers: &Workers,
+    engine: &Engine,
+    vault: &Vault,
+    code: &str,
+    headers: &[(String, String)],
+    body: &[u8],
+) -> Result<Result<usize, marketplace::Rejected>, Stop> {
+    let config = config(engine).await?;
+    let Some(channel) = config.channel_by_code(code) else { return Ok(Err(marketplace::Rejected::Signature)) };
+    let Some(market) = marketplace::by_word(&channel.kind) else { return Ok(Err(marketplace::Rejected::Signature)) };
+    let id = channel.id;
+    let sealed = engine.read(move |tx| connect::secrets(tx, id)).await?;
+    let (text, _) = vault.decrypt(&channel.code, &sealed)?;
+    let mut settings: BTreeMap<String, String> = serde_json::from_str(&channel.settings).unwrap_or_default();
+    settings.extend(serde_json::from_str::<BTreeMap<String, String>>(&text).unwrap_or_default());
+    match market.webhook(&|name| settings.get(name).cloned(), headers, body, engine.now()) {
+        Ok(told) => Ok(Ok(notice(workers, engine, vault, channel, told).await?)),
+        Err(rejected) => Ok(Err(rejected)),
+    }
+}
+
+/// What a marketplace told, in the words that are kept.
+pub(super) fn told(order: MarketOrder) -> (Told, String) {
+    let state = match order.state {
+        MarketState::Pending => ToldState::Pending,
+        MarketState::Open => ToldState::Open,
+        MarketState::Shipped => ToldState::Shipped,
+        MarketState::Canceled => ToldState::Canceled,
+        MarketState::Other(word) => ToldState::Other(word),
+    };
+    let address = order.ship_to;
+    let ship_to = ShipTo {
+        country: address.country,
+        postal_code: address.postal_code,
+        name: address.name,
+        company: address.company,
+        address1: address.address1,
+        address2: address.address2,
+        city: address.city,
+        province: address.province,
+        phone: address.phone,
+        email: address.email,
+        ..ShipTo::default()
+    };
+    let lines = order.lines.into_iter().map(|l| ToldLine {
+        id: l.id,
+        listing: l.listing,
+        sku: l.sku,
+        title: l.title,
+        quantity: l.quantity,
+        canceled: l.canceled,
+        unit_price: l.unit_price,
+    });
+    let told = Told {
+        id: order.id,
+        number: order.number,
+        placed_at: order.placed_at,
+        updated_at: order.updated_at,
+        state,
+        currency: order.currency,
+        customer: order.customer,
+        ship_to,
+        lines: lines.collect(),
+    };
+    (told, order.raw)
+}
+
+/// Takes in what a webhook said. Orders that it only names are asked for; whatever fails comes with the next poll.
+async fn notice(workers: &Workers, engine: &Engine, vault: &Vault, channel: &Channel, notice: Notice) -> Result<usize, Stop> {
+    let orders = match notice {
+        Notice::Orders(orders) => orders,
+        Notice::Ask(ids) => {
+            let (market, wire) = workers.wire(engine, vault, channel).await?;
+            let mut orders = Vec::with_capacity(ids.len());
+            for id in ids.iter().take(100) {
+                orders.extend(market.order(&wire, id).await.ok());
+            }
+            orders
+        }
+        // The numbers are read with a time that is known; a webhook's is not.
+        Notice::Quantities(_) | Notice::Other(_) => Vec::new(),
+    };
+    let count = orders.len();
+    if count > 0 {
+        let command = TakeOrders {
+            channel: channel.id,
+            channel_code: channel.code.to_string(),
+            orders: orders.into_iter().map(told).collect(),
+            unread: Vec::new(),
+            watermark: None,
+            orders_from: None,
+            settle: Vec::new(),
+        };
+        engine.submit(Command::TakeOrders(Box::new(command)), actor(), None).await?;
+    }
+    Ok(count)
+}
