@@ -68,6 +68,11 @@ pub trait Marketplace: Send + Sync {
     fn check<'a>(&'a self, wire: &'a Wire) -> Work<'a, String>;
     /// Orders that changed since `from` (microseconds since 1970 UTC), page by page. `page` is what the page before named.
     fn orders<'a>(&'a self, wire: &'a Wire, from: i64, page: Option<String>) -> Work<'a, Page<MarketOrder>>;
+    /// Orders placed since `from`, whatever happened to them later: for marketplaces whose list of changes ends before now, so that
+    /// an order that changed after that end is not in it. None if the list of changes hides nothing.
+    fn orders_placed<'a>(&'a self, _wire: &'a Wire, _from: i64, _page: Option<String>) -> Option<Work<'a, Page<MarketOrder>>> {
+        None
+    }
     /// One order, whole.
     fn order<'a>(&'a self, wire: &'a Wire, id: &'a str) -> Work<'a, MarketOrder>;
     /// What is listed, with the quantities shown.

@@ -200,6 +200,23 @@ fn no_order_is_missed_and_none_that_amazon_sends_is_taken() {
 }
 
 #[test]
+fn an_order_that_changed_a_moment_ago_is_in_the_list_of_what_was_placed() {
+    run(async {
+        let world = World::new(1).await;
+        world.list(1, 10);
+        let from = world.market.now();
+        let id = world.market.buy_lines(&[("10000", 2)], false).unwrap();
+        world.pass(4 * MINUTE);
+        world.market.pay(&id).unwrap();
+        let by_change = CONNECTOR.orders(&world.wire, from, None).await.unwrap();
+        assert!(by_change.rows.is_empty(), "the list of changes ends two minutes ago");
+        let placed = CONNECTOR.orders_placed(&world.wire, from, None).unwrap().await.unwrap();
+        assert_eq!(placed.rows.iter().map(|o| o.lines[0].quantity).collect::<Vec<_>>(), [2]);
+        world.schemas.assert_kept(1);
+    });
+}
+
+#[test]
 fn few_go_one_by_one_and_many_by_feed_and_all_are_only_taken() {
     run(async {
         let world = World::new(3).await;

@@ -152,7 +152,11 @@ impl Marketplace for Amazon {
     }
 
     fn orders<'a>(&'a self, wire: &'a Wire, from: i64, page: Option<String>) -> Work<'a, Page<MarketOrder>> {
-        Box::pin(orders::page(wire, from, page))
+        Box::pin(orders::page(wire, orders::By::Change, from, page))
+    }
+
+    fn orders_placed<'a>(&'a self, wire: &'a Wire, from: i64, page: Option<String>) -> Option<Work<'a, Page<MarketOrder>>> {
+        Some(Box::pin(orders::page(wire, orders::By::Placement, from, page)))
     }
 
     fn order<'a>(&'a self, wire: &'a Wire, id: &'a str) -> Work<'a, MarketOrder> {

@@ -11,8 +11,15 @@ const INCLUDED: &str = "BUYER,RECIPIENT,PROCEEDS,CANCELLATION,FULFILLMENT";
 /// The list ends two minutes ago, and must begin before it ends: it is asked to begin this much earlier, microseconds.
 const EARLIER: i64 = 180 * 1_000_000;
 
+/// What the list goes by; Amazon takes exactly one of the two.
+#[derive(Debug, Clone, Copy)]
+pub enum By {
+    Change,
+    Placement,
+}
+
 /// A page is named by where its reading began and Amazon's token, for the token wants all else to be the same.
-pub async fn page(wire: &Wire, from: i64, page: Option<String>) -> Result<Page<MarketOrder>, Fault> {
+pub async fn page(wire: &Wire, by: By, from: i64, page: Option<String>) -> Result<Page<MarketOrder>, Fault> {
     let bad = |page: &str| Fault::NotUnderstood { detail: format!("no page “{page}”") };
     let (from, token) = match &page {
         None => (from.saturating_sub(EARLIER), None),
@@ -21,8 +28,12 @@ pub async fn page(wire: &Wire, from: i64, page: Option<String>) -> Result<Page<M
             (from.parse().map_err(|_| bad(page))?, Some(token))
         }
     };
+    let after = match by {
+        By::Change => "lastUpdatedAfter",
+        By::Placement => "createdAfter",
+    };
     let mut path = format!(
-        "/orders/2026-01-01/orders?marketplaceIds={}&lastUpdatedAfter={}&fulfilledBy=MERCHANT&maxResultsPerPage=100&includedData={INCLUDED}",
+        "/orders/2026-01-01/orders?marketplaceIds={}&{after}={}&fulfilledBy=MERCHANT&maxResultsPerPage=100&includedData={INCLUDED}",
         escape(marketplace(wire)),
         escape(&date(from)),
     );

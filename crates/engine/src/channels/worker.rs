@@ -199,12 +199,14 @@ struct Turn {
     poll: Instant,
     list: Instant,
     read: Instant,
+    /// The next reading of orders is of what was placed, not of what changed.
+    placed: bool,
 }
 
 impl Turn {
     fn now() -> Turn {
         let now = Instant::now();
-        Turn { poll: now, list: now, read: now }
+        Turn { poll: now, list: now, read: now, placed: false }
     }
 }
 
@@ -278,7 +280,7 @@ impl Worker {
             // Orders are counted even when nothing is sent, or the quotas of other channels would rest on nothing.
             if Instant::now() >= turn.poll {
                 turn.poll = Instant::now() + Duration::from_secs(market.polls_every());
-                let polled = self.poll(market, wire).await;
+                let polled = self.poll(market, wire, turn).await;
                 self.noted(polled).await?;
             }
             if Instant::now() >= turn.list && !self.channel.paused {
@@ -456,18 +458,29 @@ impl Worker {
     }
 
     /// Reads the orders that changed, and moves the watermark.
-    async fn poll(&self, market: &'static dyn Marketplace, wire: &Wire) -> Round {
+    async fn poll(&self, market: &'static dyn Marketplace, wire: &Wire, turn: &mut Turn) -> Round {
         let id = self.channel.id;
         let progress = self.engine.read(move |tx| read::progress(tx, id)).await?;
         let asked_at = self.engine.now();
+        let counted_from = progress.watermark.max(self.channel.created_at) - OVERLAP;
+        // Where the list of changes hides an order that changed too lately, what was placed is read in turn with what changed, and
+        // only that tells that all has been counted.
+        let in_turn = market.orders_placed(wire, counted_from, None).is_some();
+        let placed = in_turn && turn.placed;
+        turn.placed = !turn.placed;
+        let (by_change, by_placement) = (!placed, placed || !in_turn);
         let mut page = None;
         let mut unread_any = false;
         loop {
-            let Page { rows, next, unread } = market.orders(wire, progress.orders_from - OVERLAP, page).await?;
+            let work = match market.orders_placed(wire, counted_from, page.clone()) {
+                Some(work) if placed => work,
+                _ => market.orders(wire, progress.orders_from - OVERLAP, page),
+            };
+            let Page { rows, next, unread } = work.await?;
             unread_any |= !unread.is_empty();
             let last = next.is_none();
             let settled = asked_at - market.settles_in();
-            let settle: Vec<i64> = match last && !unread_any {
+            let settle: Vec<i64> = match last && !unread_any && by_placement {
                 true => self.engine.read(move |tx| Ok(tx.rows(SETTLING, &[Value::Int(id), Value::Int(0), Value::Int(MANY)], |r| r.int(0))?)).await?,
                 false => Vec::new(),
             };
@@ -483,8 +496,8 @@ impl Worker {
                     channel_code: self.channel.code.to_string(),
                     orders: rows.into_iter().map(told).collect(),
                     unread,
-                    watermark: (last && !unread_any).then_some(settled - SKEW),
-                    orders_from: (last && !unread_any).then_some(settled),
+                    watermark: (last && !unread_any && by_placement).then_some(settled - SKEW),
+                    orders_from: (last && !unread_any && by_change).then_some(settled),
                     settle,
                 };
                 self.engine.submit(Command::TakeOrders(Box::new(command)), actor(), None).await?;

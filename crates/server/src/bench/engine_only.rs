@@ -5,10 +5,14 @@ use super::{Figure, Place, kind};
 use crate::Failed;
 use engine::catalog::items::NewItem;
 use engine::catalog::locations::NewLocation;
+use engine::channels::connect::NewChannel;
+use engine::channels::listings::{ListedRow, PutListings};
+use engine::channels::push::{BeginPushes, DUE, EndPushes, Pushed};
+use engine::db::Value;
 use engine::reservations::reserve::{Reserve, ReserveLine};
 use engine::stock::SkuLine;
 use engine::stock::receive::Receive;
-use engine::{Command, Engine, Options};
+use engine::{Answer, Command, Engine, Options};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -80,4 +84,61 @@ pub fn reservations(runtime: &tokio::runtime::Runtime, place: &Place, callers: u
     let driven = drive_engine(runtime, &engine, callers, seconds, |_| "S1".to_owned())?;
     engine.shut_down();
     Ok(figure("engine, one hot item, no HTTP", kind(&place.url), callers, driven))
+}
+
+/// Rounds of each, in turns, so that a slow minute of the machine is both's.
+const ROUNDS: usize = 3;
+
+/// The same reservations without a channel and with the item listed on three, in turns; answers both, and the ratio.
+pub fn with_channels(runtime: &tokio::runtime::Runtime, alone: &Place, listed: &Place, callers: usize, seconds: u64) -> Result<Vec<Figure>, Failed> {
+    let mut rounds: Vec<Vec<(f64, Vec<u32>)>> = vec![Vec::new(), Vec::new()];
+    let engines = [Engine::open(Options::new(alone.url.clone()))?, Engine::open(Options::new(listed.url.clone()))?];
+    for engine in &engines {
+        seed(engine, 1, 1)?;
+    }
+    connect(&engines[1])?;
+    for _ in 0..ROUNDS {
+        for (engine, rounds) in engines.iter().zip(&mut rounds) {
+            rounds.push(drive_engine(runtime, engine, callers, seconds, |_| "S1".to_owned())?);
+        }
+    }
+    engines.iter().for_each(Engine::shut_down);
+    let mut figures = Vec::new();
+    for (what, mut rounds) in ["one hot item, no channel", "the same, listed on three channels"].into_iter().zip(rounds) {
+        rounds.sort_by(|a, b| a.0.total_cmp(&b.0));
+        figures.push(figure(what, kind(&alone.url), callers, rounds.swap_remove(ROUNDS / 2)));
+    }
+    figures[1].note = format!("costs {:.2} times as much, medians of {ROUNDS} rounds in turns", figures[0].per_second / figures[1].per_second);
+    Ok(figures)
+}
+
+/// Three channels that list the item, each with units lent to it.
+fn connect(engine: &Engine) -> Result<(), Failed> {
+    for n in 1..=3 {
+        let new = NewChannel {
+            code: format!("C{n}"),
+            kind: "shopify".into(),
+            name: format!("Channel {n}"),
+            address: "http://127.0.0.1:1".into(),
+            settings: Default::default(),
+            secrets: String::new(),
+            policy: domain::quota::Policy { percent: Some(20), ..Default::default() },
+            compares: n == 1,
+            restocks: true,
+            late: 60_000_000,
+        };
+        let Answer::Channel(channel) = engine.submit_blocking(Command::ConnectChannel(Box::new(new)), "bench")?.answer else { continue };
+        let row = ListedRow { external: "S1".into(), sku: Some("S1".into()), title: "S1".into(), shown: Some(0) };
+        let put = PutListings { channel: channel.id.0, rows: vec![row], asked_at: engine.now() };
+        engine.submit_blocking(Command::PutListings(put), "bench")?;
+        let due = engine.read_blocking(|tx| Ok(tx.rows(DUE, &[Value::Int(channel.id.0), Value::Int(10)], |r| r.int(0))?))?;
+        let begun = engine.submit_blocking(Command::BeginPushes(BeginPushes { listings: due, dry: false }), "bench")?;
+        let Answer::Pushes(pushes) = begun.answer else { continue };
+        if pushes.is_empty() {
+            return Err(Failed("nothing was lent to the channel; a figure would mean nothing".into()));
+        }
+        let results = pushes.into_iter().map(|p| (p.listing, p.write, Pushed::Applied)).collect();
+        engine.submit_blocking(Command::EndPushes(EndPushes { results }), "bench")?;
+    }
+    Ok(())
 }

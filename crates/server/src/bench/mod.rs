@@ -46,6 +46,8 @@ enum What {
     Orders,
     /// The plain-SQL way on the same PostgreSQL
     Plain,
+    /// What channels cost: the same reservations with the item listed on three
+    Channels,
     /// What a large database costs: reservations, import, start, memory
     Growth,
 }
@@ -137,6 +139,11 @@ impl Bench {
             && let Some(place) = machine.postgres()?
         {
             tell(plain_sql::reservations(&runtime, &place, 64, self.seconds)?);
+        }
+        if wanted(What::Channels) {
+            for figure in engine_only::with_channels(&runtime, &machine.sqlite()?, &machine.sqlite()?, 2_048, self.seconds)? {
+                tell(figure);
+            }
         }
         if wanted(What::Growth) {
             for figure in growth::measure(&runtime, &machine.sqlite()?, &machine.sqlite()?, self.items, self.seconds)? {

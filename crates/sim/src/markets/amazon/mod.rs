@@ -191,17 +191,22 @@ impl Amazon {
         if ask.param("createdAfter").is_some() == ask.param("lastUpdatedAfter").is_some() {
             return bad("Exactly one of createdAfter and lastUpdatedAfter is required");
         }
-        let Some(after) = ask.param("lastUpdatedAfter").and_then(time) else { return bad("lastUpdatedAfter is no time") };
-        let before = match ask.param("lastUpdatedBefore") {
+        let (after_name, before_name, by_placement) = match ask.param("createdAfter") {
+            Some(_) => ("createdAfter", "createdBefore", true),
+            None => ("lastUpdatedAfter", "lastUpdatedBefore", false),
+        };
+        let Some(after) = ask.param(after_name).and_then(time) else { return bad("the time to begin at is no time") };
+        let before = match ask.param(before_name) {
             None => now - BEHIND,
             Some(before) => match time(before).filter(|b| *b <= now - BEHIND) {
                 Some(before) => before,
-                None => return bad("lastUpdatedBefore must be at least two minutes in the past"),
+                None => return bad("the time to end at must be at least two minutes in the past"),
             },
         };
         if after > before {
-            return bad("lastUpdatedAfter is later than lastUpdatedBefore");
+            return bad("the time to begin at is later than the one to end at");
         }
+        let at = |o: &Order| if by_placement { o.placed_at } else { o.updated_at };
         let limit = ask.number("maxResultsPerPage", 100);
         if !(1..=100).contains(&limit) {
             return bad("maxResultsPerPage must be between 1 and 100");
@@ -217,17 +222,19 @@ impl Amazon {
         };
         let by = ask.param("fulfilledBy").unwrap_or("");
         let by_amazon = self.state().sent_by_amazon.clone();
+        // Whatever was placed then has changed since then at the earliest.
         let mut found: Vec<Order> = self.market.orders_since(place.0);
-        found.retain(|o| (o.updated_at, o.id.clone()) > place && o.updated_at <= before);
+        found.sort_by_key(|o| (at(o), o.id.clone()));
+        found.retain(|o| (at(o), o.id.clone()) > place && at(o) <= before);
         found.retain(|o| by.is_empty() || by.contains(if by_amazon.contains(&o.id) { "AMAZON" } else { "MERCHANT" }));
         let more = found.len() > limit;
         found.truncate(limit);
         let page: Vec<Value> = found.iter().map(|o| self.order_json(o)).collect();
-        let mut body = value!({ "orders": page, "lastUpdatedBefore": date(before) });
+        let mut body = value!({ "orders": page, before_name: date(before) });
         if let Some(last) = found.last().filter(|_| more) {
             let mut state = self.state();
             let token = format!("{:016x}+/=", state.rng.u64(..));
-            state.pages.insert(token.clone(), (others, (last.updated_at, last.id.clone()), before, now));
+            state.pages.insert(token.clone(), (others, (at(last), last.id.clone()), before, now));
             body["pagination"] = value!({ "nextToken": token });
         }
         json(200, &with_unknown(&self.market, body))
