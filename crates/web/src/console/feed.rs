@@ -11,7 +11,8 @@ use serde_json::Value;
 pub const KINDS: &str = "item.created item.updated location.created location.updated rules.changed import.progressed \
     reservation.held reservation.extended reservation.released reservation.expired reservation.ordered \
     order.placed order.routed order.left_over order.filled order.shipped order.canceled order.returned \
-    stock.received stock.adjusted stock.moved stock.counted transfer.sent transfer.received";
+    stock.received stock.adjusted stock.moved stock.counted transfer.sent transfer.received \
+    channel.connected channel.updated listing.mapped exception.opened exception.solved";
 
 pub fn panel(view: &View) -> Markup {
     let events = &view.newest.events;
@@ -60,6 +61,11 @@ fn words(event: &EventView) -> Markup {
         "item.updated" => html! { "Item " b { (text("sku")) } " changed" },
         "location.created" => html! { "New location " b { (text("code")) } ", " (text("name")) },
         "location.updated" => html! { "Location " b { (text("code")) } " changed" },
+        "channel.connected" => html! { "Channel " b { (text("code")) } " connected" },
+        "channel.updated" => html! { "Channel " b { (text("code")) } @if data["paused"] == true { " paused" } @else { " changed" } },
+        "listing.mapped" => html! { "Listing of " b { (text("item")) } " on " (text("channel")) " mapped" },
+        "exception.opened" => html! { a href={ "/exceptions/" (id) } { (text("title")) } },
+        "exception.solved" => html! { "Solved: " (text("title")) },
         "rules.changed" => html! { "Routing rules changed" },
         "import.progressed" => {
             html! { "Import of " (text("kind").replace('_', " ")) ", " (count(int("accepted"), "row", "rows")) @if int("rejected") > 0 { ", " (num(int("rejected"))) " refused" } @if data["finished"] == true { ", done" } }
