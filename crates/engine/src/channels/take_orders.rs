@@ -251,7 +251,10 @@ fn count(batch: &mut Batch<'_>, channel: &super::rows::Channel, before: Option<&
                 key: &format!("oversold:{id}"),
                 channel: kept.channel,
                 title: format!("{} sold {beyond} of {name} that it was never given", channel.name),
-                detail: format!("Order {} there. Somebody raised the quantity on the marketplace.", told.number),
+                detail: format!(
+                    "Order {} there. Somebody raised the quantity on the marketplace, or units of a canceled order were sold again before the cancellation was read.",
+                    told.number
+                ),
                 payload: "",
             };
             exceptions::raise(batch, trouble)?;

@@ -50,11 +50,14 @@ impl Markets {
                 market.list(Listing { id, sku: sku.clone(), title: sku.clone(), price: 499, ..Listing::default() });
             }
         }
-        let faults = Faults { throttled: 0.01, too_many: 0.01, error: 0.01, half: 0.01, unknown: 0.05, ..Faults::default() };
+        let faults = Faults { throttled: 0.01, too_many: 0.01, error: 0.01, half: 0.01, unknown: 0.002, ..Faults::default() };
         for market in [&shop, &auction, &bazaar] {
             market.set_faults(faults);
         }
-        let front = Arc::new(shopify::Shopify::new(shop.clone()));
+        // A shop on the Plus plan; on the standard one, reading orders and sending quantities wait for each other.
+        let mut front = shopify::Shopify::new(shop.clone());
+        (front.points, front.points_per_second) = (20_000.0, 1_000.0);
+        let front = Arc::new(front);
         let stall = amazon::Amazon::new(bazaar.clone(), 1.0);
         let places = vec![
             Place {
@@ -94,7 +97,7 @@ impl Markets {
             if place.kind == "amazon" {
                 settings.insert("login_address".into(), place.served.address.clone());
             }
-            // Half of the stock stays with the shop whose orders are played.
+            // More than half of the stock stays with the shop whose orders are played.
             let policy = domain::quota::Policy { percent: Some(15), ..Default::default() };
             let new = connect::read_new(vault, place.kind, place.code, place.name, &place.served.address, settings.clone(), policy)?;
             match engine.submit(Command::ConnectChannel(Box::new(new)), "demo".into(), None).await {
