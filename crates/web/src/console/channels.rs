@@ -88,20 +88,22 @@ pub async fn one(State(app): State<App>, Path(code): Path<String>, headers: Head
     let (status, listings) =
         app.read(move |tx, config| Ok((read::status(tx, config, &code)?, read::listings(tx, config, &code, 0, LISTED)?))).await?;
     let (now, health) = (app.engine.now(), app.workers.health(status.channel.id.0).unwrap_or_default());
-    let fact = |name: &str, value: String| html! { dt { (name) } dd { (value) } };
+    let fact = |name: &str, value: String| html! { div { dt { (name) } dd { (value) } } };
     let counted = status.orders_counted_until.map_or("not yet".to_owned(), |t| format!("{} ago", age(now - t.0)));
     let body = html! {
         div.page-head { div.grow { h1 { (status.channel.name) } p.sub { (status.channel.kind) " · " (status.channel.code) } } (state(&status, &health, None)) }
         @if let Some((at, text)) = &health.fault {
             div.banner.banner-warn { (icon("warn")) div { b { "The last call failed " (age(now - at)) " ago. " } (text) } }
         }
-        section.panel aria-label="Facts" { div.panel-body { dl.facts {
+        div.stack {
+        section.panel aria-label="Facts" { div.panel-body { dl.facts-row {
             (fact("Orders counted until", counted)) (fact("May still sell", num(status.exposure))) (fact("Queue", num(status.queue)))
             (fact("Listings mapped", format!("{} of {}", num(status.mapped), num(status.listings)))) (fact("Drift found", format!("{} units in {} listings", num(status.drift_units), num(status.drift_found))))
             (fact("Oversold there", num(status.oversold_units))) (fact("Writes", num(health.pushed as i64))) (fact("Calls", format!("{}, {} throttled", num(health.calls as i64), num(health.throttled as i64))))
             (fact("Orders read", format!("{}, {} late", num(health.orders_read as i64), num(health.orders_late as i64))))
         } } }
         (listed(&listings, status.listings))
+        }
     };
     let title = status.channel.name.clone();
     Ok(Html(shell::page(&title, "/channels", &caller, now, shell::foot(app.engine.url()), body).into_string()).into_response())

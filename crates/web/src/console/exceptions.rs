@@ -75,12 +75,13 @@ pub async fn one(State(app): State<App>, Path(id): Path<String>, headers: Header
 
 fn detail(found: &ExceptionDetail, now: i64) -> Markup {
     let e = &found.exception;
-    let fact = |name: &str, value: String| html! { dt { (name) } dd { (value) } };
+    let fact = |name: &str, value: String| html! { div { dt { (name) } dd { (value) } } };
     let call =
         |action: &str| format!("curl -X POST …/api/v1/exceptions/{} -H 'Authorization: Bearer hf_…' -d '{{\"action\": \"{action}\"}}'", e.id.0);
     html! {
         div.page-head { div.grow { h1 { (e.title) } p.sub { (e.detail) } } (severity(&e.severity)) }
-        section.panel aria-label="Facts" { div.panel-body { dl.facts {
+        div.stack {
+        section.panel aria-label="Facts" { div.panel-body { dl.facts-row {
             (fact("State", if e.open { "Open".into() } else { "Solved".into() }))
             (fact("Kind", e.kind.replace('_', " "))) (fact("About", e.about.clone())) (fact("Channel", e.channel.as_deref().unwrap_or("–").to_owned()))
             (fact("Owner", e.owner.clone().unwrap_or_else(|| "Nobody".into()))) (fact("Met", format!("{} times, first {} ago", num(e.times), age(now - e.created_at.0))))
@@ -93,6 +94,7 @@ fn detail(found: &ExceptionDetail, now: i64) -> Markup {
         } } } }
         @if !found.payload.is_empty() {
             section.panel aria-labelledby="h-said" { div.panel-head { h2 #h-said { "What the marketplace said" } } div.panel-body { pre.cmd { code { (found.payload) } } } }
+        }
         }
     }
 }
