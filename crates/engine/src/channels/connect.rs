@@ -250,7 +250,7 @@ pub fn read_settings(
 }
 
 /// Settings as they are kept: the open ones, and the secret ones encrypted. Refuses one that is missing or unknown.
-pub fn sort_settings(
+fn sort_settings(
     vault: &crate::secrets::Vault,
     market: &dyn connectors::marketplace::Marketplace,
     code: &str,
