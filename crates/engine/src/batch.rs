@@ -8,7 +8,7 @@ use crate::catalog::rows::{COMPONENTS_BY_KIT, ITEMS, ITEMS_BY_ID, ITEMS_BY_SKU, 
 use crate::channels::load::ITEMS_BY_LISTING;
 use crate::channels::quotas::Seats;
 use crate::channels::rows::{
-    Channel, LISTINGS, LISTINGS_BY_EXTERNAL, LISTINGS_BY_ID, LISTINGS_BY_ITEM, Listing, MARKET_ORDERS, MARKET_ORDERS_BY_KEY, MarketOrder, PROGRESS,
+    Channel, LISTINGS, LISTINGS_BY_EXTERNAL, LISTINGS_BY_ID, LISTINGS_BY_ITEM, Listing, MARKET_ORDERS, MARKET_ORDERS_BY_KEY, OrderThere, PROGRESS,
     PROGRESS_BY_CHANNEL, Progress,
 };
 use crate::command::Needs;
@@ -152,7 +152,7 @@ pub struct Batch<'a> {
     pub listings: Kept<Listing>,
     pub(crate) seats: Seats,
     pub(crate) by_external: HashMap<(i64, String), i64>,
-    pub market_orders: HashMap<String, Keep<MarketOrder>>,
+    pub market_orders: HashMap<String, Keep<OrderThere>>,
     pub exceptions: Kept<Exception>,
     pub progress: Kept<Progress>,
     /// Channels to write, and their secrets if they are new.

@@ -185,7 +185,7 @@ impl Engine {
             clock: options.clock.clone(),
             faults: options.faults.clone(),
             figures: figures.clone(),
-            checkpoints: db::Checkpoints::begin(&options.url, figures.clone())?,
+            _checkpoints: db::Checkpoints::begin(&options.url, figures.clone())?,
             last_event,
             config: Arc::default(),
             ids: Default::default(),

@@ -12,9 +12,10 @@ mod webhook;
 
 pub use queries::{QUERIES, Query, VERSION};
 
-use crate::marketplace::{MarketListing, MarketOrder, Marketplace, Notice, Page, Rejected, SetOutcome, SetQuantity, Setting, Shipped, Work, Writes};
+use crate::account::{Account, Setting, Work};
+use crate::marketplace::{MarketListing, MarketOrder, Marketplace, Notice, Page, Rejected, SetOutcome, SetQuantity, Shipped, Writes};
 use crate::read::{json, text};
-use crate::transport::{Fault, Limit, Request, Response, Token, Wire};
+use crate::transport::{Fault, Limit, Request, Response, Wire};
 use serde_json::{Value, json};
 
 /// The connector.
@@ -30,7 +31,7 @@ const SETTINGS: &[Setting] = &[
 /// Points a second and at most of the standard plan, until an answer tells this shop's own.
 const STANDARD: Limit = Limit { bucket: "points", per_second: 100.0, burst: 2000.0, cost: 100.0, left: None };
 
-impl Marketplace for Shopify {
+impl Account for Shopify {
     fn word(&self) -> &'static str {
         "shopify"
     }
@@ -41,24 +42,6 @@ impl Marketplace for Shopify {
 
     fn settings(&self) -> &'static [Setting] {
         SETTINGS
-    }
-
-    fn writes(&self) -> Writes {
-        Writes::Compared
-    }
-
-    fn batch(&self) -> usize {
-        stock::BATCH
-    }
-
-    /// The list is a search index that follows behind; Shopify promises no time.
-    fn settles_in(&self) -> i64 {
-        120 * 1_000_000
-    }
-
-    /// Who cancels there is asked and the answer is yes unless changed; [`Marketplace::cancel`] says yes too.
-    fn restocks_on_cancel(&self) -> bool {
-        true
     }
 
     /// Only for apps without an access token of their own: the client credentials grant, whose tokens live for a day.
@@ -79,10 +62,6 @@ impl Marketplace for Shopify {
             body: Some(("application/json", body.to_string().into_bytes())),
             repeatable: true,
         })
-    }
-
-    fn read_token(&self, answer: &Response, now: i64) -> Result<Token, Fault> {
-        crate::read::token(answer, now)
     }
 
     fn headers(&self, setting: &dyn Fn(&str) -> String, token: &str) -> Vec<(&'static str, String)> {
@@ -110,6 +89,26 @@ impl Marketplace for Shopify {
             }
             text(&answer, "/shop/name").ok_or_else(|| Fault::NotUnderstood { detail: "a shop without a name".into() })
         })
+    }
+}
+
+impl Marketplace for Shopify {
+    fn writes(&self) -> Writes {
+        Writes::Compared
+    }
+
+    fn batch(&self) -> usize {
+        stock::BATCH
+    }
+
+    /// The list is a search index that follows behind; Shopify promises no time.
+    fn settles_in(&self) -> i64 {
+        120 * 1_000_000
+    }
+
+    /// Who cancels there is asked and the answer is yes unless changed; [`Marketplace::cancel`] says yes too.
+    fn restocks_on_cancel(&self) -> bool {
+        true
     }
 
     fn orders<'a>(&'a self, wire: &'a Wire, from: i64, page: Option<String>) -> Work<'a, Page<MarketOrder>> {

@@ -193,7 +193,7 @@ pub struct SettingView {
 
 /// Every marketplace that can be connected.
 pub fn kinds() -> Vec<KindView> {
-    let setting = |s: &connectors::marketplace::Setting| SettingView { name: s.name, help: s.help, secret: s.secret };
+    let setting = |s: &connectors::account::Setting| SettingView { name: s.name, help: s.help, secret: s.secret };
     let kind = |m: &&dyn connectors::marketplace::Marketplace| KindView {
         kind: m.word(),
         name: m.name(),

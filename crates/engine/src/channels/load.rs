@@ -1,8 +1,6 @@
 //! What a batch loads of channels: what marketplaces told before, the listings that sell its items, the exceptions that are open.
 
-use super::rows::{
-    LISTINGS_BY_EXTERNAL, LISTINGS_BY_ID, LISTINGS_BY_ITEM, Listing, MARKET_ORDERS_BY_KEY, MarketOrder, PROGRESS_BY_CHANNEL, Progress,
-};
+use super::rows::{LISTINGS_BY_EXTERNAL, LISTINGS_BY_ID, LISTINGS_BY_ITEM, Listing, MARKET_ORDERS_BY_KEY, OrderThere, PROGRESS_BY_CHANNEL, Progress};
 use crate::batch::{Batch, sorted};
 use crate::command::Needs;
 use crate::db::{self, Lookup, Tx};
@@ -21,7 +19,7 @@ impl Batch<'_> {
         }
         let keys: BTreeSet<&str> = needs.market_orders.iter().map(String::as_str).collect();
         let keys: Vec<&str> = keys.into_iter().collect();
-        for (key, order) in tx.by_names(&MARKET_ORDERS_BY_KEY, &keys, MarketOrder::read)?.into_iter().flatten() {
+        for (key, order) in tx.by_names(&MARKET_ORDERS_BY_KEY, &keys, OrderThere::read)?.into_iter().flatten() {
             self.market_orders.insert(key, Keep { value: order, dirty: false, new: false });
         }
         for exception in tx.by_ids(&EXCEPTIONS_BY_ID, &sorted(&needs.exceptions), &[], Exception::read)? {
@@ -84,7 +82,7 @@ impl Batch<'_> {
     }
 
     /// Keeps what a marketplace told of an order.
-    pub fn put_market_order(&mut self, key: String, order: MarketOrder) {
+    pub fn put_market_order(&mut self, key: String, order: OrderThere) {
         self.market_orders.insert(key, Keep { value: order, dirty: true, new: false });
     }
 }

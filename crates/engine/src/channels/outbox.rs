@@ -1,7 +1,7 @@
 //! The outbox: what a marketplace is still to be told about its orders. A row is written with the change it tells of, and goes
 //! when the marketplace has heard it; so nothing is told that did not happen, and nothing that happened stays untold.
 
-use super::rows::{MarketOrder, OUTBOX};
+use super::rows::{OUTBOX, OrderThere};
 use crate::Stop;
 use crate::batch::Batch;
 use crate::command::{Answer, Reply};
@@ -50,7 +50,7 @@ pub fn due(tx: &mut Tx<'_>, channel: i64, now: i64, limit: i64) -> Result<(Vec<L
         tx.rows(DUE, &[Value::Int(channel), Value::Int(now), Value::Int(limit)], |r| (r.int(0), r.text(1), r.int(2), r.opt_int(3), r.int(4)))?;
     let (mut letters, mut pointless) = (Vec::new(), Vec::new());
     for (id, kind, order, shipment, tries) in rows {
-        let told = tx.one(TOLD, &[Value::Int(order)], MarketOrder::read)?.flatten().map(|(_, order)| order.told);
+        let told = tx.one(TOLD, &[Value::Int(order)], OrderThere::read)?.flatten().map(|(_, order)| order.told);
         let Some(told) = told else {
             pointless.push(id);
             continue;

@@ -1,9 +1,9 @@
 //! The rows of channels, listings and the orders that marketplaces told: how they are read and written.
 
 use crate::db::{Lookup, Row, Rows, Table, Type};
+use connectors::marketplace::MarketOrder;
 use domain::exposure::Exposure;
 use domain::quota::{Demand, Policy, Why};
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use Type::{Int, Text};
@@ -259,67 +259,17 @@ pub const OUTBOX: Table = Table {
     key: "id",
 };
 
-/// An order as a marketplace told it, in words that are the same for all of them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Told {
-    pub id: String,
-    pub number: String,
-    pub placed_at: i64,
-    pub updated_at: i64,
-    pub state: ToldState,
-    pub currency: Option<String>,
-    pub customer: Option<String>,
-    pub ship_to: crate::orders::place::ShipTo,
-    pub lines: Vec<ToldLine>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ToldState {
-    /// Sold there, and not to be sent yet.
-    Pending,
-    Open,
-    Shipped,
-    Canceled,
-    /// A word that this version does not know.
-    Other(String),
-}
-
-impl ToldState {
-    pub fn word(&self) -> &str {
-        match self {
-            ToldState::Pending => "pending",
-            ToldState::Open => "open",
-            ToldState::Shipped => "shipped",
-            ToldState::Canceled => "canceled",
-            ToldState::Other(word) => word,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct ToldLine {
-    pub id: String,
-    /// The listing, by the marketplace's name of it.
-    pub listing: String,
-    pub sku: Option<String>,
-    pub title: String,
-    pub quantity: i64,
-    pub canceled: i64,
-    pub unit_price: Option<String>,
-}
-
 /// What is kept of an order on a marketplace.
 #[derive(Debug, Clone)]
-pub struct MarketOrder {
+pub struct OrderThere {
     pub channel: i64,
-    pub told: Told,
+    /// Its newest version.
+    pub told: MarketOrder,
     pub seen_at: i64,
     pub order: Option<i64>,
     pub reservation: Option<i64>,
     /// (listing, listing units) counted as sold.
     pub counted: Vec<(i64, i64)>,
-    pub raw: String,
 }
 
 pub const MARKET_ORDERS: Table = Table {
@@ -351,16 +301,16 @@ pub fn market_key(channel: i64, external: &str) -> String {
     format!("{channel}:{external}")
 }
 
-impl MarketOrder {
-    pub fn read(row: &Row<'_>) -> Option<(String, MarketOrder)> {
-        let order = MarketOrder {
+impl OrderThere {
+    pub fn read(row: &Row<'_>) -> Option<(String, OrderThere)> {
+        let told: MarketOrder = serde_json::from_str(&row.text(5)).ok()?;
+        let order = OrderThere {
             channel: row.int(0),
             seen_at: row.int(1),
             order: row.opt_int(2),
             reservation: row.opt_int(3),
             counted: serde_json::from_str(&row.text(4)).unwrap_or_default(),
-            told: serde_json::from_str(&row.text(5)).ok()?,
-            raw: row.text(6),
+            told: MarketOrder { raw: row.text(6), ..told },
         };
         Some((row.text(7), order))
     }
@@ -378,7 +328,7 @@ impl MarketOrder {
             self.reservation.into(),
             serde_json::to_string(&self.counted).unwrap_or_default().into(),
             serde_json::to_string(&self.told).unwrap_or_default().into(),
-            self.raw.clone().into(),
+            self.told.raw.clone().into(),
         ]);
     }
 }

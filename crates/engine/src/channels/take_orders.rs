@@ -5,7 +5,7 @@
 //! order is placed, canceled units are given back. A version that is older than the known one changes nothing.
 
 use super::push::touch;
-use super::rows::{MarketOrder, Told, ToldLine, ToldState, market_key};
+use super::rows::{OrderThere, market_key};
 use crate::Stop;
 use crate::batch::Batch;
 use crate::catalog::rows::Item;
@@ -16,6 +16,7 @@ use crate::orders::place::{PlaceLine, PlaceOrder};
 use crate::reservations::reserve::{Reserve, ReserveLine};
 use crate::stock::SkuLine;
 use crate::views::Amount;
+use connectors::marketplace::{MarketLine, MarketOrder, MarketState};
 use domain::steps::Status;
 use domain::{Refused, limits};
 use serde::Serialize;
@@ -29,8 +30,7 @@ const HOLD_SECONDS: i64 = limits::MAX_HOLD_SECONDS;
 pub struct TakeOrders {
     pub channel: i64,
     pub channel_code: String,
-    /// Each with the text it came as.
-    pub orders: Vec<(Told, String)>,
+    pub orders: Vec<MarketOrder>,
     /// Orders that made no sense: (the marketplace's id or nothing, why, the text it came as).
     pub unread: Vec<(String, String, String)>,
     /// Every order placed there before this is in this command or in one before it.
@@ -59,7 +59,7 @@ impl TakeOrders {
     pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
         needs.progress.push(self.channel);
         needs.listings.extend(&self.settle);
-        for (told, _) in &self.orders {
+        for told in &self.orders {
             needs.market_orders.push(market_key(self.channel, &told.id));
             needs.references.push((&self.channel_code, &told.id));
             needs.exception_keys.push(order_key(&self.channel_code, &told.id));
@@ -80,8 +80,8 @@ impl TakeOrders {
 
     pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
         let mut taken = Taken::default();
-        for (told, raw) in &self.orders {
-            take(batch, self.channel, told, raw, false, &mut taken)?;
+        for told in &self.orders {
+            take(batch, self.channel, told, false, &mut taken)?;
         }
         for (id, why, raw) in &self.unread {
             let title = format!("An order from {} could not be understood", self.channel_code);
@@ -135,11 +135,11 @@ fn settle(batch: &mut Batch<'_>, listing: i64) -> Result<(), Stop> {
 /// Tries an order again that is kept as it came.
 pub(crate) fn again(batch: &mut Batch<'_>, key: &str, backorder: bool) -> Result<(), Stop> {
     let known = batch.market_orders.get(key).ok_or_else(|| Refused::unknown(domain::Noun::Order, key, "id"))?.value.clone();
-    take(batch, known.channel, &known.told, &known.raw, backorder, &mut Taken::default())
+    take(batch, known.channel, &known.told, backorder, &mut Taken::default())
 }
 
 /// Takes one version of one order.
-fn take(batch: &mut Batch<'_>, channel: i64, told: &Told, raw: &str, backorder: bool, taken: &mut Taken) -> Result<(), Stop> {
+fn take(batch: &mut Batch<'_>, channel: i64, told: &MarketOrder, backorder: bool, taken: &mut Taken) -> Result<(), Stop> {
     let Some(place) = batch.config.channel(channel).cloned() else { return Ok(()) };
     let key = market_key(channel, &told.id);
     let known = batch.market_orders.get(&key).map(|k| k.value.clone());
@@ -150,24 +150,17 @@ fn take(batch: &mut Batch<'_>, channel: i64, told: &Told, raw: &str, backorder: 
         return Ok(());
     }
     let before = known.as_ref().map(|k| k.told.clone());
-    let mut kept = known.unwrap_or_else(|| MarketOrder {
-        channel,
-        told: told.clone(),
-        seen_at: batch.now,
-        order: None,
-        reservation: None,
-        counted: Vec::new(),
-        raw: raw.to_owned(),
-    });
-    (kept.told, kept.raw) = (told.clone(), raw.to_owned());
+    let mut kept =
+        known.unwrap_or_else(|| OrderThere { channel, told: told.clone(), seen_at: batch.now, order: None, reservation: None, counted: Vec::new() });
+    kept.told = told.clone();
 
     count(batch, &place, before.as_ref(), &mut kept)?;
     let exception = order_key(&place.code, &told.id);
     let trouble = |kind: Kind, title: String, detail: String| (kind, title, detail);
     let problem: Option<(Kind, String, String)> = match &told.state {
-        ToldState::Canceled => cancel(batch, &mut kept, taken)?
+        MarketState::Canceled => cancel(batch, &mut kept, taken)?
             .map(|why| trouble(Kind::Unfillable, format!("{} was canceled there and cannot be here", told.number), why)),
-        ToldState::Other(word) => Some(trouble(
+        MarketState::Other(word) => Some(trouble(
             Kind::NotUnderstood,
             format!("Order {} is “{word}”", told.number),
             "This state is not known here; the order is kept and nothing was done with it.".into(),
@@ -190,7 +183,7 @@ fn take(batch: &mut Batch<'_>, channel: i64, told: &Told, raw: &str, backorder: 
     match problem {
         Some((kind, title, detail)) => {
             taken.exceptions += 1;
-            exceptions::raise(batch, Trouble { kind, key: &exception, channel, title, detail, payload: raw })?;
+            exceptions::raise(batch, Trouble { kind, key: &exception, channel, title, detail, payload: &told.raw })?;
         }
         None => exceptions::settle(batch, &exception, "solved: the order is in order"),
     }
@@ -198,21 +191,21 @@ fn take(batch: &mut Batch<'_>, channel: i64, told: &Told, raw: &str, backorder: 
     Ok(())
 }
 
-fn wants_order(told: &Told) -> bool {
-    matches!(told.state, ToldState::Open | ToldState::Shipped | ToldState::Pending)
+fn wants_order(told: &MarketOrder) -> bool {
+    matches!(told.state, MarketState::Open | MarketState::Shipped | MarketState::Pending)
 }
 
 /// Counts what was sold beyond what has been counted, and what was canceled since the version before.
-fn count(batch: &mut Batch<'_>, channel: &super::rows::Channel, before: Option<&Told>, kept: &mut MarketOrder) -> Result<(), Stop> {
+fn count(batch: &mut Batch<'_>, channel: &super::rows::Channel, before: Option<&MarketOrder>, kept: &mut OrderThere) -> Result<(), Stop> {
     let told = kept.told.clone();
-    let sum = |told: &Told, of: &dyn Fn(&Told, &ToldLine) -> i64| {
+    let sum = |told: &MarketOrder, of: &dyn Fn(&MarketOrder, &MarketLine) -> i64| {
         let mut sums: BTreeMap<String, i64> = BTreeMap::new();
         for line in &told.lines {
             *sums.entry(line.listing.clone()).or_default() += of(told, line).clamp(0, limits::MAX_LINE_QUANTITY);
         }
         sums
     };
-    let gone = |told: &Told, line: &ToldLine| if told.state == ToldState::Canceled { line.quantity } else { line.canceled };
+    let gone = |told: &MarketOrder, line: &MarketLine| if told.state == MarketState::Canceled { line.quantity } else { line.canceled };
     let was_gone = before.map(|b| sum(b, &gone)).unwrap_or_default();
     for (external, now_gone) in sum(&told, &gone) {
         let Some(id) = batch.external(kept.channel, &external) else { continue };
@@ -264,7 +257,7 @@ fn count(batch: &mut Batch<'_>, channel: &super::rows::Channel, before: Option<&
 }
 
 /// The order's lines as items: (item, how many listings, packs per listing, line).
-fn lines(batch: &Batch<'_>, channel: i64, told: &Told) -> Result<Vec<(std::sync::Arc<Item>, i64, i64, ToldLine)>, String> {
+fn lines(batch: &Batch<'_>, channel: i64, told: &MarketOrder) -> Result<Vec<(std::sync::Arc<Item>, i64, i64, MarketLine)>, String> {
     let mut lines = Vec::with_capacity(told.lines.len());
     for line in &told.lines {
         let listing = batch.external(channel, &line.listing).and_then(|id| batch.listings.get(id));
@@ -285,8 +278,8 @@ fn lines(batch: &Batch<'_>, channel: i64, told: &Told) -> Result<Vec<(std::sync:
 fn enter(
     batch: &mut Batch<'_>,
     channel: &str,
-    kept: &mut MarketOrder,
-    lines: Vec<(std::sync::Arc<Item>, i64, i64, ToldLine)>,
+    kept: &mut OrderThere,
+    lines: Vec<(std::sync::Arc<Item>, i64, i64, MarketLine)>,
     backorder: bool,
     taken: &mut Taken,
 ) -> Result<Option<Refused>, Stop> {
@@ -295,7 +288,7 @@ fn enter(
     }
     let told = kept.told.clone();
     let wanted = lines.iter().filter(|(_, quantity, ..)| *quantity > 0);
-    if told.state == ToldState::Pending {
+    if told.state == MarketState::Pending {
         if kept.reservation.is_some() {
             return Ok(None);
         }
@@ -329,7 +322,7 @@ fn enter(
     let place = PlaceOrder {
         channel: channel.to_owned(),
         reference: told.id.clone(),
-        ship_to: told.ship_to.clone(),
+        ship_to: told.ship_to.clone().into(),
         lines,
         reservation: hold.map(|id| id.to_string()),
         customer: told.customer.clone(),
@@ -350,8 +343,8 @@ fn enter(
 /// Cancels what was canceled there of an order that was taken on.
 fn cancel_lines(
     batch: &mut Batch<'_>,
-    kept: &MarketOrder,
-    lines: &[(std::sync::Arc<Item>, i64, i64, ToldLine)],
+    kept: &OrderThere,
+    lines: &[(std::sync::Arc<Item>, i64, i64, MarketLine)],
     taken: &mut Taken,
 ) -> Result<Option<Refused>, Stop> {
     let Some(order) = kept.order.and_then(|id| batch.orders.get(id)) else { return Ok(None) };
@@ -382,7 +375,7 @@ fn cancel_lines(
 }
 
 /// Cancels all of it. Answers why that cannot be.
-fn cancel(batch: &mut Batch<'_>, kept: &mut MarketOrder, taken: &mut Taken) -> Result<Option<String>, Stop> {
+fn cancel(batch: &mut Batch<'_>, kept: &mut OrderThere, taken: &mut Taken) -> Result<Option<String>, Stop> {
     if let Some(id) = kept.reservation.take()
         && batch.reservations.get(id).is_some_and(|r| r.status == Status::Held)
     {

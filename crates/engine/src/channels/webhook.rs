@@ -1,13 +1,12 @@
-//! Webhooks: what a marketplace tells by itself, and its words turned into ours.
+//! Webhooks: what a marketplace tells by itself.
 
 use super::connect;
-use super::rows::{Channel, Told, ToldLine, ToldState};
+use super::rows::Channel;
 use super::take_orders::TakeOrders;
 use super::worker::{Workers, actor, config};
-use crate::orders::place::ShipTo;
 use crate::secrets::Vault;
 use crate::{Command, Engine, Stop};
-use connectors::marketplace::{self, MarketOrder, MarketState, Notice};
+use connectors::marketplace::{self, Notice};
 use std::collections::BTreeMap;
 
 /// Takes in a webhook: `headers` in lower case, the raw body. None if it is not signed by this channel, or is too old.
@@ -33,52 +32,6 @@ pub async fn receive(
     }
 }
 
-/// What a marketplace told, in the words that are kept.
-pub(super) fn told(order: MarketOrder) -> (Told, String) {
-    let state = match order.state {
-        MarketState::Pending => ToldState::Pending,
-        MarketState::Open => ToldState::Open,
-        MarketState::Shipped => ToldState::Shipped,
-        MarketState::Canceled => ToldState::Canceled,
-        MarketState::Other(word) => ToldState::Other(word),
-    };
-    let address = order.ship_to;
-    let ship_to = ShipTo {
-        country: address.country,
-        postal_code: address.postal_code,
-        name: address.name,
-        company: address.company,
-        address1: address.address1,
-        address2: address.address2,
-        city: address.city,
-        province: address.province,
-        phone: address.phone,
-        email: address.email,
-        ..ShipTo::default()
-    };
-    let lines = order.lines.into_iter().map(|l| ToldLine {
-        id: l.id,
-        listing: l.listing,
-        sku: l.sku,
-        title: l.title,
-        quantity: l.quantity,
-        canceled: l.canceled,
-        unit_price: l.unit_price,
-    });
-    let told = Told {
-        id: order.id,
-        number: order.number,
-        placed_at: order.placed_at,
-        updated_at: order.updated_at,
-        state,
-        currency: order.currency,
-        customer: order.customer,
-        ship_to,
-        lines: lines.collect(),
-    };
-    (told, order.raw)
-}
-
 /// Takes in what a webhook said. Orders that it only names are asked for; whatever fails comes with the next poll.
 async fn notice(workers: &Workers, engine: &Engine, vault: &Vault, channel: &Channel, notice: Notice) -> Result<usize, Stop> {
     let orders = match notice {
@@ -99,7 +52,7 @@ async fn notice(workers: &Workers, engine: &Engine, vault: &Vault, channel: &Cha
         let command = TakeOrders {
             channel: channel.id,
             channel_code: channel.code.to_string(),
-            orders: orders.into_iter().map(told).collect(),
+            orders,
             unread: Vec::new(),
             watermark: None,
             orders_from: None,

@@ -6,7 +6,6 @@ use super::outbox::{self, EndLetters, Heard};
 use super::push::{BeginPushes, DUE, EndPushes, MAPPED, Push, Pushed, ReadBack, SETTLING, UNSURE, WRITING};
 use super::rows::Channel;
 use super::take_orders::TakeOrders;
-use super::webhook::told;
 use super::{connect, read};
 use crate::db::{Conn, Value};
 use crate::exceptions::{Kind, report};
@@ -158,7 +157,7 @@ pub async fn wire(engine: &Engine, vault: &Vault, channel: &Channel) -> Result<(
         let engine = engine.clone();
         Arc::new(move || engine.now())
     };
-    let options = WireOptions { marketplace: market, address: channel.address.clone(), settings, clock, seed: id as u64, pace: Pace::default() };
+    let options = WireOptions { account: market, address: channel.address.clone(), settings, clock, seed: id as u64, pace: Pace::default() };
     let wire = Wire::new(options).map_err(|fault| Stop::broken(format!("{fault:?}")))?;
     Ok((market, wire))
 }
@@ -494,7 +493,7 @@ impl Worker {
                 let command = TakeOrders {
                     channel: id,
                     channel_code: self.channel.code.to_string(),
-                    orders: rows.into_iter().map(told).collect(),
+                    orders: rows,
                     unread,
                     watermark: (last && !unread_any && by_placement).then_some(settled - SKEW),
                     orders_from: (last && !unread_any && by_change).then_some(settled),

@@ -5,11 +5,12 @@ use super::read::ExceptionView;
 use super::{Exception, Step, close};
 use crate::Stop;
 use crate::batch::Batch;
-use crate::channels::rows::{Told, market_key};
+use crate::channels::rows::market_key;
 use crate::channels::take_orders;
 use crate::command::{Answer, Needs, Reply};
 use crate::config::Config;
 use crate::db::{Sql, Tx, Value};
+use connectors::marketplace::MarketOrder;
 use domain::{Noun, Refused, limits};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -106,7 +107,7 @@ pub fn about(tx: &mut Tx<'_>, config: &Config, id: i64) -> Result<About, Stop> {
     let Some(channel) = config.channel_by_code(code) else { return Ok(None) };
     let key = market_key(channel.id, external);
     let Some(told) = tx.one(TOLD, &[Value::Text(&key)], |r| r.text(0))? else { return Ok(None) };
-    let Ok(told) = serde_json::from_str::<Told>(&told) else { return Ok(None) };
+    let Ok(told) = serde_json::from_str::<MarketOrder>(&told) else { return Ok(None) };
     let listings = told.lines.iter().map(|l| l.listing.clone()).collect();
     let skus = told.lines.iter().filter_map(|l| l.sku.clone()).collect();
     Ok(Some((key, listings, skus)))
