@@ -4,7 +4,7 @@ mod schema;
 mod wires;
 
 use connectors::account::Account;
-use connectors::marketplace::{Address, Marketplace, Rejected};
+use connectors::marketplace::{Address, Rejected};
 use connectors::shipbob::ShipBob;
 use connectors::transport::{Fault, Wire};
 use connectors::warehouse::{HandOver, HandOverLine, HandedState, Warehouse};

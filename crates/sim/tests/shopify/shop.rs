@@ -1,6 +1,7 @@
 //! A shop to test with, and the way to it.
 
-use connectors::marketplace::{MarketListing, MarketOrder, Marketplace, Page, Work};
+use connectors::account::Work;
+use connectors::marketplace::{MarketListing, MarketOrder, Marketplace, Page};
 use connectors::shopify::Shopify;
 use connectors::transport::{Fault, Pace, Wire, WireOptions};
 use sim::markets::market::{Listing, Market};
