@@ -51,7 +51,7 @@ async fn world(url: Url, seed: u64) -> World {
     served.push(serve(front.router()).await.unwrap());
     served.push(serve(ebay::Ebay::new(auction.clone()).router()).await.unwrap());
     let settings: [(&str, &[(&str, &str)]); 2] = [
-        ("shopify", &[("access_token", "shpat_simulated"), ("client_secret", "hush"), ("location", "1")]),
+        ("shopify", &[("access_token", "shpat_simulated"), ("client_secret", "hush"), ("location", "1"), ("poll_seconds", "5")]),
         ("ebay", &[("client_id", "app"), ("client_secret", "cert"), ("refresh_token", "v^1.1#refresh")]),
     ];
     for ((kind, settings), served) in settings.into_iter().zip(&served) {

@@ -57,7 +57,7 @@ impl Account for ShipBob {
 
     /// About 150 calls in any minute for the whole account: never more than 30 at once and two a second after them.
     fn limit(&self, _what: &'static str, answer: Option<&Response>) -> Option<Limit> {
-        answer.is_none().then_some(Limit { bucket: "account", per_second: 2.0, burst: 30.0, cost: 1.0, left: None })
+        answer.is_none().then_some(Limit { bucket: "account", per_second: 2.0, burst: 30.0, cost: 1.0, keep: 0.0, left: None })
     }
 
     fn check<'a>(&'a self, wire: &'a Wire) -> Work<'a, String> {

@@ -114,7 +114,25 @@ fn settle(batch: &mut Batch<'_>, listing: i64) -> Result<(), Stop> {
     let Some(kept) = batch.listings.change(listing) else { return Ok(()) };
     let settled = kept.exposure.counted_until(watermark, late);
     touch(batch, listing);
-    if settled.raised > 0 && mapped {
+    // Of what is no item here nothing was ever given.
+    if !mapped {
+        return Ok(());
+    }
+    if settled.oversold > 0 {
+        if let Some(progress) = batch.progress.change(channel) {
+            progress.oversold_units += settled.oversold;
+        }
+        let trouble = Trouble {
+            kind: Kind::OversoldElsewhere,
+            key: &format!("oversold:{listing}"),
+            channel,
+            title: format!("{} of {name} were sold that the channel was never given", settled.oversold),
+            detail: "Somebody raised the quantity on the marketplace. The orders are here; whether there is stock for them is told of each.".into(),
+            payload: "",
+        };
+        exceptions::raise(batch, trouble)?;
+    }
+    if settled.raised > 0 {
         if let Some(progress) = batch.progress.change(channel) {
             progress.drift_found += 1;
             progress.drift_units += settled.raised;
@@ -226,32 +244,15 @@ fn count(batch: &mut Batch<'_>, channel: &super::rows::Channel, before: Option<&
         kept.counted[place].1 += fresh;
         let now = batch.now;
         let Some(listing) = batch.listings.change(id) else { continue };
-        let beyond = if fresh > 0 { listing.exposure.sold(fresh, told.placed_at) } else { 0 };
+        if fresh > 0 {
+            // What was sold beyond the promise shows when the watermark has passed it.
+            let _ = listing.exposure.sold(fresh, told.placed_at);
+        }
         if back > 0 {
             listing.exposure.restocked(back, told.updated_at);
         }
         listing.demand = listing.demand.sold(fresh, now);
-        let name = listing.sku.clone().unwrap_or_else(|| external.clone());
-        // Of what is no item here nothing was ever given.
-        let mapped = listing.item.is_some();
         touch(batch, id);
-        if beyond > 0 && mapped {
-            if let Some(progress) = batch.progress.change(kept.channel) {
-                progress.oversold_units += beyond;
-            }
-            let trouble = Trouble {
-                kind: Kind::OversoldElsewhere,
-                key: &format!("oversold:{id}"),
-                channel: kept.channel,
-                title: format!("{} sold {beyond} of {name} that it was never given", channel.name),
-                detail: format!(
-                    "Order {} there. Somebody raised the quantity on the marketplace, or units of a canceled order were sold again before the cancellation was read.",
-                    told.number
-                ),
-                payload: "",
-            };
-            exceptions::raise(batch, trouble)?;
-        }
     }
     Ok(())
 }

@@ -170,6 +170,12 @@ struct Worker {
     channel: Channel,
 }
 
+/// As the account's own settings say, or as its marketplace is.
+fn polls_every(market: &dyn Marketplace, wire: &Wire) -> Duration {
+    let set = wire.setting("poll_seconds").parse().ok().filter(|seconds| (1..=3_600).contains(seconds));
+    Duration::from_secs(set.unwrap_or_else(|| market.polls_every()))
+}
+
 /// What stops a round.
 enum Trouble {
     Stop(Stop),
@@ -278,7 +284,7 @@ impl Worker {
         while Instant::now() < until {
             // Orders are counted even when nothing is sent, or the quotas of other channels would rest on nothing.
             if Instant::now() >= turn.poll {
-                turn.poll = Instant::now() + Duration::from_secs(market.polls_every());
+                turn.poll = Instant::now() + polls_every(market, wire);
                 let polled = self.poll(market, wire, turn).await;
                 self.noted(polled).await?;
             }
