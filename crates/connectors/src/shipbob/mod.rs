@@ -23,6 +23,7 @@ fn get(what: &'static str, path: String) -> Request {
 const SETTINGS: &[Setting] = &[
     Setting { name: "token", help: "Personal Access Token", secret: true },
     Setting { name: "channel_id", help: "of the channel with write scope", secret: false },
+    Setting { name: "service", help: "the shipping method that orders name; Standard if empty", secret: false },
     Setting { name: "webhook_secret", help: "whsec_…; several apart by spaces while they are being changed", secret: true },
 ];
 
@@ -66,6 +67,10 @@ impl Account for ShipBob {
 }
 
 impl Warehouse for ShipBob {
+    fn service(&self) -> &'static str {
+        "Standard"
+    }
+
     fn hand_over<'a>(&'a self, wire: &'a Wire, order: &'a HandOver) -> Work<'a, String> {
         Box::pin(hand_over(wire, order))
     }

@@ -3,6 +3,7 @@
 mod api;
 mod brunel;
 mod channels;
+mod desk;
 mod imports;
 mod nodes;
 mod orders;
@@ -12,3 +13,4 @@ mod routing;
 mod statements;
 mod stock;
 mod support;
+mod warehouses;
