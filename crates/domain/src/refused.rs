@@ -22,6 +22,7 @@ pub enum Noun {
     Channel,
     Listing,
     Exception,
+    Contract,
 }
 
 impl Noun {
@@ -40,6 +41,7 @@ impl Noun {
             Noun::Channel => "channel",
             Noun::Listing => "listing",
             Noun::Exception => "exception",
+            Noun::Contract => "contract",
         }
     }
 
@@ -57,6 +59,7 @@ impl Noun {
             Noun::Channel => "unknown_channel",
             Noun::Listing => "unknown_listing",
             Noun::Exception => "unknown_exception",
+            Noun::Contract => "unknown_contract",
         }
     }
 
@@ -112,6 +115,10 @@ pub enum Refused {
     LevelTooLarge { sku: String, location: String },
     /// Units that somebody else's warehouse was told to send, and that only it can give back.
     HandedOver { sku: String, location: String },
+    /// Another price than the contract's.
+    PriceNotAgreed { sku: String, agreed: String, field: String },
+    /// More units than the contract leaves to order.
+    BeyondContract { sku: String, asked: i64, left: i64 },
     /// Shipped, received or returned beyond what is left to do.
     TooMany { sku: String, asked: i64, left: i64 },
     /// The same idempotency key came with another request.
@@ -153,6 +160,8 @@ impl Refused {
             Refused::KitHasNoStock { .. } => "kit_has_no_stock",
             Refused::LevelTooLarge { .. } => "level_too_large",
             Refused::HandedOver { .. } => "handed_over",
+            Refused::PriceNotAgreed { .. } => "price_not_agreed",
+            Refused::BeyondContract { .. } => "beyond_contract",
             Refused::TooMany { .. } => "too_many",
             Refused::IdempotencyKeyReused => "idempotency_key_reused",
             Refused::IdempotencyInProgress => "idempotency_in_progress",
@@ -169,7 +178,8 @@ impl Refused {
             | Refused::UnknownField { field }
             | Refused::QuantityOutOfRange { field, .. }
             | Refused::DuplicateLine { field, .. }
-            | Refused::MixedCurrency { field, .. } => Some(field),
+            | Refused::MixedCurrency { field, .. }
+            | Refused::PriceNotAgreed { field, .. } => Some(field),
             _ => None,
         }
     }
@@ -220,6 +230,10 @@ impl fmt::Display for Refused {
             Refused::HandedOver { sku, location } => {
                 write!(f, "{location} was told to send {sku}, and sends an order whole or not at all: cancel the whole order to ask it back.")
             }
+            Refused::PriceNotAgreed { sku, agreed, .. } => {
+                write!(f, "The contract's price of {sku} is {agreed}; leave the price out, or give that one.")
+            }
+            Refused::BeyondContract { sku, asked, left } => write!(f, "{asked} of {sku} asked, the contract leaves {left} to order."),
             Refused::TooMany { sku, asked, left } => write!(f, "{asked} of {sku} asked, only {left} left to do."),
             Refused::IdempotencyKeyReused => {
                 write!(f, "This Idempotency-Key was used with another request; use a new key for a new request.")

@@ -3,6 +3,7 @@
 
 use crate::catalog::rows::read_location;
 use crate::channels::rows::Channel;
+use crate::contracts::rows::Contract;
 use crate::db::{Result, Sql, Tx};
 use domain::routing::{Location, RuleSet};
 use std::collections::HashMap;
@@ -14,6 +15,7 @@ const LOCATIONS: Sql = Sql(
 );
 const CHANNELS: Sql =
     Sql("SELECT id, code, kind, name, address, settings, paused, policy, compares, restocks, late, created_at, location FROM channels ORDER BY id");
+const CONTRACTS: Sql = Sql("SELECT channel, customer, currency, starts_at, ends_at FROM contracts ORDER BY channel");
 const ACTIVE_RULES: Sql = Sql("SELECT name, rules FROM rule_sets WHERE active = 1 ORDER BY id DESC LIMIT 1");
 
 #[derive(Debug, Clone, Default)]
@@ -21,6 +23,7 @@ pub struct Config {
     pub version: i64,
     pub locations: Vec<Location>,
     pub channels: Vec<Channel>,
+    pub contracts: Vec<Contract>,
     codes: HashMap<String, usize>,
     ids: HashMap<i64, (usize, Arc<str>)>,
     pub rules: RuleSet,
@@ -39,6 +42,7 @@ impl Config {
             config.put(location);
         }
         config.channels = tx.rows(CHANNELS, &[], Channel::read)?;
+        config.contracts = tx.rows(CONTRACTS, &[], Contract::read)?;
         if let Some((name, rules)) = tx.one(ACTIVE_RULES, &[], |r| (r.text(0), r.text(1)))? {
             config.rules = serde_json::from_str(&rules).map_err(|e| crate::db::Error::other(format!("rule set “{name}” cannot be read: {e}")))?;
             config.rules_name = name;
@@ -70,6 +74,10 @@ impl Config {
 
     pub fn channel(&self, id: i64) -> Option<&Channel> {
         self.channels.iter().find(|c| c.id == id)
+    }
+
+    pub fn contract(&self, channel: i64) -> Option<&Contract> {
+        self.contracts.iter().find(|c| c.channel == channel)
     }
 
     pub fn channel_by_code(&self, code: &str) -> Option<&Channel> {

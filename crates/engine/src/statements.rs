@@ -3,6 +3,7 @@
 use crate::batch::CAPACITY;
 use crate::catalog::rows::{ITEMS, KIT_COMPONENTS, LOCATIONS, POSTAL_CODES};
 use crate::channels::rows::{CHANNELS, LISTING_ITEMS, LISTINGS, MARKET_ORDERS, OUTBOX, PROGRESS};
+use crate::contracts::rows::{CONTRACT_LINES, CONTRACTS};
 use crate::db::{Lookup, Table};
 use crate::events::EVENTS;
 use crate::exceptions::EXCEPTIONS;
@@ -43,6 +44,8 @@ pub const TABLES: &[&Table] = &[
     &OUTBOX,
     &EXCEPTIONS,
     &HANDOVERS,
+    &CONTRACTS,
+    &CONTRACT_LINES,
 ];
 
 /// Reads of many rows by a key.

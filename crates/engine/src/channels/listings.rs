@@ -137,21 +137,7 @@ impl PutListings {
                 Some(id) => id,
                 None => {
                     let id = batch.id()?;
-                    let (channel, external, sku) = (self.channel, row.external.clone(), row.sku.clone());
-                    batch.add_listing(Listing {
-                        id,
-                        channel,
-                        external,
-                        sku,
-                        title: title.clone(),
-                        item: None,
-                        per: 1,
-                        policy: None,
-                        exposure: Default::default(),
-                        demand: Default::default(),
-                        due: None,
-                        fault: None,
-                    });
+                    batch.add_listing(Listing { sku: row.sku.clone(), title: title.clone(), ..Listing::new(id, self.channel, row.external.clone()) });
                     id
                 }
             };

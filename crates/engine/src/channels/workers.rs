@@ -134,7 +134,7 @@ impl Workers {
         let mut running: HashMap<i64, (String, tokio::task::AbortHandle)> = HashMap::new();
         loop {
             let channels = match config(&engine).await {
-                Ok(config) => config.channels.clone(),
+                Ok(config) => config.channels.iter().filter(|c| !c.is_contract()).cloned().collect(),
                 Err(Stop::Stopped) => return,
                 Err(error) => {
                     tracing::warn!("channels cannot be read and will be tried again: {error}");

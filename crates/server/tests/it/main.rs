@@ -3,6 +3,7 @@
 mod api;
 mod brunel;
 mod channels;
+mod contracts;
 mod desk;
 mod imports;
 mod nodes;

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod channels;
+mod contracts;
 mod events;
 mod exceptions;
 mod imports;
@@ -71,6 +72,7 @@ fn routes(app: &App) -> (Router<App>, utoipa::openapi::OpenApi) {
         .merge(routing::read())
         .merge(imports::read())
         .merge(channels::read())
+        .merge(contracts::read())
         .merge(exceptions::read())
         .route_layer(from_fn_with_state(app.clone(), auth::read));
     let operate = OpenApiRouter::new()
@@ -79,6 +81,7 @@ fn routes(app: &App) -> (Router<App>, utoipa::openapi::OpenApi) {
         .merge(orders::operate())
         .merge(routing::operate())
         .merge(channels::operate())
+        .merge(contracts::operate())
         .merge(exceptions::operate())
         .route_layer(from_fn_with_state(app.clone(), auth::operate));
     let admin = OpenApiRouter::new()
