@@ -25,3 +25,7 @@ CREATE INDEX contract_lines_channel ON contract_lines (channel);
 -- Units that a sale of our own wanted and did not find free, and when: channels are asked for them.
 ALTER TABLE listings ADD COLUMN missed BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE listings ADD COLUMN missed_at BIGINT NOT NULL DEFAULT 0;
+
+-- As the marketplace tells it, to suggest which item an unmapped listing is.
+ALTER TABLE listings ADD COLUMN barcode TEXT;
+CREATE INDEX items_barcode ON items (barcode) WHERE barcode IS NOT NULL;

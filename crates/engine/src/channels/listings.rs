@@ -26,6 +26,7 @@ pub struct PutListings {
 pub struct ListedRow {
     pub external: String,
     pub sku: Option<String>,
+    pub barcode: Option<String>,
     pub title: String,
     pub shown: Option<i64>,
 }
@@ -143,7 +144,7 @@ impl PutListings {
             };
             let mapped = batch.listings.get(id).is_some_and(|l| l.item.is_some());
             if let Some(kept) = batch.listings.change(id) {
-                (kept.title, kept.sku) = (title, row.sku.clone());
+                (kept.title, kept.sku, kept.barcode) = (title, row.sku.clone(), row.barcode.clone());
                 if let Some(shown) = row.shown {
                     kept.exposure.read(shown, self.asked_at, now, late);
                 }

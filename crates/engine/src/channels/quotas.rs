@@ -4,6 +4,7 @@ use super::rows::Listing;
 use crate::Stop;
 use crate::batch::Batch;
 use domain::quota::{self, Demand, Policy, Pool, Seat, Why, Wish};
+use domain::stock::Account::Available;
 use std::collections::{BTreeSet, HashMap};
 
 /// The channel of our own shop and API.
@@ -60,6 +61,11 @@ impl Batch<'_> {
     /// Units of an item that are lent to no channel: what we may sell and promise ourselves.
     pub fn unlent(&self, item: i64) -> i64 {
         self.available(item) - self.lent(item)
+    }
+
+    /// Units of an item at a location that may be sent away or set aside by hand: those that are lent may have been sold already.
+    pub fn spare(&self, item: i64, location: i64) -> i64 {
+        self.level(item, location).get(Available).min(self.unlent(item)).max(0)
     }
 
     /// A sale of our own wanted units that are lent: the channels are asked for them, for a while.

@@ -165,10 +165,10 @@ pub struct Listing {
     pub fault: Option<String>,
     /// For our own shop: units that a sale wanted and did not find free, and when.
     pub missed: (i64, i64),
+    pub barcode: Option<String>,
 }
 
-pub const LISTING_COLUMNS: &str =
-    "id, channel, external, sku, title, item, per, policy, knowledge, demand_units, demand_at, due, urgency, due_at, fault, missed, missed_at";
+pub const LISTING_COLUMNS: &str = "id, channel, external, sku, title, item, per, policy, knowledge, demand_units, demand_at, due, urgency, due_at, fault, missed, missed_at, barcode";
 
 pub const LISTINGS: Table = Table {
     name: "listings",
@@ -194,6 +194,7 @@ pub const LISTINGS: Table = Table {
         ("fault", Text),
         ("missed", Int),
         ("missed_at", Int),
+        ("barcode", Text),
     ],
     key: "id",
 };
@@ -225,6 +226,7 @@ impl Listing {
             due: row.flag(11).then_some((row.int(13), urgency)),
             fault: row.opt_text(14),
             missed: (row.int(15), row.int(16)),
+            barcode: row.opt_text(17),
         }
     }
 
@@ -253,6 +255,7 @@ impl Listing {
             self.fault.clone().into(),
             self.missed.0.into(),
             self.missed.1.into(),
+            self.barcode.clone().into(),
         ]);
     }
 }
@@ -274,6 +277,7 @@ impl Listing {
             due: None,
             fault: None,
             missed: (0, 0),
+            barcode: None,
         }
     }
 
