@@ -26,6 +26,10 @@ pub trait Marketplace: Account {
     fn writes(&self) -> Writes;
     /// Most quantities in one call of [`Marketplace::set_quantities`].
     fn batch(&self) -> usize;
+    /// Most quantities in one call that takes its time, beside which urgent ones go on; None if one call is as quick as another.
+    fn bulk(&self) -> Option<usize> {
+        None
+    }
     /// How long after it happened an order is surely in the list, in microseconds: what was placed longer ago than this
     /// before a complete reading of the list began has been read.
     fn settles_in(&self) -> i64;

@@ -130,7 +130,11 @@ impl Marketplace for Amazon {
     }
 
     fn batch(&self) -> usize {
-        quantities::BATCH
+        quantities::AT_ONCE
+    }
+
+    fn bulk(&self) -> Option<usize> {
+        Some(quantities::BULK)
     }
 
     /// The list ends two minutes before now, by Amazon's own rule; one more for clocks.

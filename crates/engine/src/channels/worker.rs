@@ -3,7 +3,7 @@
 
 use super::listings::{ListedRow, PutListings};
 use super::outbox::{self, EndLetters, Heard, News};
-use super::push::{BeginPushes, DUE, EndPushes, MAPPED, Push, Pushed, ReadBack, SETTLING, UNSURE, WRITING};
+use super::push::{BeginPushes, DUE, DUE_IN_BULK, EndPushes, MAPPED, Push, Pushed, ReadBack, SETTLING, UNSURE, WRITING};
 use super::read;
 use super::take_orders::TakeOrders;
 use super::workers::{Alarm, Desk, Round, Stopped};
@@ -32,8 +32,17 @@ const WATCH: Duration = Duration::from_secs(60);
 const STUCK: i64 = 900_000_000;
 /// Rows read or settled at once.
 const MANY: i64 = 500;
+/// With fewer quantities than this the slow way for many is not worth it.
+const BULK_FROM: usize = 20;
 /// Tries of a write whose answer is lost, on a marketplace that knows it again.
 const TRIES: u32 = 5;
+
+/// Which quantities are sent: by which statement, and how many at least and at most.
+struct Lane {
+    due: Sql,
+    least: usize,
+    most: usize,
+}
 
 /// As the account's own settings say, or as its marketplace is.
 fn polls_every(market: &dyn Marketplace, wire: &Wire) -> Duration {
@@ -77,12 +86,14 @@ impl Worker<'_> {
         let mut fresh = true;
         let mut turn = Turn::now();
         let mut pending: Vec<(u32, Push)> = Vec::new();
+        let mut bulk = Box::pin(self.in_bulk());
         loop {
             match self.desk.lease().await {
                 Ok(true) => {}
                 Ok(false) => {
                     // Another node has it. When it comes back here, what that node left behind is not known.
                     (fresh, pending) = (true, Vec::new());
+                    bulk = Box::pin(self.in_bulk());
                     tokio::time::sleep(Duration::from_secs(2)).await;
                     continue;
                 }
@@ -101,10 +112,28 @@ impl Worker<'_> {
             }
             // Sending does not wait for reading: an order list that is slow must not hold up a quantity.
             let until = Instant::now() + LEASED;
-            let (sent, read) = tokio::join!(self.sending(&mut pending, until), self.reading(&mut turn, until));
-            if sent.is_err() || read.is_err() {
+            let rounds = async { tokio::join!(self.sending(&mut pending, until), self.reading(&mut turn, until)) };
+            let stopped = tokio::select! {
+                Stopped = &mut bulk => true,
+                (sent, read) = rounds => sent.is_err() || read.is_err(),
+            };
+            if stopped {
                 return;
             }
+        }
+    }
+
+    /// Sends in bulk what can wait, where the marketplace has a slow way for many; what is urgent goes on beside it. Ends with the
+    /// engine. If it is dropped, whoever works here next finds its writes without an answer.
+    async fn in_bulk(&self) -> Stopped {
+        let Some(most) = self.market.bulk().filter(|_| !self.desk.channel.paused) else { return std::future::pending().await };
+        let mut pending = Vec::new();
+        loop {
+            let round = self.push(&mut pending, Lane { due: DUE_IN_BULK, least: BULK_FROM, most }).await;
+            if let Err(stopped) = self.desk.noted(round).await {
+                return stopped;
+            }
+            tokio::time::sleep(LOOK).await;
         }
     }
 
@@ -114,7 +143,7 @@ impl Worker<'_> {
         while Instant::now() < until {
             let round = async {
                 if !self.desk.channel.paused {
-                    self.push(pending).await?;
+                    self.push(pending, Lane { due: DUE, least: 1, most: self.market.batch() }).await?;
                 }
                 self.tell().await
             };
@@ -217,12 +246,12 @@ impl Worker<'_> {
     }
 
     /// Sends what waits, until nothing does.
-    async fn push(&self, pending: &mut Vec<(u32, Push)>) -> Round {
-        let (id, most) = (self.desk.channel.id, self.market.batch());
+    async fn push(&self, pending: &mut Vec<(u32, Push)>, lane: Lane) -> Round {
+        let (id, Lane { due, least, most }) = (self.desk.channel.id, lane);
         loop {
             if pending.is_empty() {
-                let due = self.desk.engine.read(move |tx| Ok(tx.rows(DUE, &[Value::Int(id), Value::Int(most as i64)], |r| r.int(0))?)).await?;
-                if due.is_empty() {
+                let due = self.desk.engine.read(move |tx| Ok(tx.rows(due, &[Value::Int(id), Value::Int(most as i64)], |r| r.int(0))?)).await?;
+                if due.len() < least {
                     return Ok(());
                 }
                 let command = Command::BeginPushes(BeginPushes { listings: due, dry: false });
