@@ -110,7 +110,7 @@ impl Workers {
                 let wire = desk.workers.wire(&desk.engine, &desk.vault, &desk.channel).await?;
                 match (marketplace::by_word(&desk.channel.kind), warehouse::by_word(&desk.channel.kind)) {
                     (Some(market), _) => worker::resync(&desk, market, &wire, told).await,
-                    (None, Some(warehouse)) => warehouses::worker::snapshot(&desk, warehouse, &wire, |read| told(read, read)).await,
+                    (None, Some(warehouse)) => warehouses::worker::snapshot(&desk, warehouse, &wire, |read| told(read, read)).await.map(drop),
                     (None, None) => Ok(()),
                 }
             };
@@ -258,7 +258,8 @@ impl From<Fault> for Trouble {
     }
 }
 
-pub(crate) type Round = Result<(), Trouble>;
+/// Whether the account was asked anything, and answered.
+pub(crate) type Round = Result<bool, Trouble>;
 
 /// The engine has stopped, and so does the worker.
 pub(crate) struct Stopped;
@@ -292,7 +293,9 @@ impl Desk {
     pub async fn noted(&self, round: Round) -> Result<bool, Stopped> {
         let (id, now) = (self.channel.id, self.engine.now());
         let text = match round {
-            Ok(()) => {
+            // Who asked nothing knows nothing of how it is.
+            Ok(false) => return Ok(true),
+            Ok(true) => {
                 let mut first = false;
                 self.workers.note(id, |h| {
                     first = h.worked_at == 0 || h.fault.is_some();
