@@ -3,6 +3,7 @@
 //! Here now: CSV files as they are really met, and the two public data sets that prove the program. The marketplaces come
 //! here too, each in a folder of its own.
 
+pub mod alerts;
 pub mod amazon;
 pub mod brunel;
 pub mod csv;
