@@ -22,6 +22,9 @@ pub enum Noun {
     Channel,
     Listing,
     Exception,
+    Alert,
+    Delivery,
+    Secret,
 }
 
 impl Noun {
@@ -40,6 +43,9 @@ impl Noun {
             Noun::Channel => "channel",
             Noun::Listing => "listing",
             Noun::Exception => "exception",
+            Noun::Alert => "alert endpoint",
+            Noun::Delivery => "delivery",
+            Noun::Secret => "secret",
         }
     }
 
@@ -57,6 +63,9 @@ impl Noun {
             Noun::Channel => "unknown_channel",
             Noun::Listing => "unknown_listing",
             Noun::Exception => "unknown_exception",
+            Noun::Alert => "unknown_alert",
+            Noun::Delivery => "unknown_delivery",
+            Noun::Secret => "unknown_secret",
         }
     }
 
@@ -112,6 +121,8 @@ pub enum Refused {
     LevelTooLarge { sku: String, location: String },
     /// Shipped, received or returned beyond what is left to do.
     TooMany { sku: String, asked: i64, left: i64 },
+    /// There are as many of these as there may be.
+    LimitReached { noun: Noun, most: usize },
     /// The same idempotency key came with another request.
     IdempotencyKeyReused,
     /// The first request with this key has not ended.
@@ -151,6 +162,7 @@ impl Refused {
             Refused::KitHasNoStock { .. } => "kit_has_no_stock",
             Refused::LevelTooLarge { .. } => "level_too_large",
             Refused::TooMany { .. } => "too_many",
+            Refused::LimitReached { .. } => "limit_reached",
             Refused::IdempotencyKeyReused => "idempotency_key_reused",
             Refused::IdempotencyInProgress => "idempotency_in_progress",
             Refused::Overloaded { .. } => "overloaded",
@@ -215,6 +227,7 @@ impl fmt::Display for Refused {
                 write!(f, "The level of {sku} at {location} would grow beyond {}.", crate::limits::MAX_LEVEL)
             }
             Refused::TooMany { sku, asked, left } => write!(f, "{asked} of {sku} asked, only {left} left to do."),
+            Refused::LimitReached { noun, most } => write!(f, "There may be {most} of these and no more: {}. Remove one first.", noun.word()),
             Refused::IdempotencyKeyReused => {
                 write!(f, "This Idempotency-Key was used with another request; use a new key for a new request.")
             }

@@ -15,6 +15,7 @@ mod sequencer;
 mod statements;
 mod verify;
 
+pub mod alerts;
 pub mod catalog;
 pub mod channels;
 pub mod command;

@@ -126,7 +126,7 @@ impl Workers {
     }
 }
 
-pub(super) async fn config(engine: &Engine) -> Result<Arc<Config>, Stop> {
+pub(crate) async fn config(engine: &Engine) -> Result<Arc<Config>, Stop> {
     engine
         .read(|tx| {
             let mut config = Arc::default();
@@ -136,7 +136,7 @@ pub(super) async fn config(engine: &Engine) -> Result<Arc<Config>, Stop> {
         .await
 }
 
-pub(super) fn actor() -> Arc<str> {
+pub(crate) fn actor() -> Arc<str> {
     "system".into()
 }
 
