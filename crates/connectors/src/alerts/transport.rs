@@ -272,7 +272,8 @@ mod tests {
             let mailer = Mailer::new(good, from).unwrap();
             assert!(!format!("{mailer:?}").contains("hush"));
         }
-        for bad in ["smtp://u:hush@mail.example.com", "smtp://u:hush@mail.example.com?tls=opportunistic", "http://u:hush@x", "hush", "smtp://:hush@"] {
+        for bad in ["smtp://u:hush@mail.example.com", "smtp://u:hush@mail.example.com?tls=opportunistic", "http://u:hush@x", "hush", "smtp://:hush@"]
+        {
             let why = Mailer::new(bad, from).unwrap_err();
             assert!(!why.contains("hush"), "{why}");
         }

@@ -49,7 +49,9 @@ pub fn wait(tries: i64, delivery: &str) -> Option<i64> {
 pub enum Outcome {
     Arrived,
     /// To be tried again, and not before this much time has passed (microseconds), if the receiver said so.
-    Failed { leave_alone: Option<i64> },
+    Failed {
+        leave_alone: Option<i64>,
+    },
     /// The receiver wants no more.
     Gone,
 }

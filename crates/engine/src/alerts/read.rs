@@ -18,9 +18,8 @@ const FAILED: Sql = Sql("SELECT alert, COUNT(*) FROM alert_deliveries WHERE stat
 const LIST: Sql = Sql(
     "SELECT id, alert, message, kind, exception, body, state, due_at, tries, attempts, created_at, ended_at FROM alert_deliveries WHERE alert = $1 AND (created_at < $2 OR (created_at = $3 AND id < $4)) AND (state = $5 OR $6 = 1) ORDER BY created_at DESC, id DESC LIMIT $7",
 );
-const ONE: Sql = Sql(
-    "SELECT id, alert, message, kind, exception, body, state, due_at, tries, attempts, created_at, ended_at FROM alert_deliveries WHERE id = $1",
-);
+const ONE: Sql =
+    Sql("SELECT id, alert, message, kind, exception, body, state, due_at, tries, attempts, created_at, ended_at FROM alert_deliveries WHERE id = $1");
 
 /// An endpoint and how it is doing.
 #[derive(Debug, Clone, Serialize, ToSchema)]

@@ -5,11 +5,11 @@ use super::deliver::{BeginMail, End, Outcome, Tried};
 use super::edit::{SealAgain, place};
 use super::rows::{Attempt, Endpoint, Way};
 use super::{Change, mail};
-use crate::channels::worker::{actor, config};
-use crate::db::{Conn, Row, Sql, Value};
+use crate::channels::worker::actor;
+use crate::db::{Conn, Row, Sql, Tx, Value};
 use crate::keys::random_text;
 use crate::secrets::Vault;
-use crate::{Command, Engine, Stop, jobs};
+use crate::{Command, Config, Engine, Stop, jobs};
 use connectors::alerts::Told;
 use connectors::alerts::mail::Mail;
 use connectors::alerts::transport::{Mailer, Poster};
@@ -21,12 +21,15 @@ use std::time::Duration;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
-/// How long a node sends before it asks again whether it still may.
+/// How long a node sends before it asks again whether it still may, and how long one that may not waits before it asks again.
 const LEASED: Duration = Duration::from_secs(5);
+const REFUSED: Duration = Duration::from_secs(2);
 /// Longest between two looks when nothing happens on this node.
 const LOOK: Duration = Duration::from_millis(500);
 /// Shortest between two looks, however much happens.
 const GAP: Duration = Duration::from_millis(50);
+/// Between two looks while nobody is to be told of anything.
+const IDLE: Duration = Duration::from_secs(1);
 /// Webhooks under way to one endpoint at once.
 const AT_ONCE: i64 = 8;
 /// Most messages in one mail.
@@ -38,10 +41,10 @@ const GONE: u16 = 410;
 
 const DUE_ENDPOINTS: Sql = Sql("SELECT alert FROM alert_deliveries WHERE state = 'pending' AND due_at <= $1 GROUP BY alert");
 const DUE: Sql = Sql(
-    "SELECT id, message, body, tries, attempts, mail FROM alert_deliveries WHERE alert = $1 AND state = 'pending' AND due_at <= $2 ORDER BY due_at, id LIMIT $3",
+    "SELECT id, message, body, tries, attempts, mail FROM alert_deliveries WHERE alert = $1 AND state = 'pending' AND due_at <= $2 ORDER BY due_at, exception, id LIMIT $3",
 );
 const IN_MAIL: Sql = Sql(
-    "SELECT id, message, body, tries, attempts, mail FROM alert_deliveries WHERE alert = $1 AND state = 'pending' AND mail = $2 ORDER BY created_at, id",
+    "SELECT id, message, body, tries, attempts, mail FROM alert_deliveries WHERE alert = $1 AND state = 'pending' AND mail = $2 ORDER BY created_at, exception, id",
 );
 const HEALTH: Sql = Sql("SELECT failing_since, mailed_at FROM alerts WHERE id = $1");
 
@@ -111,14 +114,14 @@ pub async fn run(engine: Engine, vault: Vault, outside: Outside) {
     };
     let sender = Sender { engine, vault, outside, poster };
     let mut events = sender.engine.watch_events();
-    let mut leased: Option<Instant> = None;
+    let mut turn = Turn::default();
     // They end with the set, when this ends.
     let mut tasks = JoinSet::new();
     let mut running: HashMap<i64, AbortHandle> = HashMap::new();
     loop {
         while tasks.try_join_next().is_some() {}
         running.retain(|_, task| !task.is_finished());
-        match sender.round(&holder, &mut leased).await {
+        match sender.round(&holder, &mut turn).await {
             Ok(due) => {
                 for endpoint in due.into_iter().filter(|e| !running.contains_key(&e.id)).collect::<Vec<_>>() {
                     running.insert(endpoint.id, tasks.spawn(sender.clone().serve(endpoint)));
@@ -127,33 +130,52 @@ pub async fn run(engine: Engine, vault: Vault, outside: Outside) {
             Err(Stop::Stopped) => return,
             Err(error) => {
                 tracing::warn!("alerts cannot be read and will be tried again: {error}");
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                tokio::time::sleep(IDLE).await;
             }
         }
-        tokio::time::sleep(GAP).await;
+        tokio::time::sleep(if turn.is_idle() { IDLE } else { GAP }).await;
         if let Ok(Err(_)) = tokio::time::timeout(LOOK, events.changed()).await {
             return;
         }
     }
 }
 
+/// What is known from one look to the next.
+#[derive(Default)]
+struct Turn {
+    config: Arc<Config>,
+    /// When this node asked last whether it may send, and whether it may.
+    lease: Option<(Instant, bool)>,
+}
+
+impl Turn {
+    fn is_idle(&self) -> bool {
+        !self.config.alerts.iter().any(|e| e.active)
+    }
+
+    fn may_send(&self) -> bool {
+        self.lease.is_some_and(|(_, may)| may)
+    }
+}
+
 impl Sender {
     /// The endpoints that something is due for, if this node is the one that sends.
-    async fn round(&self, holder: &str, leased: &mut Option<Instant>) -> Result<Vec<Endpoint>, Stop> {
-        let config = config(&self.engine).await?;
-        if !config.alerts.iter().any(|e| e.active) {
-            return Ok(Vec::new());
+    async fn round(&self, holder: &str, turn: &mut Turn) -> Result<Vec<Endpoint>, Stop> {
+        let is_old = turn.lease.is_none_or(|(at, may)| at.elapsed() > if may { LEASED } else { REFUSED });
+        if is_old && !turn.is_idle() {
+            let asked = Instant::now();
+            turn.lease = Some((asked, self.lease(holder).await?));
         }
-        if leased.is_none_or(|at| at.elapsed() > LEASED) {
-            let now = Instant::now();
-            *leased = self.lease(holder).await?.then_some(now);
-        }
-        if leased.is_none() {
-            return Ok(Vec::new());
-        }
-        let now = self.engine.now();
-        let due = self.engine.read(move |tx| Ok(tx.rows(DUE_ENDPOINTS, &[Value::Int(now)], |r| r.int(0))?)).await?;
-        Ok(config.alerts.iter().filter(|e| e.active && due.contains(&e.id)).cloned().collect())
+        let (mut config, now) = (turn.config.clone(), self.engine.now());
+        let read = move |tx: &mut Tx<'_>| {
+            Config::refresh(tx, &mut config)?;
+            let active: Vec<Endpoint> = config.alerts.iter().filter(|e| e.active).cloned().collect();
+            let due = if active.is_empty() { Vec::new() } else { tx.rows(DUE_ENDPOINTS, &[Value::Int(now)], |r| r.int(0))? };
+            Ok((config, active.into_iter().filter(|e| due.contains(&e.id)).collect()))
+        };
+        let (config, due): (Arc<Config>, Vec<Endpoint>) = self.engine.read(read).await?;
+        turn.config = config;
+        Ok(if turn.may_send() { due } else { Vec::new() })
     }
 
     async fn lease(&self, holder: &str) -> Result<bool, Stop> {
@@ -184,7 +206,7 @@ impl Sender {
 
     async fn post(&self, endpoint: &Endpoint, url: &str) -> Result<(), Stop> {
         let (id, now) = (endpoint.id, self.engine.now());
-        let read = move |tx: &mut crate::db::Tx<'_>| {
+        let read = move |tx: &mut Tx<'_>| {
             let failing_since = tx.one(HEALTH, &[Value::Int(id)], |r| r.opt_int(0))?.flatten();
             Ok((failing_since, tx.rows(DUE, &[Value::Int(id), Value::Int(now), Value::Int(AT_ONCE)], Due::read)?))
         };
@@ -199,13 +221,14 @@ impl Sender {
         let (at, began) = (self.engine.now(), Instant::now());
         let seconds = at.div_euclid(1_000_000);
         let signature = match secrets {
-            Ok(secrets) => standard_webhooks::sign(secrets, &due.message, seconds, due.body.as_bytes()).ok_or("there is no secret to sign with".into()),
+            Ok(secrets) => {
+                standard_webhooks::sign(secrets, &due.message, seconds, due.body.as_bytes()).ok_or("there is no secret to sign with".into())
+            }
             Err(stop) => Err(stop.to_string()),
         };
         let told = match signature {
             Ok(signature) => {
-                let headers =
-                    [("webhook-id", due.message.clone()), ("webhook-timestamp", seconds.to_string()), ("webhook-signature", signature)];
+                let headers = [("webhook-id", due.message.clone()), ("webhook-timestamp", seconds.to_string()), ("webhook-signature", signature)];
                 self.poster.post(url, &headers, due.body.clone(), at).await
             }
             Err(why) => Told::fault(why),
@@ -232,7 +255,7 @@ impl Sender {
     /// Sends one mail with everything that is due; or one again that was begun before, with the same in it.
     async fn mail(&self, endpoint: &Endpoint, addresses: &[String]) -> Result<(), Stop> {
         let (id, now) = (endpoint.id, self.engine.now());
-        let read = move |tx: &mut crate::db::Tx<'_>| {
+        let read = move |tx: &mut Tx<'_>| {
             let (failing_since, mailed_at) = tx.one(HEALTH, &[Value::Int(id)], |r| (r.opt_int(0), r.opt_int(1)))?.unwrap_or_default();
             if mailed_at.is_some_and(|at| now - at < BETWEEN_MAILS) {
                 return Ok((failing_since, Vec::new()));

@@ -126,7 +126,7 @@ impl Workers {
     }
 }
 
-pub(crate) async fn config(engine: &Engine) -> Result<Arc<Config>, Stop> {
+pub(super) async fn config(engine: &Engine) -> Result<Arc<Config>, Stop> {
     engine
         .read(|tx| {
             let mut config = Arc::default();

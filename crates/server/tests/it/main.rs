@@ -1,7 +1,9 @@
 //! Drives the public surface: the API through the real router, on SQLite and on a real PostgreSQL, and the binary itself.
 
+mod alerts;
 mod api;
 mod brunel;
+mod catchers;
 mod channels;
 mod imports;
 mod nodes;

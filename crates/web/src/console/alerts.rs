@@ -83,7 +83,9 @@ fn state(status: &AlertStatus, now: i64) -> Markup {
     let (shape, class, word) = match () {
         () if status.alert.reason.is_some() => ("danger", "st-danger", "Switched off".to_owned()),
         () if !status.alert.active => ("pause", "st-off", "Off".into()),
-        () if status.failing_since.is_some() => ("danger", "st-danger", format!("Failing for {}", age(now - status.failing_since.map_or(now, |t| t.0)))),
+        () if status.failing_since.is_some() => {
+            ("danger", "st-danger", format!("Failing for {}", age(now - status.failing_since.map_or(now, |t| t.0))))
+        }
         () if status.delivered_at.is_some() => ("ok", "st-ok", "Arrives".into()),
         () => ("open", "st-info", "Nothing sent yet".into()),
     };
@@ -107,7 +109,9 @@ fn detail(status: &AlertStatus, log: &[DeliveryView], now: i64) -> Markup {
     let call = |what: &str, body: &str| format!("curl -X {what} -H 'Authorization: Bearer hf_…' -d '{body}'");
     let secrets = match alert.secrets.as_slice() {
         [] => "–".to_owned(),
-        all => all.iter().map(|s| s.expires_at.map_or(s.id.clone(), |t| format!("{} for {} more", s.id, age(t.0 - now)))).collect::<Vec<_>>().join(", "),
+        all => {
+            all.iter().map(|s| s.expires_at.map_or(s.id.clone(), |t| format!("{} for {} more", s.id, age(t.0 - now)))).collect::<Vec<_>>().join(", ")
+        }
     };
     html! {
         div.page-head { div.grow { h1 { (alert.name) } p.sub { (target(status)) } } (state(status, now)) }

@@ -68,7 +68,9 @@ fn words(event: &EventView) -> Markup {
         "exception.opened" => html! { a href={ "/exceptions/" (id) } { (text("title")) } },
         "exception.solved" => html! { "Solved: " (text("title")) },
         "alert.created" => html! { a href={ "/alerts/" (id) } { (text("name")) } " will be told of exceptions" },
-        "alert.updated" => html! { "Alerts to " a href={ "/alerts/" (id) } { (text("name")) } @if data["active"] == false { " switched off" } @else { " changed" } },
+        "alert.updated" => {
+            html! { "Alerts to " a href={ "/alerts/" (id) } { (text("name")) } @if data["active"] == false { " switched off" } @else { " changed" } }
+        }
         "alert.deleted" => html! { (text("name")) " is no longer told of exceptions" },
         "alert.switched_off" => html! { "Alerts to " a href={ "/alerts/" (id) } { (text("name")) } " switched off: " (text("reason")) },
         "alert.failed" => html! { "An alert to " a href={ "/alerts/" (id) } { (text("alert")) } " did not arrive" },
