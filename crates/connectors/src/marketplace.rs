@@ -1,9 +1,9 @@
 //! What every marketplace can be asked, in plain values. A connector builds requests and reads answers; only
 //! [`crate::transport::Wire`] sends them. To add one: a folder of its own, and one line in [`ALL`].
 
-use crate::transport::{Fault, Limit, Request, Response, Token, Wire};
-use std::future::Future;
-use std::pin::Pin;
+use crate::account::{Account, Work};
+use crate::transport::{Fault, Wire};
+use serde::{Deserialize, Serialize};
 
 /// Every marketplace there is.
 pub const ALL: &[&dyn Marketplace] = &[&crate::amazon::Amazon, &crate::ebay::Ebay, &crate::shopify::Shopify];
@@ -12,9 +12,6 @@ pub const ALL: &[&dyn Marketplace] = &[&crate::amazon::Amazon, &crate::ebay::Eba
 pub fn by_word(word: &str) -> Option<&'static dyn Marketplace> {
     ALL.iter().copied().find(|m| m.word() == word)
 }
-
-/// Work that asks the marketplace something, perhaps in several requests.
-pub type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'a>>;
 
 /// How a marketplace takes quantities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,20 +22,7 @@ pub enum Writes {
     Blind,
 }
 
-/// A field that is needed to connect.
-#[derive(Debug, Clone, Copy)]
-pub struct Setting {
-    pub name: &'static str,
-    pub help: &'static str,
-    /// Encrypted at rest and never shown again.
-    pub secret: bool,
-}
-
-pub trait Marketplace: Send + Sync {
-    fn word(&self) -> &'static str;
-    fn name(&self) -> &'static str;
-    /// What is needed to connect.
-    fn settings(&self) -> &'static [Setting];
+pub trait Marketplace: Account {
     fn writes(&self) -> Writes;
     /// Most quantities in one call of [`Marketplace::set_quantities`].
     fn batch(&self) -> usize;
@@ -52,20 +36,6 @@ pub trait Marketplace: Send + Sync {
     /// Whether an order canceled there puts its units back into what it shows, without being asked.
     fn restocks_on_cancel(&self) -> bool;
 
-    /// The request that gets a token, for marketplaces whose tokens run out.
-    fn sign_in(&self, setting: &dyn Fn(&str) -> String) -> Option<Request>;
-    fn read_token(&self, answer: &Response, now: i64) -> Result<Token, Fault>;
-    /// Headers of every request; `token` is the one from [`Marketplace::sign_in`], or empty.
-    fn headers(&self, setting: &dyn Fn(&str) -> String, token: &str) -> Vec<(&'static str, String)>;
-    /// Turns an answer that says no, in its status or in its body, into what it means; None if it is good.
-    fn fault(&self, answer: &Response) -> Option<Fault>;
-    /// The limit of an operation (`Request::what`): with an answer, what that tells, good or not; without one, what is
-    /// published. None if nothing is known.
-    fn limit(&self, _what: &'static str, _answer: Option<&Response>) -> Option<Limit> {
-        None
-    }
-    /// Asks something harmless, to see whether the settings are right; answers the account's name.
-    fn check<'a>(&'a self, wire: &'a Wire) -> Work<'a, String>;
     /// Orders that changed since `from` (microseconds since 1970 UTC), page by page. `page` is what the page before named.
     fn orders<'a>(&'a self, wire: &'a Wire, from: i64, page: Option<String>) -> Work<'a, Page<MarketOrder>>;
     /// Orders placed since `from`, whatever happened to them later: for marketplaces whose list of changes ends before now, so that
@@ -85,6 +55,28 @@ pub trait Marketplace: Send + Sync {
     fn ship<'a>(&'a self, wire: &'a Wire, shipped: &'a Shipped) -> Work<'a, ()>;
     /// Cancels an order there, with its refund where the marketplace leaves that to the seller.
     fn cancel<'a>(&'a self, wire: &'a Wire, order: &'a str, reason: &'a str) -> Work<'a, ()>;
+    /// Pays back for some of an order's lines, for units that came back or never left. Doing it again with the same key pays once.
+    fn refund<'a>(&'a self, _wire: &'a Wire, refund: &'a Refund) -> Work<'a, ()> {
+        let detail = format!("{} cannot be told to refund: refund order {} there", self.name(), refund.order);
+        Box::pin(async move { Err(Fault::Refused { status: 405, code: "refund_not_offered".into(), detail }) })
+    }
+    /// Asks to be told of orders at this address, as far as that is not asked yet; answers the topics. Safe to repeat.
+    fn subscribe<'a>(&'a self, _wire: &'a Wire, _address: &'a str) -> Work<'a, Vec<String>> {
+        let detail = format!("{} has no subscriptions by API: enter the address there", self.name());
+        Box::pin(async move { Err(Fault::Refused { status: 405, code: "subscribe_not_offered".into(), detail }) })
+    }
+    /// The public key that a webhook is signed with, by its name, if one has to be fetched to verify it.
+    fn key_wanted(&self, _headers: &[(String, String)]) -> Option<String> {
+        None
+    }
+    /// Fetches that key, in the form in which [`Marketplace::webhook`] asks for the secret `public_key:<name>`.
+    fn fetch_key<'a>(&'a self, _wire: &'a Wire, name: &'a str) -> Work<'a, String> {
+        Box::pin(async move { Err(Fault::Refused { status: 405, code: "no_keys".into(), detail: format!("there is no key {name}") }) })
+    }
+    /// The answer to a marketplace that asks whether an address is ours: to its code, at that address.
+    fn challenge(&self, _setting: &dyn Fn(&str) -> String, _code: &str, _address: &str) -> Option<String> {
+        None
+    }
     /// Reads a webhook: `headers` in lower case, the raw body. Answers the orders it speaks of; refuses a wrong signature,
     /// or one from longer ago than the marketplace repeats itself. `now` in microseconds.
     fn webhook(&self, secrets: &dyn Fn(&str) -> Option<String>, headers: &[(String, String)], body: &[u8], now: i64) -> Result<Notice, Rejected>;
@@ -99,8 +91,8 @@ pub struct Page<T> {
     pub unread: Vec<(String, String, String)>,
 }
 
-/// An order as a marketplace tells it.
-#[derive(Debug, Clone, PartialEq)]
+/// An order as a marketplace tells it; it is kept in these words.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MarketOrder {
     /// The marketplace's own id.
     pub id: String,
@@ -115,10 +107,12 @@ pub struct MarketOrder {
     pub ship_to: Address,
     pub lines: Vec<MarketLine>,
     /// The order as it came, JSON.
+    #[serde(skip)]
     pub raw: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MarketState {
     /// Not paid or not confirmed: its units count as sold there, and it may not be sent yet.
     Pending,
@@ -130,7 +124,19 @@ pub enum MarketState {
     Other(String),
 }
 
-#[derive(Debug, Clone, Default, PartialEq)]
+impl MarketState {
+    pub fn word(&self) -> &str {
+        match self {
+            MarketState::Pending => "pending",
+            MarketState::Open => "open",
+            MarketState::Shipped => "shipped",
+            MarketState::Canceled => "canceled",
+            MarketState::Other(word) => word,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct MarketLine {
     pub id: String,
     /// The listing, as [`MarketListing::id`] names it.
@@ -139,13 +145,19 @@ pub struct MarketLine {
     pub title: String,
     /// How often the listing was ordered, canceled ones included.
     pub quantity: i64,
+    /// Never to be sent.
     pub canceled: i64,
+    /// Sent, and given back or paid back there since, as far as it tells.
+    #[serde(default)]
+    pub returned: i64,
     /// Decimal text in the order's currency.
     pub unit_price: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Address {
+    /// ISO 3166-1 alpha-2.
     pub country: String,
     pub postal_code: Option<String>,
     pub name: Option<String>,
@@ -203,6 +215,28 @@ pub struct Shipped {
     pub shipped_at: i64,
     /// (the order's line there, how often)
     pub lines: Vec<(String, i64)>,
+}
+
+/// Money to be paid back, for one order there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refund {
+    pub order: String,
+    /// Names this refund: the same for every try.
+    pub key: String,
+    pub reason: String,
+    pub lines: Vec<RefundLine>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundLine {
+    /// The order's line there.
+    pub line: String,
+    /// How often the listing.
+    pub quantity: i64,
+    /// What was paid for one, as decimal text in this currency, if it is known.
+    pub unit_price: Option<(String, String)>,
+    /// They had left and came back; otherwise they never left.
+    pub came_back: bool,
 }
 
 /// What a webhook says.

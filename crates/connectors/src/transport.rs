@@ -8,7 +8,7 @@ mod manners;
 
 pub use manners::{by_status, retry_after_ms};
 
-use crate::marketplace::Marketplace;
+use crate::account::Account;
 use circuit::Circuit;
 use limits::{Limits, Taken};
 use std::collections::{BTreeMap, VecDeque};
@@ -104,6 +104,8 @@ pub struct Limit {
     pub burst: f64,
     /// What this operation takes out.
     pub cost: f64,
+    /// What must be left in the bucket after it, for calls that matter more: it waits until there is as much.
+    pub keep: f64,
     /// What was left after this answer, if it says so.
     pub left: Option<f64>,
 }
@@ -139,7 +141,7 @@ impl Default for Pace {
 }
 
 pub struct WireOptions {
-    pub marketplace: &'static dyn Marketplace,
+    pub account: &'static dyn Account,
     /// Such as `https://shop.example`; `http` only to this machine.
     pub address: String,
     /// Secret ones too.
@@ -174,7 +176,7 @@ pub struct Counts {
 
 /// The way to one marketplace account.
 pub struct Wire {
-    marketplace: &'static dyn Marketplace,
+    account: &'static dyn Account,
     address: String,
     settings: BTreeMap<String, String>,
     clock: Arc<dyn Fn() -> i64 + Send + Sync>,
@@ -205,7 +207,7 @@ struct Held {
 /// Shows where it leads and nothing else.
 impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Wire to {}", self.marketplace.word())
+        write!(f, "Wire to {}", self.account.word())
     }
 }
 
@@ -228,7 +230,7 @@ impl Wire {
             .user_agent(concat!("Holdfast/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|e| Fault::Unavailable { detail: format!("no HTTP client: {e}") })?;
-        let secret = options.marketplace.settings().iter().filter(|s| s.secret).filter_map(|s| options.settings.get(s.name));
+        let secret = options.account.settings().iter().filter(|s| s.secret).filter_map(|s| options.settings.get(s.name));
         let secrets = secret.filter(|s| !s.is_empty()).cloned().collect();
         let state = State {
             limits: Limits::default(),
@@ -237,7 +239,7 @@ impl Wire {
             rng: fastrand::Rng::with_seed(options.seed),
         };
         Ok(Wire {
-            marketplace: options.marketplace,
+            account: options.account,
             address: options.address.trim_end_matches('/').to_owned(),
             settings: options.settings,
             clock: options.clock,
@@ -311,12 +313,12 @@ impl Wire {
         turn.sent = true;
         let headers = match request.path.starts_with("http") {
             true => Vec::new(),
-            false => self.marketplace.headers(&|name| self.setting(name).to_owned(), token.as_ref().map_or("", |t| &t.text)),
+            false => self.account.headers(&|name| self.setting(name).to_owned(), token.as_ref().map_or("", |t| &t.text)),
         };
         let result = self.exchange(request, &headers).await;
-        let told = result.as_ref().ok().and_then(|answer| self.marketplace.limit(request.what, Some(answer)));
+        let told = result.as_ref().ok().and_then(|answer| self.account.limit(request.what, Some(answer)));
         let fault = match &result {
-            Ok(answer) => self.marketplace.fault(answer).map(|fault| self.with_wait(fault, answer)),
+            Ok(answer) => self.account.fault(answer).map(|fault| self.with_wait(fault, answer)),
             Err(fault) => Some(fault.clone()),
         };
         self.note(request.what, turn, told, fault.as_ref());
@@ -328,7 +330,7 @@ impl Wire {
 
     /// Waits until the limits let this operation go.
     async fn take_turn(&self, what: &'static str) -> Result<Turn<'_>, Failed> {
-        let published = self.marketplace.limit(what, None);
+        let published = self.account.limit(what, None);
         let turn = self.state().limits.take(what, published, Instant::now(), self.pace.longest_wait);
         let (taken, wait) =
             turn.map_err(|wait| Failed { fault: Fault::Throttled { retry_after_ms: Some(wait.as_millis() as u64) }, token: None, may_retry: false })?;
@@ -370,7 +372,7 @@ impl Wire {
             Some(_) => counts.failed += 1,
         }
         if let Some(fault) = fault {
-            tracing::debug!(marketplace = self.marketplace.word(), what, fault = ?self.hide(fault.clone()), "a call failed");
+            tracing::debug!(account = self.account.word(), what, fault = ?self.hide(fault.clone()), "a call failed");
         }
     }
 
@@ -423,7 +425,7 @@ impl Wire {
     /// The token, if this marketplace has one. Whoever comes while it is being fetched waits for that one, also if it fails.
     async fn token(&self) -> Result<Option<Arc<Token>>, Fault> {
         let setting = |name: &str| self.setting(name).to_owned();
-        let Some(request) = self.marketplace.sign_in(&setting) else { return Ok(None) };
+        let Some(request) = self.account.sign_in(&setting) else { return Ok(None) };
         let came = Instant::now();
         let mut held = self.token.lock().await;
         let now = (self.clock)();
@@ -460,7 +462,7 @@ impl Wire {
         let fault = |answer: &Response| by_status(answer).map(|fault| self.with_wait(fault, answer));
         let token = result.and_then(|answer| match fault(&answer) {
             // The detail may quote the answer, and with it a token.
-            None => self.marketplace.read_token(&answer, (self.clock)()).map_err(|fault| match fault {
+            None => self.account.read_token(&answer, (self.clock)()).map_err(|fault| match fault {
                 Fault::NotUnderstood { .. } => Fault::NotUnderstood { detail: "no token in the answer to signing in".into() },
                 other => other,
             }),

@@ -1,13 +1,22 @@
 //! What a warehouse that somebody else runs can be asked, in plain values: to send an order, how far it is, to cancel it,
 //! and what it has. As with marketplaces, only a [`Wire`] sends.
 
-use crate::marketplace::{Address, Page, Rejected, Work};
+use crate::account::{Account, Work};
+use crate::marketplace::{Address, Page, Rejected};
 use crate::transport::Wire;
 
+/// Every warehouse there is.
+pub const ALL: &[&dyn Warehouse] = &[&crate::amazon::fba::Fba, &crate::shipbob::ShipBob];
+
+/// A warehouse by its word, such as `shipbob`.
+pub fn by_word(word: &str) -> Option<&'static dyn Warehouse> {
+    ALL.iter().copied().find(|w| w.word() == word)
+}
+
 /// A warehouse run by somebody else.
-pub trait Warehouse: Send + Sync {
-    fn word(&self) -> &'static str;
-    fn name(&self) -> &'static str;
+pub trait Warehouse: Account {
+    /// How an order is sent if nothing else is set, in the warehouse's words.
+    fn service(&self) -> &'static str;
     /// Hands an order over; answers the warehouse's id of it. Doing it again with the same reference answers the same and
     /// sends nothing twice; a lost reply is cured by asking again.
     fn hand_over<'a>(&'a self, wire: &'a Wire, order: &'a HandOver) -> Work<'a, String>;

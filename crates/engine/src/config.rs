@@ -14,7 +14,7 @@ const LOCATIONS: Sql = Sql(
     "SELECT id, code, name, kind, country, postal_code, latitude, longitude, daily_capacity, cost_per_unit, active, created_at FROM locations ORDER BY id",
 );
 const CHANNELS: Sql =
-    Sql("SELECT id, code, kind, name, address, settings, paused, policy, compares, restocks, late, created_at FROM channels ORDER BY id");
+    Sql("SELECT id, code, kind, name, address, settings, paused, policy, compares, restocks, late, created_at, location FROM channels ORDER BY id");
 const ALERTS: Sql = Sql("SELECT id, name, way, severity, kinds, channels, solved, active, reason, secrets, created_at FROM alerts ORDER BY id");
 const ACTIVE_RULES: Sql = Sql("SELECT name, rules FROM rule_sets WHERE active = 1 ORDER BY id DESC LIMIT 1");
 
@@ -83,6 +83,11 @@ impl Config {
 
     pub fn alert(&self, id: i64) -> Option<&Endpoint> {
         self.alerts.iter().find(|e| e.id == id)
+    }
+
+    /// The connection to somebody else's warehouse that stands for this location.
+    pub fn warehouse_at(&self, location: i64) -> Option<&Channel> {
+        self.channels.iter().find(|c| c.location == Some(location))
     }
 
     pub fn code(&self, id: i64) -> Arc<str> {

@@ -30,6 +30,7 @@ pub mod reservations;
 pub mod routing;
 pub mod stock;
 pub mod views;
+pub mod warehouses;
 
 pub use backup::{backup, restore};
 pub use batch::day_of;
@@ -186,6 +187,7 @@ impl Engine {
             clock: options.clock.clone(),
             faults: options.faults.clone(),
             figures: figures.clone(),
+            _checkpoints: db::Checkpoints::begin(&options.url, figures.clone())?,
             last_event,
             config: Arc::default(),
             ids: Default::default(),

@@ -106,6 +106,8 @@ pub struct Sequencer {
     pub clock: Clock,
     pub faults: Faults,
     pub figures: Arc<Figures>,
+    /// Made beside this writer for as long as it lives.
+    pub _checkpoints: Option<db::Checkpoints>,
     /// The number of the last event that is committed here.
     pub last_event: watch::Sender<i64>,
     pub config: Arc<Config>,

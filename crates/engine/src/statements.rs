@@ -13,6 +13,7 @@ use crate::reservations::rows::RESERVATIONS;
 use crate::routing::rules::RULE_SETS;
 use crate::sequencer::IDEMPOTENCY;
 use crate::stock::rows::{ENTRIES, LEVELS, TRANSFER_LINES, TRANSFERS};
+use crate::warehouses::rows::HANDOVERS;
 
 /// Tables that are written in bulk.
 pub const TABLES: &[&Table] = &[
@@ -42,9 +43,10 @@ pub const TABLES: &[&Table] = &[
     &MARKET_ORDERS,
     &OUTBOX,
     &EXCEPTIONS,
+    &HANDOVERS,
     &ALERTS,
     &DELIVERIES,
 ];
 
 /// Reads of many rows by a key.
-pub const LOOKUPS: &[&[&Lookup]] = &[crate::batch::LOOKUPS, crate::sequencer::LOOKUPS, crate::alerts::rows::LOOKUPS];
+pub const LOOKUPS: &[&[&Lookup]] = &[crate::batch::LOOKUPS, crate::channels::load::LOOKUPS, crate::sequencer::LOOKUPS, crate::alerts::rows::LOOKUPS];

@@ -3,6 +3,7 @@
 mod schema;
 mod wires;
 
+use connectors::account::Account;
 use connectors::amazon::Amazon;
 use connectors::amazon::fba::{Fba, all_stock};
 use connectors::marketplace::{Address, MarketOrder, MarketState, Marketplace, Notice, Rejected, SetOutcome, SetQuantity, Shipped};

@@ -5,6 +5,7 @@ mod wires;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use connectors::account::Account;
 use connectors::ebay::{Ebay, call_limits, challenge, key_name, public_key};
 use connectors::marketplace::{MarketOrder, MarketState, Marketplace, Notice, Rejected, SetOutcome, SetQuantity, Shipped};
 use connectors::transport::{Fault, Wire};

@@ -3,8 +3,9 @@
 mod schema;
 mod wires;
 
-use connectors::marketplace::{Address, Marketplace, Rejected};
-use connectors::shipbob::{ShipBob, Way};
+use connectors::account::Account;
+use connectors::marketplace::{Address, Rejected};
+use connectors::shipbob::ShipBob;
 use connectors::transport::{Fault, Wire};
 use connectors::warehouse::{HandOver, HandOverLine, HandedState, Warehouse};
 use holdfast_sim::markets::shipbob::{self as simulated, CHANNEL, TOKEN};
@@ -34,7 +35,7 @@ impl World {
         let front = simulated::ShipBob::new(market.clone(), 1000.0);
         let schemas = Schemas::new(DOCUMENTS, &[], EXCEPTIONS);
         let served = serve(schemas.around(front.router())).await.unwrap();
-        let wire = wire(&Way, &served.address, &[("token", TOKEN), ("channel_id", CHANNEL)], seed);
+        let wire = wire(&ShipBob, &served.address, &[("token", TOKEN), ("channel_id", CHANNEL)], seed);
         World { market, front, schemas, wire, _served: served }
     }
 }
@@ -115,7 +116,7 @@ fn an_order_is_followed_until_it_left_or_is_stuck() {
         let blank = HandOver { ship_to: Address::default(), ..order("fourth") };
         assert!(matches!(ShipBob.hand_over(&world.wire, &blank).await, Err(Fault::Refused { code, .. }) if code == "address_incomplete"));
         assert!(matches!(ShipBob.hand_over(&world.wire, &order("a,b")).await, Err(Fault::Refused { code, .. }) if code == "reference"));
-        assert_eq!(Way.check(&world.wire).await.unwrap(), "A Channel");
+        assert_eq!(ShipBob.check(&world.wire).await.unwrap(), "A Channel");
         world.schemas.assert_kept(1);
     });
 }

@@ -70,6 +70,7 @@ fn status(refused: &Refused) -> StatusCode {
         | Refused::StepNotAllowed { .. }
         | Refused::ReservationExpired { .. }
         | Refused::CountBelowPromised { .. }
+        | Refused::HandedOver { .. }
         | Refused::TooMany { .. }
         | Refused::LimitReached { .. }
         | Refused::IdempotencyInProgress => StatusCode::CONFLICT,

@@ -1,10 +1,11 @@
 //! Amazon's own warehouses: what is in them (FBA Inventory), and orders from elsewhere that they send (Fulfillment
 //! Outbound 2026-07-04). It goes over the same [`Wire`] as the marketplace.
 
-use super::{get, marketplace};
-use crate::marketplace::{Notice, Page, Rejected, Work};
+use super::{Amazon, get, marketplace};
+use crate::account::{Account, Setting, Work};
+use crate::marketplace::{Notice, Page, Rejected};
 use crate::read::{CANCELED, escape, json, rows, text, time, whole};
-use crate::transport::{Fault, Request, Wire};
+use crate::transport::{Fault, Limit, Request, Response, Wire};
 use crate::warehouse::{HandOver, Handed, HandedState, Held, Parcel, Warehouse};
 use serde_json::{Value, json};
 
@@ -15,13 +16,44 @@ pub struct Fba;
 const READINGS: usize = 3;
 const ORDERS: &str = "/fulfillment/outbound/2026-07-04/orders";
 
-impl Warehouse for Fba {
+/// The seller's account, by another name.
+impl Account for Fba {
     fn word(&self) -> &'static str {
         "amazon-fba"
     }
 
     fn name(&self) -> &'static str {
         "Amazon multi-channel fulfillment"
+    }
+
+    fn settings(&self) -> &'static [Setting] {
+        Amazon.settings()
+    }
+
+    fn sign_in(&self, setting: &dyn Fn(&str) -> String) -> Option<Request> {
+        Amazon.sign_in(setting)
+    }
+
+    fn headers(&self, setting: &dyn Fn(&str) -> String, token: &str) -> Vec<(&'static str, String)> {
+        Amazon.headers(setting, token)
+    }
+
+    fn fault(&self, answer: &Response) -> Option<Fault> {
+        Amazon.fault(answer)
+    }
+
+    fn limit(&self, what: &'static str, answer: Option<&Response>) -> Option<Limit> {
+        Amazon.limit(what, answer)
+    }
+
+    fn check<'a>(&'a self, wire: &'a Wire) -> Work<'a, String> {
+        Amazon.check(wire)
+    }
+}
+
+impl Warehouse for Fba {
+    fn service(&self) -> &'static str {
+        "STANDARD"
     }
 
     /// The order's name at Amazon is our own reference, so a second try meets the first.

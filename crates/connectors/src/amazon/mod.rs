@@ -6,9 +6,10 @@ mod listings;
 mod orders;
 mod quantities;
 
-use crate::marketplace::{MarketListing, MarketOrder, Marketplace, Notice, Page, Rejected, SetOutcome, SetQuantity, Setting, Shipped, Work, Writes};
+use crate::account::{Account, Setting, Work};
+use crate::marketplace::{MarketListing, MarketOrder, Marketplace, Notice, Page, Rejected, SetOutcome, SetQuantity, Shipped, Writes};
 use crate::read::{date, escape, json, text, time};
-use crate::transport::{Fault, Limit, Request, Response, Token, Wire};
+use crate::transport::{Fault, Limit, Request, Response, Wire};
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 
@@ -56,7 +57,7 @@ fn marketplace(wire: &Wire) -> &str {
     Some(wire.setting("marketplace_id")).filter(|id| !id.is_empty()).unwrap_or("ATVPDKIKX0DER")
 }
 
-impl Marketplace for Amazon {
+impl Account for Amazon {
     fn word(&self) -> &'static str {
         "amazon"
     }
@@ -67,31 +68,6 @@ impl Marketplace for Amazon {
 
     fn settings(&self) -> &'static [Setting] {
         SETTINGS
-    }
-
-    fn writes(&self) -> Writes {
-        Writes::Blind
-    }
-
-    fn batch(&self) -> usize {
-        quantities::BATCH
-    }
-
-    /// The list ends two minutes before now, by Amazon's own rule; one more for clocks.
-    fn settles_in(&self) -> i64 {
-        180 * 1_000_000
-    }
-
-    /// searchOrders refills by one in 178 seconds.
-    fn polls_every(&self) -> u64 {
-        180
-    }
-
-    /// An order that ends before it is paid gives its units back; one that the seller cancels does not. It answers yes:
-    /// to expect units back that never come shows too few for a while; not to expect units that do come back would sell
-    /// them twice.
-    fn restocks_on_cancel(&self) -> bool {
-        true
     }
 
     fn sign_in(&self, setting: &dyn Fn(&str) -> String) -> Option<Request> {
@@ -106,10 +82,6 @@ impl Marketplace for Amazon {
             body: Some(("application/x-www-form-urlencoded;charset=UTF-8", form.into_bytes())),
             repeatable: true,
         })
-    }
-
-    fn read_token(&self, answer: &Response, now: i64) -> Result<Token, Fault> {
-        crate::read::token(answer, now)
     }
 
     fn headers(&self, _setting: &dyn Fn(&str) -> String, token: &str) -> Vec<(&'static str, String)> {
@@ -133,7 +105,7 @@ impl Marketplace for Amazon {
     /// As published for each operation; answers tell the rate of the account, which may be higher.
     fn limit(&self, what: &'static str, answer: Option<&Response>) -> Option<Limit> {
         let (_, per_second, burst) = *LIMITS.iter().find(|(operation, ..)| *operation == what)?;
-        let limit = Limit { bucket: what, per_second, burst, cost: 1.0, left: None };
+        let limit = Limit { bucket: what, per_second, burst, cost: 1.0, keep: 0.0, left: None };
         let Some(answer) = answer else { return Some(limit) };
         let told: f64 = answer.header("x-amzn-ratelimit-limit")?.trim().parse().ok()?;
         (told.is_finite() && told > 0.0).then_some(Limit { per_second: told, ..limit })
@@ -149,6 +121,33 @@ impl Marketplace for Amazon {
             };
             Ok(text(mine, "/storeName").unwrap_or_else(|| wire.setting("seller_id").to_owned()))
         })
+    }
+}
+
+impl Marketplace for Amazon {
+    fn writes(&self) -> Writes {
+        Writes::Blind
+    }
+
+    fn batch(&self) -> usize {
+        quantities::BATCH
+    }
+
+    /// The list ends two minutes before now, by Amazon's own rule; one more for clocks.
+    fn settles_in(&self) -> i64 {
+        180 * 1_000_000
+    }
+
+    /// searchOrders refills by one in 178 seconds.
+    fn polls_every(&self) -> u64 {
+        180
+    }
+
+    /// An order that ends before it is paid gives its units back; one that the seller cancels does not. It answers yes:
+    /// to expect units back that never come shows too few for a while; not to expect units that do come back would sell
+    /// them twice.
+    fn restocks_on_cancel(&self) -> bool {
+        true
     }
 
     fn orders<'a>(&'a self, wire: &'a Wire, from: i64, page: Option<String>) -> Work<'a, Page<MarketOrder>> {

@@ -101,6 +101,7 @@ fn read_line(line: &Value, state: &MarketState) -> Result<MarketLine, String> {
         title: text(line, "/product/title").unwrap_or_default(),
         quantity,
         canceled,
+        returned: 0,
         unit_price: text(line, "/product/price/unitPrice/amount"),
     })
 }

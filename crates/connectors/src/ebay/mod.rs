@@ -7,9 +7,10 @@ mod webhook;
 
 pub use webhook::{challenge, key_name, public_key};
 
-use crate::marketplace::{MarketListing, MarketOrder, Marketplace, Notice, Page, Rejected, SetOutcome, SetQuantity, Setting, Shipped, Work, Writes};
+use crate::account::{Account, Setting, Work};
+use crate::marketplace::{MarketListing, MarketOrder, Marketplace, Notice, Page, Rejected, SetOutcome, SetQuantity, Shipped, Writes};
 use crate::read::{date, escape, json, rows, text, time, whole};
-use crate::transport::{Fault, Request, Response, Token, Wire};
+use crate::transport::{Fault, Request, Response, Wire};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use orders::get;
@@ -28,7 +29,7 @@ const SETTINGS: &[Setting] = &[
     Setting { name: "verification_token", help: "32 to 80 characters of your own, for notifications", secret: true },
 ];
 
-impl Marketplace for Ebay {
+impl Account for Ebay {
     fn word(&self) -> &'static str {
         "ebay"
     }
@@ -39,25 +40,6 @@ impl Marketplace for Ebay {
 
     fn settings(&self) -> &'static [Setting] {
         SETTINGS
-    }
-
-    fn writes(&self) -> Writes {
-        Writes::Blind
-    }
-
-    fn batch(&self) -> usize {
-        stock::BATCH
-    }
-
-    /// eBay promises nothing here; five minutes is what its own guides take between two readings.
-    fn settles_in(&self) -> i64 {
-        300 * 1_000_000
-    }
-
-    /// It does, unless the reason is that there was none left. It answers yes: to expect units back that never come shows
-    /// too few for a while; not to expect units that do come back would sell them twice.
-    fn restocks_on_cancel(&self) -> bool {
-        true
     }
 
     fn sign_in(&self, setting: &dyn Fn(&str) -> String) -> Option<Request> {
@@ -71,10 +53,6 @@ impl Marketplace for Ebay {
             body: Some(("application/x-www-form-urlencoded", form.into_bytes())),
             repeatable: true,
         })
-    }
-
-    fn read_token(&self, answer: &Response, now: i64) -> Result<Token, Fault> {
-        crate::read::token(answer, now)
     }
 
     fn headers(&self, setting: &dyn Fn(&str) -> String, token: &str) -> Vec<(&'static str, String)> {
@@ -102,6 +80,27 @@ impl Marketplace for Ebay {
             let answer = json(&wire.send(get("getOrders", "/sell/fulfillment/v1/order?limit=1".into())).await?)?;
             Ok(text(&answer, "/orders/0/sellerId").unwrap_or_else(|| "an eBay seller without orders".into()))
         })
+    }
+}
+
+impl Marketplace for Ebay {
+    fn writes(&self) -> Writes {
+        Writes::Blind
+    }
+
+    fn batch(&self) -> usize {
+        stock::BATCH
+    }
+
+    /// eBay promises nothing here; five minutes is what its own guides take between two readings.
+    fn settles_in(&self) -> i64 {
+        300 * 1_000_000
+    }
+
+    /// It does, unless the reason is that there was none left. It answers yes: to expect units back that never come shows
+    /// too few for a while; not to expect units that do come back would sell them twice.
+    fn restocks_on_cancel(&self) -> bool {
+        true
     }
 
     fn orders<'a>(&'a self, wire: &'a Wire, from: i64, page: Option<String>) -> Work<'a, Page<MarketOrder>> {

@@ -172,6 +172,7 @@ fn read_line(line: &Value, canceled: bool) -> Result<MarketLine, String> {
         title: text(line, "/title").unwrap_or_default(),
         quantity,
         canceled: if canceled { quantity } else { 0 },
+        returned: 0,
         unit_price: text(line, "/lineItemCost/value").and_then(|cost| divide(&cost, quantity)),
     })
 }

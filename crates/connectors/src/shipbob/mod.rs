@@ -1,13 +1,10 @@
 //! ShipBob, a warehouse for hire (API 2026-01). An order is named by our own reference, which is used once in a channel.
 
-mod way;
-
-pub use way::Way;
-
-use crate::marketplace::{Page, Rejected, Work};
+use crate::account::{Account, Setting, Work};
+use crate::marketplace::{Page, Rejected};
 use crate::read::{escape, json, rows, text, time, whole};
 use crate::standard_webhooks;
-use crate::transport::{Fault, Request, Wire};
+use crate::transport::{Fault, Limit, Request, Response, Wire};
 use crate::warehouse::{HandOver, Handed, HandedState, Held, Parcel, Warehouse};
 use serde_json::{Value, json};
 
@@ -23,13 +20,55 @@ fn get(what: &'static str, path: String) -> Request {
     Request { what, method: "GET", path, headers: Vec::new(), body: None, repeatable: true }
 }
 
-impl Warehouse for ShipBob {
+const SETTINGS: &[Setting] = &[
+    Setting { name: "token", help: "Personal Access Token", secret: true },
+    Setting { name: "channel_id", help: "of the channel with write scope", secret: false },
+    Setting { name: "service", help: "the shipping method that orders name; Standard if empty", secret: false },
+    Setting { name: "webhook_secret", help: "whsec_…; several apart by spaces while they are being changed", secret: true },
+];
+
+impl Account for ShipBob {
     fn word(&self) -> &'static str {
         "shipbob"
     }
 
     fn name(&self) -> &'static str {
         "ShipBob"
+    }
+
+    fn settings(&self) -> &'static [Setting] {
+        SETTINGS
+    }
+
+    fn sign_in(&self, _setting: &dyn Fn(&str) -> String) -> Option<Request> {
+        None
+    }
+
+    fn headers(&self, setting: &dyn Fn(&str) -> String, _token: &str) -> Vec<(&'static str, String)> {
+        vec![
+            ("accept", "application/json".into()),
+            ("authorization", format!("Bearer {}", setting("token"))),
+            ("shipbob_channel_id", setting("channel_id")),
+        ]
+    }
+
+    fn fault(&self, answer: &Response) -> Option<Fault> {
+        crate::read::fault(answer, &["/title"], &["/detail"])
+    }
+
+    /// About 150 calls in any minute for the whole account: never more than 30 at once and two a second after them.
+    fn limit(&self, _what: &'static str, answer: Option<&Response>) -> Option<Limit> {
+        answer.is_none().then_some(Limit { bucket: "account", per_second: 2.0, burst: 30.0, cost: 1.0, keep: 0.0, left: None })
+    }
+
+    fn check<'a>(&'a self, wire: &'a Wire) -> Work<'a, String> {
+        Box::pin(channel(wire))
+    }
+}
+
+impl Warehouse for ShipBob {
+    fn service(&self) -> &'static str {
+        "Standard"
     }
 
     fn hand_over<'a>(&'a self, wire: &'a Wire, order: &'a HandOver) -> Work<'a, String> {

@@ -12,9 +12,10 @@ mod webhook;
 
 pub use queries::{QUERIES, Query, VERSION};
 
-use crate::marketplace::{MarketListing, MarketOrder, Marketplace, Notice, Page, Rejected, SetOutcome, SetQuantity, Setting, Shipped, Work, Writes};
+use crate::account::{Account, Setting, Work};
+use crate::marketplace::{MarketListing, MarketOrder, Marketplace, Notice, Page, Rejected, SetOutcome, SetQuantity, Shipped, Writes};
 use crate::read::{json, text};
-use crate::transport::{Fault, Limit, Request, Response, Token, Wire};
+use crate::transport::{Fault, Limit, Request, Response, Wire};
 use serde_json::{Value, json};
 
 /// The connector.
@@ -25,12 +26,13 @@ const SETTINGS: &[Setting] = &[
     Setting { name: "client_id", help: "of an app of the developer dashboard; empty if there is an access token", secret: false },
     Setting { name: "client_secret", help: "of the app: signs webhooks, and signs in if there is a client id", secret: true },
     Setting { name: "location", help: "whose stock is kept here, as gid://shopify/Location/1 or just its number", secret: false },
+    Setting { name: "poll_seconds", help: "between two readings of the orders; 30 if empty. A page of orders costs about 500 points", secret: false },
 ];
 
 /// Points a second and at most of the standard plan, until an answer tells this shop's own.
-const STANDARD: Limit = Limit { bucket: "points", per_second: 100.0, burst: 2000.0, cost: 100.0, left: None };
+const STANDARD: Limit = Limit { bucket: "points", per_second: 100.0, burst: 2000.0, cost: 100.0, keep: 0.0, left: None };
 
-impl Marketplace for Shopify {
+impl Account for Shopify {
     fn word(&self) -> &'static str {
         "shopify"
     }
@@ -41,24 +43,6 @@ impl Marketplace for Shopify {
 
     fn settings(&self) -> &'static [Setting] {
         SETTINGS
-    }
-
-    fn writes(&self) -> Writes {
-        Writes::Compared
-    }
-
-    fn batch(&self) -> usize {
-        stock::BATCH
-    }
-
-    /// The list is a search index that follows behind; Shopify promises no time.
-    fn settles_in(&self) -> i64 {
-        120 * 1_000_000
-    }
-
-    /// Who cancels there is asked and the answer is yes unless changed; [`Marketplace::cancel`] says yes too.
-    fn restocks_on_cancel(&self) -> bool {
-        true
     }
 
     /// Only for apps without an access token of their own: the client credentials grant, whose tokens live for a day.
@@ -81,10 +65,6 @@ impl Marketplace for Shopify {
         })
     }
 
-    fn read_token(&self, answer: &Response, now: i64) -> Result<Token, Fault> {
-        crate::read::token(answer, now)
-    }
-
     fn headers(&self, setting: &dyn Fn(&str) -> String, token: &str) -> Vec<(&'static str, String)> {
         let token = if token.is_empty() { setting("access_token") } else { token.to_owned() };
         vec![("x-shopify-access-token", token)]
@@ -94,11 +74,14 @@ impl Marketplace for Shopify {
         answers::fault(answer)
     }
 
-    fn limit(&self, _what: &'static str, answer: Option<&Response>) -> Option<Limit> {
-        match answer {
-            None => Some(STANDARD),
-            Some(answer) => answers::limit(&json(answer).ok()?),
-        }
+    /// One bucket of points for everything. Lists cost much and can wait: half of it is left for quantities.
+    fn limit(&self, what: &'static str, answer: Option<&Response>) -> Option<Limit> {
+        let limit = match answer {
+            None => STANDARD,
+            Some(answer) => answers::limit(&json(answer).ok()?)?,
+        };
+        let is_list = [queries::ORDERS.name, queries::ORDER_LINES.name, queries::LISTINGS.name].contains(&what);
+        Some(Limit { keep: if is_list { limit.burst / 2.0 } else { 0.0 }, ..limit })
     }
 
     fn check<'a>(&'a self, wire: &'a Wire) -> Work<'a, String> {
@@ -110,6 +93,31 @@ impl Marketplace for Shopify {
             }
             text(&answer, "/shop/name").ok_or_else(|| Fault::NotUnderstood { detail: "a shop without a name".into() })
         })
+    }
+}
+
+impl Marketplace for Shopify {
+    fn writes(&self) -> Writes {
+        Writes::Compared
+    }
+
+    fn batch(&self) -> usize {
+        stock::BATCH
+    }
+
+    /// The list is a search index that follows behind; Shopify promises no time.
+    fn settles_in(&self) -> i64 {
+        120 * 1_000_000
+    }
+
+    /// A page of orders costs what five seconds bring on the standard plan; webhooks tell sooner.
+    fn polls_every(&self) -> u64 {
+        30
+    }
+
+    /// Who cancels there is asked and the answer is yes unless changed; [`Marketplace::cancel`] says yes too.
+    fn restocks_on_cancel(&self) -> bool {
+        true
     }
 
     fn orders<'a>(&'a self, wire: &'a Wire, from: i64, page: Option<String>) -> Work<'a, Page<MarketOrder>> {

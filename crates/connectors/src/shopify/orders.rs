@@ -104,6 +104,7 @@ fn line(row: &Value, order_is_canceled: bool) -> Result<MarketLine, String> {
         title: text(row, "/title").unwrap_or_default(),
         quantity,
         canceled,
+        returned: (removed - canceled).clamp(0, quantity),
         unit_price: text(row, "/discountedUnitPriceSet/shopMoney/amount"),
     })
 }

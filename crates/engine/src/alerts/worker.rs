@@ -5,7 +5,6 @@ use super::deliver::{BeginMail, End, Outcome, Tried};
 use super::edit::{SealAgain, place};
 use super::rows::{Attempt, Endpoint, Way};
 use super::{Change, mail};
-use crate::channels::worker::actor;
 use crate::db::{Conn, Row, Sql, Tx, Value};
 use crate::keys::random_text;
 use crate::secrets::Vault;
@@ -293,6 +292,6 @@ impl Sender {
     }
 
     async fn submit(&self, change: Change) -> Result<(), Stop> {
-        self.engine.submit(Command::Alert(change), actor(), None).await.map(drop)
+        self.engine.submit(Command::Alert(change), "system".into(), None).await.map(drop)
     }
 }

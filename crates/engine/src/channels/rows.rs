@@ -1,9 +1,9 @@
 //! The rows of channels, listings and the orders that marketplaces told: how they are read and written.
 
 use crate::db::{Lookup, Row, Rows, Table, Type};
+use connectors::marketplace::MarketOrder;
 use domain::exposure::Exposure;
 use domain::quota::{Demand, Policy, Why};
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use Type::{Int, Text};
@@ -28,6 +28,8 @@ pub struct Channel {
     /// How long after it was sent a write may still be applied, microseconds.
     pub late: i64,
     pub created_at: i64,
+    /// The location that it stands for, if it is somebody else's warehouse; None for a place that sells.
+    pub location: Option<i64>,
 }
 
 pub const CHANNELS: Table = Table {
@@ -46,11 +48,12 @@ pub const CHANNELS: Table = Table {
         ("restocks", Int),
         ("late", Int),
         ("created_at", Int),
+        ("location", Int),
     ],
     key: "id",
 };
 
-pub const CHANNEL_COLUMNS: &str = "id, code, kind, name, address, settings, paused, policy, compares, restocks, late, created_at";
+pub const CHANNEL_COLUMNS: &str = "id, code, kind, name, address, settings, paused, policy, compares, restocks, late, created_at, location";
 
 impl Channel {
     pub fn read(row: &Row<'_>) -> Channel {
@@ -67,6 +70,7 @@ impl Channel {
             restocks: row.flag(9),
             late: row.int(10),
             created_at: row.int(11),
+            location: row.opt_int(12),
         }
     }
 
@@ -85,6 +89,7 @@ impl Channel {
             self.restocks.into(),
             self.late.into(),
             self.created_at.into(),
+            self.location.into(),
         ]);
     }
 }
@@ -255,71 +260,35 @@ impl Listing {
 /// Something a marketplace is still to be told.
 pub const OUTBOX: Table = Table {
     name: "channel_outbox",
-    columns: &[("id", Int), ("channel", Int), ("kind", Text), ("order_id", Int), ("shipment", Int), ("due_at", Int), ("tries", Int), ("fault", Text)],
+    columns: &[
+        ("id", Int),
+        ("channel", Int),
+        ("kind", Text),
+        ("order_id", Int),
+        ("shipment", Int),
+        ("due_at", Int),
+        ("tries", Int),
+        ("fault", Text),
+        ("external", Text),
+        ("lines", Text),
+        ("reason", Text),
+    ],
     key: "id",
 };
 
-/// An order as a marketplace told it, in words that are the same for all of them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Told {
-    pub id: String,
-    pub number: String,
-    pub placed_at: i64,
-    pub updated_at: i64,
-    pub state: ToldState,
-    pub currency: Option<String>,
-    pub customer: Option<String>,
-    pub ship_to: crate::orders::place::ShipTo,
-    pub lines: Vec<ToldLine>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ToldState {
-    /// Sold there, and not to be sent yet.
-    Pending,
-    Open,
-    Shipped,
-    Canceled,
-    /// A word that this version does not know.
-    Other(String),
-}
-
-impl ToldState {
-    pub fn word(&self) -> &str {
-        match self {
-            ToldState::Pending => "pending",
-            ToldState::Open => "open",
-            ToldState::Shipped => "shipped",
-            ToldState::Canceled => "canceled",
-            ToldState::Other(word) => word,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct ToldLine {
-    pub id: String,
-    /// The listing, by the marketplace's name of it.
-    pub listing: String,
-    pub sku: Option<String>,
-    pub title: String,
-    pub quantity: i64,
-    pub canceled: i64,
-    pub unit_price: Option<String>,
-}
-
 /// What is kept of an order on a marketplace.
 #[derive(Debug, Clone)]
-pub struct MarketOrder {
+pub struct OrderThere {
     pub channel: i64,
-    pub told: Told,
+    /// Its newest version.
+    pub told: MarketOrder,
     pub seen_at: i64,
     pub order: Option<i64>,
     pub reservation: Option<i64>,
     /// (listing, listing units) counted as sold.
     pub counted: Vec<(i64, i64)>,
-    pub raw: String,
+    /// (the SKU that was ordered, the one that is sent)
+    pub substitutes: Vec<(String, String)>,
 }
 
 pub const MARKET_ORDERS: Table = Table {
@@ -337,11 +306,12 @@ pub const MARKET_ORDERS: Table = Table {
         ("counted", Text),
         ("told", Text),
         ("raw", Text),
+        ("substitutes", Text),
     ],
     key: "key",
 };
 
-pub const MARKET_ORDER_COLUMNS: &str = "channel, seen_at, order_id, reservation, counted, told, raw, key";
+pub const MARKET_ORDER_COLUMNS: &str = "channel, seen_at, order_id, reservation, counted, told, raw, key, substitutes";
 
 pub const MARKET_ORDERS_BY_KEY: Lookup =
     Lookup { columns: MARKET_ORDER_COLUMNS, from: "market_orders", key: "key", and: "", order: "key", lock: true };
@@ -351,16 +321,22 @@ pub fn market_key(channel: i64, external: &str) -> String {
     format!("{channel}:{external}")
 }
 
-impl MarketOrder {
-    pub fn read(row: &Row<'_>) -> Option<(String, MarketOrder)> {
-        let order = MarketOrder {
+impl OrderThere {
+    /// One that is told for the first time.
+    pub fn new(channel: i64, told: MarketOrder, now: i64) -> OrderThere {
+        OrderThere { channel, told, seen_at: now, order: None, reservation: None, counted: Vec::new(), substitutes: Vec::new() }
+    }
+
+    pub fn read(row: &Row<'_>) -> Option<(String, OrderThere)> {
+        let told: MarketOrder = serde_json::from_str(&row.text(5)).ok()?;
+        let order = OrderThere {
             channel: row.int(0),
             seen_at: row.int(1),
             order: row.opt_int(2),
             reservation: row.opt_int(3),
             counted: serde_json::from_str(&row.text(4)).unwrap_or_default(),
-            told: serde_json::from_str(&row.text(5)).ok()?,
-            raw: row.text(6),
+            substitutes: row.opt_text(8).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
+            told: MarketOrder { raw: row.text(6), ..told },
         };
         Some((row.text(7), order))
     }
@@ -378,7 +354,8 @@ impl MarketOrder {
             self.reservation.into(),
             serde_json::to_string(&self.counted).unwrap_or_default().into(),
             serde_json::to_string(&self.told).unwrap_or_default().into(),
-            self.raw.clone().into(),
+            self.told.raw.clone().into(),
+            serde_json::to_string(&self.substitutes).unwrap_or_default().into(),
         ]);
     }
 }

@@ -1,14 +1,13 @@
-//! Webhooks: what a marketplace tells by itself, and its words turned into ours.
+//! Webhooks: what a marketplace or a warehouse tells by itself.
 
-use super::connect;
-use super::rows::{Channel, Told, ToldLine, ToldState};
+use super::rows::Channel;
 use super::take_orders::TakeOrders;
-use super::worker::{Workers, actor, config};
-use crate::orders::place::ShipTo;
+use super::workers::{Workers, actor, config, settings};
 use crate::secrets::Vault;
+use crate::warehouses::{self, follow::Followed};
 use crate::{Command, Engine, Stop};
-use connectors::marketplace::{self, MarketOrder, MarketState, Notice};
-use std::collections::BTreeMap;
+use connectors::marketplace::{self, Marketplace, Notice, Rejected};
+use connectors::warehouse::{self, Warehouse};
 
 /// Takes in a webhook: `headers` in lower case, the raw body. None if it is not signed by this channel, or is too old.
 pub async fn receive(
@@ -18,75 +17,63 @@ pub async fn receive(
     code: &str,
     headers: &[(String, String)],
     body: &[u8],
-) -> Result<Result<usize, marketplace::Rejected>, Stop> {
+) -> Result<Result<usize, Rejected>, Stop> {
     let config = config(engine).await?;
-    let Some(channel) = config.channel_by_code(code) else { return Ok(Err(marketplace::Rejected::Signature)) };
-    let Some(market) = marketplace::by_word(&channel.kind) else { return Ok(Err(marketplace::Rejected::Signature)) };
-    let id = channel.id;
-    let sealed = engine.read(move |tx| connect::secrets(tx, id)).await?;
-    let (text, _) = vault.decrypt(&channel.code, &sealed)?;
-    let mut settings: BTreeMap<String, String> = serde_json::from_str(&channel.settings).unwrap_or_default();
-    settings.extend(serde_json::from_str::<BTreeMap<String, String>>(&text).unwrap_or_default());
-    match market.webhook(&|name| settings.get(name).cloned(), headers, body, engine.now()) {
-        Ok(told) => Ok(Ok(notice(workers, engine, vault, channel, told).await?)),
-        Err(rejected) => Ok(Err(rejected)),
+    let Some(channel) = config.channel_by_code(code) else { return Ok(Err(Rejected::Signature)) };
+    let (settings, _) = settings(engine, vault, channel).await?;
+    let secret = |name: &str| settings.get(name).cloned();
+    if let Some(market) = marketplace::by_word(&channel.kind) {
+        return Ok(match market.webhook(&secret, headers, body, engine.now()) {
+            Ok(told) => Ok(notice(workers, engine, vault, channel, market, told).await?),
+            Err(rejected) => Err(rejected),
+        });
     }
+    let Some(warehouse) = warehouse::by_word(&channel.kind) else { return Ok(Err(Rejected::Signature)) };
+    Ok(match warehouse.notice(&secret, headers, body, engine.now()) {
+        Ok(ids) => Ok(follow(workers, engine, vault, channel, warehouse, ids).await?),
+        Err(rejected) => Err(rejected),
+    })
 }
 
-/// What a marketplace told, in the words that are kept.
-pub(super) fn told(order: MarketOrder) -> (Told, String) {
-    let state = match order.state {
-        MarketState::Pending => ToldState::Pending,
-        MarketState::Open => ToldState::Open,
-        MarketState::Shipped => ToldState::Shipped,
-        MarketState::Canceled => ToldState::Canceled,
-        MarketState::Other(word) => ToldState::Other(word),
-    };
-    let address = order.ship_to;
-    let ship_to = ShipTo {
-        country: address.country,
-        postal_code: address.postal_code,
-        name: address.name,
-        company: address.company,
-        address1: address.address1,
-        address2: address.address2,
-        city: address.city,
-        province: address.province,
-        phone: address.phone,
-        email: address.email,
-        ..ShipTo::default()
-    };
-    let lines = order.lines.into_iter().map(|l| ToldLine {
-        id: l.id,
-        listing: l.listing,
-        sku: l.sku,
-        title: l.title,
-        quantity: l.quantity,
-        canceled: l.canceled,
-        unit_price: l.unit_price,
-    });
-    let told = Told {
-        id: order.id,
-        number: order.number,
-        placed_at: order.placed_at,
-        updated_at: order.updated_at,
-        state,
-        currency: order.currency,
-        customer: order.customer,
-        ship_to,
-        lines: lines.collect(),
-    };
-    (told, order.raw)
+/// Most orders that one webhook may make us ask for.
+const MOST: usize = 100;
+
+/// Looks after the orders that a warehouse speaks of; whatever fails is looked after when its time comes.
+async fn follow(
+    workers: &Workers,
+    engine: &Engine,
+    vault: &Vault,
+    channel: &Channel,
+    warehouse: &dyn Warehouse,
+    ids: Vec<String>,
+) -> Result<usize, Stop> {
+    let (id, mut count) = (channel.id, 0);
+    let wire = workers.wire(engine, vault, channel).await?;
+    for external in ids.into_iter().take(MOST) {
+        let name = external.clone();
+        let Some(fulfillment) = engine.read(move |tx| warehouses::read::by_external(tx, id, &name)).await? else { continue };
+        let Ok(told) = warehouse.follow(&wire, &external).await else { continue };
+        engine.submit(Command::Followed(Box::new(Followed { fulfillment, told })), actor(), None).await?;
+        count += 1;
+    }
+    Ok(count)
 }
 
 /// Takes in what a webhook said. Orders that it only names are asked for; whatever fails comes with the next poll.
-async fn notice(workers: &Workers, engine: &Engine, vault: &Vault, channel: &Channel, notice: Notice) -> Result<usize, Stop> {
+async fn notice(
+    workers: &Workers,
+    engine: &Engine,
+    vault: &Vault,
+    channel: &Channel,
+    market: &dyn Marketplace,
+    notice: Notice,
+) -> Result<usize, Stop> {
     let orders = match notice {
         Notice::Orders(orders) => orders,
         Notice::Ask(ids) => {
-            let (market, wire) = workers.wire(engine, vault, channel).await?;
+            let wire = workers.wire(engine, vault, channel).await?;
             let mut orders = Vec::with_capacity(ids.len());
-            for id in ids.iter().take(100) {
+            for id in ids.iter().take(MOST) {
                 orders.extend(market.order(&wire, id).await.ok());
             }
             orders
@@ -99,7 +86,7 @@ async fn notice(workers: &Workers, engine: &Engine, vault: &Vault, channel: &Cha
         let command = TakeOrders {
             channel: channel.id,
             channel_code: channel.code.to_string(),
-            orders: orders.into_iter().map(told).collect(),
+            orders,
             unread: Vec::new(),
             watermark: None,
             orders_from: None,

@@ -3,11 +3,13 @@
 //! Here: connections, transactions, parameters, rows, bulk writes, faults for the simulation. Not here: any statement of
 //! the business; those stand beside the operation that uses them, as `Sql("…")`, `Lookup` or `Table` constants.
 
+mod checkpoint;
 mod faults;
 mod migrate;
 mod postgres;
 mod sqlite;
 
+pub use checkpoint::Checkpoints;
 pub use faults::{Fault, Faults};
 pub use migrate::{MIGRATIONS, migrate};
 

@@ -13,6 +13,7 @@ use crate::orders::rows::{Order, OrderLine};
 use crate::reservations::live;
 use crate::reservations::rows::{HeldLine, Reservation};
 use crate::views::{Amount, OrderView, ReservationView};
+use connectors::marketplace::Address;
 use domain::routing::{self, Candidate, Considered, Decision, Explanation, Facts};
 use domain::steps::{Status, Step};
 use domain::stock::Account::{Available, Reserved};
@@ -68,6 +69,20 @@ pub struct ShipTo {
     pub phone: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+}
+
+impl From<ShipTo> for Address {
+    fn from(ship_to: ShipTo) -> Address {
+        let ShipTo { country, postal_code, name, company, address1, address2, city, province, phone, email, .. } = ship_to;
+        Address { country, postal_code, name, company, address1, address2, city, province, phone, email }
+    }
+}
+
+impl From<Address> for ShipTo {
+    fn from(address: Address) -> ShipTo {
+        let Address { country, postal_code, name, company, address1, address2, city, province, phone, email } = address;
+        ShipTo { country, postal_code, name, company, address1, address2, city, province, phone, email, latitude: None, longitude: None }
+    }
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]

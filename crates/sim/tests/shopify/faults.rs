@@ -135,7 +135,7 @@ async fn sell_ship_and_cancel(shop: &Shop, wire: &connectors::transport::Wire, r
 }
 
 /// Repeats until it is done.
-async fn insist<'a, T>(seed: u64, work: impl Fn() -> connectors::marketplace::Work<'a, T>) -> T {
+async fn insist<'a, T>(seed: u64, work: impl Fn() -> connectors::account::Work<'a, T>) -> T {
     let mut last = None;
     for _ in 0..TRIES {
         match work().await {

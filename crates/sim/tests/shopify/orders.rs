@@ -2,6 +2,7 @@
 
 use crate::graphql::Schema;
 use crate::shop::{CONNECTOR, Shop, all_listings, all_orders, item};
+use connectors::account::Account;
 use connectors::marketplace::{MarketState, Marketplace, SetOutcome, SetQuantity, Shipped};
 use connectors::shopify::QUERIES;
 use connectors::transport::Fault;

@@ -1,6 +1,7 @@
 //! A shop to test with, and the way to it.
 
-use connectors::marketplace::{MarketListing, MarketOrder, Marketplace, Page, Work};
+use connectors::account::Work;
+use connectors::marketplace::{MarketListing, MarketOrder, Marketplace, Page};
 use connectors::shopify::Shopify;
 use connectors::transport::{Fault, Pace, Wire, WireOptions};
 use sim::markets::market::{Listing, Market};
@@ -53,7 +54,7 @@ pub fn options(address: &str, settings: &[(&str, &str)]) -> WireOptions {
     settings.insert("client_secret".into(), SECRET.into());
     let clock = Arc::new(|| jiff::Timestamp::now().as_microsecond());
     let pace = Pace { first_wait: Duration::from_millis(1), tries: 8, ..Pace::default() };
-    WireOptions { marketplace: &Shopify, address: address.into(), settings, clock, seed: 1, pace }
+    WireOptions { account: &Shopify, address: address.into(), settings, clock, seed: 1, pace }
 }
 
 /// The names by which the connector and the market call the same thing.

@@ -3,6 +3,7 @@
 use crate::shop::{CONNECTOR, SECRET, Shop, TOKEN, all_orders, options};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
+use connectors::account::Account;
 use connectors::marketplace::Marketplace;
 use connectors::transport::{Fault, Request, Wire};
 use sim::markets::mishaps::{Break, broken};

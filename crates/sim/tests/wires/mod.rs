@@ -4,13 +4,14 @@
 // Each test program uses its own part of this.
 #![allow(dead_code)]
 
-use connectors::marketplace::{Marketplace, SetOutcome};
+use connectors::account::Account;
+use connectors::marketplace::SetOutcome;
 use connectors::transport::{Fault, Pace, Wire, WireOptions};
 use holdfast_sim::markets::Faults;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub fn wire(marketplace: &'static dyn Marketplace, address: &str, settings: &[(&str, &str)], seed: u64) -> Wire {
+pub fn wire(account: &'static dyn Account, address: &str, settings: &[(&str, &str)], seed: u64) -> Wire {
     let pace = Pace {
         connect: Duration::from_secs(2),
         whole: Duration::from_millis(250),
@@ -22,7 +23,7 @@ pub fn wire(marketplace: &'static dyn Marketplace, address: &str, settings: &[(&
     };
     let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let clock = Arc::new(|| jiff::Timestamp::now().as_microsecond());
-    Wire::new(WireOptions { marketplace, address: address.to_owned(), settings, clock, seed, pace }).unwrap()
+    Wire::new(WireOptions { account, address: address.to_owned(), settings, clock, seed, pace }).unwrap()
 }
 
 /// A run of one thread.

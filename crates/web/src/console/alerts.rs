@@ -44,7 +44,7 @@ fn table(found: &[AlertStatus], now: i64) -> Markup {
     let body = html! {
         div.table-wrap { table.table {
             thead { tr {
-                th scope="col" { "Endpoint" } th scope="col" { "State" } th scope="col" { "Way" } th scope="col" { "From" } th scope="col" { "Kinds" } th scope="col" { "Channels" }
+                th scope="col" { "Endpoint" } th scope="col" { "State" } th scope="col" { "Leads to" } th scope="col" { "Told from" } th scope="col" { "Kinds" } th scope="col" { "Channels" }
                 th.num scope="col" { "Pending" } th.num scope="col" { "Oldest" } th.num scope="col" { "Failed" } th.num scope="col" { "Last arrived" }
             } }
             tbody { @for status in found { (row(status, now)) } }
