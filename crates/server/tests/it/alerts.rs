@@ -1,10 +1,11 @@
 //! Alerts: exceptions told by signed webhook and by mail, at least once, to whoever asked; nothing told that did not happen.
 
-use crate::catchers::{Answer, HANGS, Hook, Post};
+use crate::catchers::{Answer, HANGS, Hook};
+use crate::mails::outside;
 use crate::support::{Site, TestTime, on_both, postgres};
-use connectors::alerts::transport::Mailer;
 use engine::alerts::worker::Outside;
 use engine::exceptions::{Kind, report};
+use engine::secrets::Vault;
 use engine::{Fault, Faults, Role, Url, create_key};
 use serde_json::{Value, json};
 use sim::markets::market::Listing;
@@ -18,24 +19,24 @@ const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
 
 /// A channel that nobody works for: exceptions can be about it.
-fn channel(site: &Site) {
+pub fn channel(site: &Site) {
     let settings = json!({"access_token": "t", "client_secret": "hush", "location": "1"});
     site.ok("POST /channels", json!({"code": "shop", "kind": "shopify", "name": "Our shop", "address": "http://127.0.0.1:9", "settings": settings}));
 }
 
 /// Opens an exception about something.
-fn raise(site: &Site, kind: Kind, about: &str, title: &str) {
+pub fn raise(site: &Site, kind: Kind, about: &str, title: &str) {
     let channel = site.get("/channels/shop")["id"].as_str().unwrap().parse().unwrap();
     site.block_on(site.engine.submit(report(kind, about.into(), channel, title.into(), "It is so.".into()), "system".into(), None)).unwrap();
 }
 
 /// An endpoint: (its id, its secret).
-fn endpoint(site: &Site, body: Value) -> (String, String) {
+pub fn endpoint(site: &Site, body: Value) -> (String, String) {
     let made = site.ok("POST /alerts", body);
     (made["id"].as_str().unwrap().to_owned(), made["secret"].as_str().unwrap_or("").to_owned())
 }
 
-fn log(site: &Site, alert: &str) -> Vec<Value> {
+pub fn log(site: &Site, alert: &str) -> Vec<Value> {
     site.get(&format!("/alerts/{alert}/deliveries"))["data"].as_array().unwrap().clone()
 }
 
@@ -49,12 +50,12 @@ fn tried(site: &Site, alert: &str, times: usize) -> Value {
 }
 
 /// Long enough for a worker to do what it should not.
-fn quiet() {
+pub fn quiet() {
     std::thread::sleep(Duration::from_millis(900));
 }
 
 /// A simulated shop that sells what we do not have.
-struct Shop {
+pub struct Shop {
     market: Arc<Market>,
     front: Arc<Shopify>,
     _served: Served,
@@ -64,7 +65,7 @@ struct Shop {
 
 impl Shop {
     /// Connected and read once; `sku` is what the shop calls its second listing.
-    fn new(site: &Site, sku: &str) -> Shop {
+    pub fn new(site: &Site, sku: &str) -> Shop {
         site.locations(&[("LON", json!({}))]);
         site.item("LAMP", json!({}), "LON 2");
         let time = site.time.clone();
@@ -82,7 +83,7 @@ impl Shop {
     }
 
     /// Sells units there, and tells of it by a signed webhook; answers what the webhook was answered.
-    fn sell(&self, site: &Site, listing: &str, units: i64) -> String {
+    pub fn sell(&self, site: &Site, listing: &str, units: i64) -> String {
         self.market.edit_behind_our_back(listing, units);
         self.market.events();
         self.market.buy(listing, units).unwrap();
@@ -303,6 +304,31 @@ fn secrets_are_changed_without_a_gap() {
     });
 }
 
+/// The key that encrypts secrets is replaced in two steps, and no webhook goes unsigned.
+#[test]
+fn secrets_outlive_the_key_that_encrypted_them() {
+    on_both(|url| {
+        let site = Site::new(url);
+        channel(&site);
+        let hook = Hook::new(&site);
+        let (id, secret) = endpoint(&site, json!({"name": "On call", "url": hook.url}));
+        let (old, new) = ("c4".repeat(32), "d5".repeat(32));
+        for (n, keys) in [format!("{new},{old}"), new].iter().enumerate() {
+            site.ok(&format!("POST /alerts/{id}/test"), Value::Null);
+            let worker = site.alert_with(Vault::parse(keys).unwrap());
+            let caught = site.soon("it arrives", || hook.caught().get(n).cloned());
+            assert!(caught.is_by(&secret, site.time.now()));
+            site.soon("it is written down", || (site.get("/alerts")["data"][0]["pending"] == 0).then_some(()));
+            worker.abort();
+        }
+        // The first key opens nothing any more: what cannot be signed is not sent.
+        site.ok(&format!("POST /alerts/{id}/test"), Value::Null);
+        site.alert();
+        let fault = site.soon("a try", || log(&site, &id).iter().find_map(|d| d["attempts"][0]["fault"].as_str().map(str::to_owned)));
+        assert!(fault.contains("secrets cannot be read") && hook.caught().len() == 2, "{fault}");
+    });
+}
+
 #[test]
 fn what_was_committed_is_told_by_the_next_server_and_what_was_not_by_none() {
     on_both(|url| {
@@ -396,86 +422,6 @@ fn of_several_nodes_one_sends() {
     two.time.advance(20);
     raise(&two, Kind::Unfillable, "order:shop:last", "An order");
     two.soon("the other sends", || (hook.caught().len() == 1).then_some(()));
-}
-
-fn outside(url: String) -> Outside {
-    let mailer = Mailer::new(&url, "Holdfast <alerts@stock.example.com>").unwrap();
-    Outside { mailer: Some(Arc::new(mailer)), public_url: Some("https://stock.example.com".into()) }
-}
-
-#[test]
-fn a_burst_is_one_mail_and_a_hostile_title_stays_a_title() {
-    on_both(|url| {
-        let post = Post::new();
-        let site = Site::with(url, TestTime::new(), Faults::default(), outside(format!("smtp://holdfast:hu%40sh@{}", post.address)));
-        let shop = Shop::new(&site, "EVIL\r\nBcc: thief@example.com\r\n\r\n.\r\nMAIL");
-        let (id, secret) = endpoint(&site, json!({"name": "Office", "mail": ["ops@example.com", "boss@example.com"]}));
-        assert_eq!(secret, "");
-        let evil = site.get("/channels/shop/listings")["data"].as_array().unwrap().iter().find(|l| l["sku"] != "LAMP").unwrap()["id"].clone();
-        site.ok(&format!("POST /listings/{}", evil.as_str().unwrap()), json!({"sku": "LAMP"}));
-        site.alert();
-        assert_eq!(shop.sell(&site, "102", 1), "200");
-        let mail = site.soon("the first is told at once", || post.mails().pop());
-        assert_eq!((mail.to.len(), mail.from.contains("alerts@stock.example.com")), (2, true));
-        assert!(mail.to.iter().all(|to| !to.contains("thief")) && mail.header("Bcc").is_none(), "{mail:?}");
-        let subject = mail.header("Subject").unwrap();
-        assert_eq!(subject, "[Holdfast] critical: Our shop sold 1 of EVIL Bcc: thief@example.com . MAIL that it was never given");
-        assert!(mail.text.contains("What to do: look whether somebody raised"), "{}", mail.text);
-        assert!(mail.text.contains("https://stock.example.com/exceptions/") && !mail.text.lines().any(|l| l.starts_with("Bcc")), "{}", mail.text);
-        assert_eq!(mail.header("Auto-Submitted").as_deref(), Some("auto-generated"));
-        // PLAIN: a null, the user, a null, the password that was escaped in the URL.
-        assert_eq!(mail.auth.as_deref(), Some("AGhvbGRmYXN0AGh1QHNo"));
-
-        for n in 0..30 {
-            raise(&site, Kind::Unfillable, &format!("order:shop:b{n}"), &format!("Order b{n} cannot be taken on"));
-        }
-        site.time.advance(50);
-        quiet();
-        assert_eq!(post.mails().len(), 1, "one mail a minute");
-        site.time.advance(11);
-        let mail = site.soon("the rest is told together", || post.mails().get(1).cloned());
-        assert_eq!(mail.header("Subject").unwrap(), "[Holdfast] critical: Order b0 cannot be taken on (and 29 more)");
-        assert!((0..30).all(|n| mail.text.contains(&format!("Order b{n} cannot be taken on"))), "{}", mail.text);
-        site.soon("all is written down", || (site.get(&format!("/alerts/{id}"))["pending"] == 0).then_some(()));
-        assert_eq!(log(&site, &id)[0]["attempts"][0]["answer"], "2.0.0 kept");
-        assert_eq!(post.mails().len(), 2);
-    });
-}
-
-#[test]
-fn a_mail_that_comes_twice_is_the_same_twice() {
-    on_both(|url| {
-        let post = Post::new();
-        let site = Site::with(url, TestTime::new(), Faults::default(), outside(format!("smtp://holdfast:hush@{}", post.address)));
-        channel(&site);
-        let (id, _) = endpoint(&site, json!({"name": "Office", "mail": ["ops@example.com"]}));
-        post.replies("451 4.3.0 try later, hush");
-        raise(&site, Kind::Unfillable, "order:shop:1", "Order 1");
-        raise(&site, Kind::Unfillable, "order:shop:2", "Order 2");
-        site.alert();
-        let entry = site.soon("it is put off", || log(&site, &id).into_iter().find(|d| d["attempts"][0]["status"] == 451));
-        assert_eq!((&entry["state"], entry["attempts"][0]["answer"].as_str().unwrap().contains("hush")), (&json!("pending"), false));
-        site.time.advance(10);
-        raise(&site, Kind::Unfillable, "order:shop:3", "Order 3");
-        site.time.advance(51);
-        let mails = site.soon("it is sent again", || Some(post.mails()).filter(|m| m.len() == 2));
-        assert_eq!((mails[0].header("Message-ID"), &mails[0].text), (mails[1].header("Message-ID"), &mails[1].text));
-        assert!(mails[0].text.contains("Order 2") && !mails[1].text.contains("Order 3"));
-        site.time.advance(61);
-        let mails = site.soon("then what came meanwhile", || Some(post.mails()).filter(|m| m.len() == 3));
-        assert!(mails[2].text.contains("Order 3") && !mails[2].text.contains("Order 1"), "{}", mails[2].text);
-        assert_ne!(mails[2].header("Message-ID"), mails[1].header("Message-ID"));
-
-        // A test, a wrong password, and a server that sends no mail.
-        post.says_to_passwords("535 5.7.8 hush is wrong");
-        site.ok(&format!("POST /alerts/{id}/test"), Value::Null);
-        site.time.advance(61);
-        let entry = site.soon("it is refused", || log(&site, &id).into_iter().find(|d| d["attempts"][0]["status"] == 535));
-        assert!(!entry.to_string().contains("hush"), "{entry}");
-        let without = Site::with(Url::parse(&postgres().database().unwrap()).unwrap(), TestTime::new(), Faults::default(), Outside::default());
-        let refused = without.call("POST /alerts", json!({"name": "Office", "mail": ["ops@example.com"]}));
-        assert_eq!((refused.told().as_str(), &refused.body["field"]), ("422 invalid_field", &json!("mail")));
-    });
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod catchers;
 mod channels;
 mod desk;
 mod imports;
+mod mails;
 mod nodes;
 mod orders;
 mod refusals;

@@ -149,7 +149,12 @@ impl Site {
 
     /// Starts the worker of alerts, which the site does not do by itself.
     pub fn alert(&self) {
-        self.runtime.spawn(worker::run(self.engine.clone(), self.app.vault.clone(), self.app.outside.clone()));
+        self.alert_with(self.app.vault.clone());
+    }
+
+    /// The same with other keys.
+    pub fn alert_with(&self, vault: Vault) -> tokio::task::JoinHandle<()> {
+        self.runtime.spawn(worker::run(self.engine.clone(), vault, self.app.outside.clone()))
     }
 
     /// A page, looked at with a signed-in browser.
