@@ -22,6 +22,7 @@ pub enum Noun {
     Channel,
     Listing,
     Exception,
+    Contract,
     Alert,
     Delivery,
     Secret,
@@ -43,6 +44,7 @@ impl Noun {
             Noun::Channel => "channel",
             Noun::Listing => "listing",
             Noun::Exception => "exception",
+            Noun::Contract => "contract",
             Noun::Alert => "alert endpoint",
             Noun::Delivery => "delivery",
             Noun::Secret => "secret",
@@ -63,6 +65,7 @@ impl Noun {
             Noun::Channel => "unknown_channel",
             Noun::Listing => "unknown_listing",
             Noun::Exception => "unknown_exception",
+            Noun::Contract => "unknown_contract",
             Noun::Alert => "unknown_alert",
             Noun::Delivery => "unknown_delivery",
             Noun::Secret => "unknown_secret",
@@ -121,6 +124,10 @@ pub enum Refused {
     LevelTooLarge { sku: String, location: String },
     /// Units that somebody else's warehouse was told to send, and that only it can give back.
     HandedOver { sku: String, location: String },
+    /// Another price than the contract's.
+    PriceNotAgreed { sku: String, agreed: String, field: String },
+    /// More units than the contract leaves to order.
+    BeyondContract { sku: String, asked: i64, left: i64 },
     /// Shipped, received or returned beyond what is left to do.
     TooMany { sku: String, asked: i64, left: i64 },
     /// There are as many of these as there may be.
@@ -164,6 +171,8 @@ impl Refused {
             Refused::KitHasNoStock { .. } => "kit_has_no_stock",
             Refused::LevelTooLarge { .. } => "level_too_large",
             Refused::HandedOver { .. } => "handed_over",
+            Refused::PriceNotAgreed { .. } => "price_not_agreed",
+            Refused::BeyondContract { .. } => "beyond_contract",
             Refused::TooMany { .. } => "too_many",
             Refused::LimitReached { .. } => "limit_reached",
             Refused::IdempotencyKeyReused => "idempotency_key_reused",
@@ -181,7 +190,8 @@ impl Refused {
             | Refused::UnknownField { field }
             | Refused::QuantityOutOfRange { field, .. }
             | Refused::DuplicateLine { field, .. }
-            | Refused::MixedCurrency { field, .. } => Some(field),
+            | Refused::MixedCurrency { field, .. }
+            | Refused::PriceNotAgreed { field, .. } => Some(field),
             _ => None,
         }
     }
@@ -232,6 +242,10 @@ impl fmt::Display for Refused {
             Refused::HandedOver { sku, location } => {
                 write!(f, "{location} was told to send {sku}, and sends an order whole or not at all: cancel the whole order to ask it back.")
             }
+            Refused::PriceNotAgreed { sku, agreed, .. } => {
+                write!(f, "The contract's price of {sku} is {agreed}; leave the price out, or give that one.")
+            }
+            Refused::BeyondContract { sku, asked, left } => write!(f, "{asked} of {sku} asked, the contract leaves {left} to order."),
             Refused::TooMany { sku, asked, left } => write!(f, "{asked} of {sku} asked, only {left} left to do."),
             Refused::LimitReached { noun, most } => write!(f, "There may be {most} of these and no more: {}. Remove one first.", noun.word()),
             Refused::IdempotencyKeyReused => {

@@ -9,6 +9,7 @@ use crate::channels::quotas::Seats;
 use crate::channels::rows::{Channel, LISTINGS, Listing, MARKET_ORDERS, OrderThere, PROGRESS, Progress};
 use crate::command::Needs;
 use crate::config::Config;
+use crate::contracts::rows::{CONTRACT_LINES, ContractLine};
 use crate::db::{self, Cell, Lookup, Rows, Sql, Table, Tx, Type, Value, Write};
 use crate::events::EVENTS;
 use crate::exceptions::{EXCEPTIONS, Exception};
@@ -142,6 +143,7 @@ pub struct Batch<'a> {
     pub exceptions: Kept<Exception>,
     pub progress: Kept<Progress>,
     pub handovers: Kept<Handover>,
+    pub contract_lines: Kept<ContractLine>,
     /// Channels to write, and their secrets if they are new.
     pub changed_channels: Vec<(Channel, Option<String>)>,
     /// Listings that no longer sell what they sold.
@@ -187,6 +189,7 @@ impl<'a> Batch<'a> {
             exceptions: Kept::default(),
             progress: Kept::default(),
             handovers: Kept::default(),
+            contract_lines: Kept::default(),
             changed_channels: Vec::new(),
             unlink: Vec::new(),
             statements: Vec::new(),
@@ -508,13 +511,14 @@ impl<'a> Batch<'a> {
             self.orders.dirty(new).for_each(|o| o.write(&mut orders));
             let mut transfers = [Rows::default(), Rows::default()];
             self.transfers.dirty(new).for_each(|t| t.write(&mut transfers));
-            let mut channels: [Rows; 4] = Default::default();
+            let mut channels: [Rows; 5] = Default::default();
             self.listings.dirty(new).for_each(|l| l.write(&mut channels[0]));
             self.exceptions.dirty(new).for_each(|e| e.write(&mut channels[1]));
             self.progress.dirty(new).for_each(|p| p.write(&mut channels[2]));
             self.handovers.dirty(new).for_each(|h| h.write(&mut channels[3]));
+            self.contract_lines.dirty(new).for_each(|l| l.write(&mut channels[4]));
             let tables = [&ITEMS, &KIT_COMPONENTS].into_iter().chain([&RESERVATIONS]).chain(ORDER_TABLES).chain([&TRANSFERS, &TRANSFER_LINES]);
-            let tables = tables.chain([&LISTINGS, &EXCEPTIONS, &PROGRESS, &HANDOVERS]);
+            let tables = tables.chain([&LISTINGS, &EXCEPTIONS, &PROGRESS, &HANDOVERS, &CONTRACT_LINES]);
             let rows = items.into_iter().chain([reservations]).chain(orders).chain(transfers).chain(channels);
             writes.extend(tables.zip(rows).map(|(table, rows)| Write { table, rows, new }));
         }

@@ -3,7 +3,7 @@
 use crate::Stop;
 use crate::batch::{Batch, postal_key};
 use crate::views::*;
-use crate::{alerts, catalog, channels, exceptions, imports, orders, reservations, routing, stock, warehouses};
+use crate::{alerts, catalog, channels, contracts, exceptions, imports, orders, reservations, routing, stock, warehouses};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -46,6 +46,8 @@ pub enum Command {
     EndHandover(warehouses::hand_over::EndHandover),
     Followed(Box<warehouses::follow::Followed>),
     Snapshot(warehouses::snapshot::Snapshot),
+    AgreeContract(Box<contracts::agree::NewContract>),
+    ChangeContract(Box<contracts::agree::ChangeContract>),
     Solve(Box<exceptions::solve::Solve>),
     Report(exceptions::Report),
     Alert(alerts::Change),
@@ -112,6 +114,7 @@ pub enum Answer {
     },
     Channel(Box<channels::connect::ChannelView>),
     Listing(Box<channels::listings::ListingView>),
+    Contract(Box<contracts::read::ContractView>),
     Taken(channels::take_orders::Taken),
     Pushes(Vec<channels::push::Push>),
     Exception(Box<exceptions::read::ExceptionView>),
@@ -180,6 +183,8 @@ impl Command {
             Command::EndHandover(c) => c.needs(needs),
             Command::Followed(c) => c.needs(needs),
             Command::Snapshot(c) => c.needs(needs),
+            Command::AgreeContract(c) => c.needs(needs),
+            Command::ChangeContract(c) => c.needs(needs),
             Command::Solve(c) => c.needs(needs),
             Command::Report(c) => c.needs(needs),
         }
@@ -223,6 +228,8 @@ impl Command {
             Command::EndHandover(c) => c.decide(batch),
             Command::Followed(c) => c.decide(batch),
             Command::Snapshot(c) => c.decide(batch),
+            Command::AgreeContract(c) => c.decide(batch),
+            Command::ChangeContract(c) => c.decide(batch),
             Command::Solve(c) => c.decide(batch),
             Command::Report(c) => c.decide(batch),
             Command::Alert(c) => c.decide(batch),

@@ -66,6 +66,16 @@ pub async fn fill(engine: &Engine) -> Result<usize, Stop> {
     }
 }
 
+/// Sets aside what contracts are owed and gives back what ended ones hold, where that did not happen with a change of the stock.
+pub async fn contracts(engine: &Engine) -> Result<(), Stop> {
+    let now = engine.now();
+    let items = engine.read(move |tx| crate::contracts::read::amiss(tx, now, SWEEP)).await?;
+    if !items.is_empty() {
+        engine.submit(Command::Fill(Fill { items }), actor(), None).await?;
+    }
+    Ok(())
+}
+
 /// Solves the queue of waiting orders together and places them.
 pub async fn route_queued(engine: &Engine) -> Result<Routed, Stop> {
     let now = engine.now();

@@ -8,6 +8,7 @@ mod backup;
 mod batch;
 
 mod config;
+pub mod contracts;
 mod kept;
 mod keys;
 pub mod secrets;

@@ -4,6 +4,7 @@ use crate::alerts::rows::{ALERTS, DELIVERIES};
 use crate::batch::CAPACITY;
 use crate::catalog::rows::{ITEMS, KIT_COMPONENTS, LOCATIONS, POSTAL_CODES};
 use crate::channels::rows::{CHANNELS, LISTING_ITEMS, LISTINGS, MARKET_ORDERS, OUTBOX, PROGRESS};
+use crate::contracts::rows::{CONTRACT_LINES, CONTRACTS};
 use crate::db::{Lookup, Table};
 use crate::events::EVENTS;
 use crate::exceptions::EXCEPTIONS;
@@ -44,6 +45,8 @@ pub const TABLES: &[&Table] = &[
     &OUTBOX,
     &EXCEPTIONS,
     &HANDOVERS,
+    &CONTRACTS,
+    &CONTRACT_LINES,
     &ALERTS,
     &DELIVERIES,
 ];

@@ -9,7 +9,7 @@ use domain::Money;
 use domain::money::Currency;
 use domain::routing::Location;
 use domain::stock::{Account, Level, STATES};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -28,6 +28,15 @@ impl Serialize for Id {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Time(pub i64);
 
+/// Reads RFC 3339, such as `2026-03-02T09:00:00Z`.
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        let time: jiff::Timestamp = text.parse().map_err(|_| serde::de::Error::custom("a time is written as 2026-03-02T09:00:00Z"))?;
+        Ok(Time(time.as_microsecond()))
+    }
+}
+
 impl std::fmt::Display for Time {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match jiff::Timestamp::from_microsecond(self.0) {
@@ -44,7 +53,7 @@ impl Serialize for Time {
 }
 
 /// An amount of money: a decimal in a string, and an ISO 4217 code.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Amount {
     #[schema(example = "9.99")]
@@ -558,7 +567,7 @@ impl From<&Location> for LocationView {
 }
 
 /// How an import stands.
-#[derive(Debug, Clone, Default, Serialize, serde::Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct ImportView {
     pub accepted: u64,
     pub rejected: u64,
@@ -570,7 +579,7 @@ pub struct ImportView {
     pub resumed_after: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, serde::Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RowError {
     /// Counting from 1, the header being line 1.
     pub line: u64,

@@ -93,6 +93,10 @@ async fn channels(app: &App, text: &mut String) -> Result<(), Problem> {
     tell("writes_total", "counter", "Quantities acknowledged, on this server.", &|s| one(health(s).pushed as i64));
     tell("calls_total", "counter", "Calls of the marketplace, on this server.", &|s| one(health(s).calls as i64));
     tell("throttled_total", "counter", "Calls that were too many, on this server.", &|s| one(health(s).throttled as i64));
+    tell("budget_left", "gauge", "Share of the scarcest limit of calls that is left, on this server; below 0 when calls wait.", &|s| {
+        let left = health(s).limits.iter().map(|(_, left, of)| left / of.max(1.0)).min_by(f64::total_cmp);
+        left.map_or(Vec::new(), |left| vec![("", left)])
+    });
     tell("orders_late_total", "counter", "Orders read later than a minute after they were placed, on this server.", &|s| {
         one(health(s).orders_late as i64)
     });

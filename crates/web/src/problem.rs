@@ -61,6 +61,7 @@ fn status(refused: &Refused) -> StatusCode {
         | Refused::QuantityOutOfRange { .. }
         | Refused::DuplicateLine { .. }
         | Refused::MixedCurrency { .. }
+        | Refused::PriceNotAgreed { .. }
         | Refused::KitHasNoStock { .. }
         | Refused::LevelTooLarge { .. }
         | Refused::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
@@ -71,6 +72,7 @@ fn status(refused: &Refused) -> StatusCode {
         | Refused::ReservationExpired { .. }
         | Refused::CountBelowPromised { .. }
         | Refused::HandedOver { .. }
+        | Refused::BeyondContract { .. }
         | Refused::TooMany { .. }
         | Refused::LimitReached { .. }
         | Refused::IdempotencyInProgress => StatusCode::CONFLICT,

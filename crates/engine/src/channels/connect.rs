@@ -163,7 +163,11 @@ impl NewChannel {
 
 impl UpdateChannel {
     pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
-        let known = batch.config.channel_by_code(&self.code).ok_or_else(|| Refused::unknown(Noun::Channel, &self.code, "code"))?;
+        let known = batch
+            .config
+            .channel_by_code(&self.code)
+            .filter(|c| !c.is_contract())
+            .ok_or_else(|| Refused::unknown(Noun::Channel, &self.code, "code"))?;
         let mut channel = known.clone();
         if let Some(name) = &self.name {
             channel.name = limits::text("name", name)?.to_owned();

@@ -26,6 +26,7 @@ pub struct PutListings {
 pub struct ListedRow {
     pub external: String,
     pub sku: Option<String>,
+    pub barcode: Option<String>,
     pub title: String,
     pub shown: Option<i64>,
 }
@@ -137,27 +138,13 @@ impl PutListings {
                 Some(id) => id,
                 None => {
                     let id = batch.id()?;
-                    let (channel, external, sku) = (self.channel, row.external.clone(), row.sku.clone());
-                    batch.add_listing(Listing {
-                        id,
-                        channel,
-                        external,
-                        sku,
-                        title: title.clone(),
-                        item: None,
-                        per: 1,
-                        policy: None,
-                        exposure: Default::default(),
-                        demand: Default::default(),
-                        due: None,
-                        fault: None,
-                    });
+                    batch.add_listing(Listing { sku: row.sku.clone(), title: title.clone(), ..Listing::new(id, self.channel, row.external.clone()) });
                     id
                 }
             };
             let mapped = batch.listings.get(id).is_some_and(|l| l.item.is_some());
             if let Some(kept) = batch.listings.change(id) {
-                (kept.title, kept.sku) = (title, row.sku.clone());
+                (kept.title, kept.sku, kept.barcode) = (title, row.sku.clone(), row.barcode.clone());
                 if let Some(shown) = row.shown {
                     kept.exposure.read(shown, self.asked_at, now, late);
                 }

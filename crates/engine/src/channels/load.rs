@@ -3,6 +3,7 @@
 use super::rows::{LISTINGS_BY_EXTERNAL, LISTINGS_BY_ID, LISTINGS_BY_ITEM, Listing, MARKET_ORDERS_BY_KEY, OrderThere, PROGRESS_BY_CHANNEL, Progress};
 use crate::batch::{Batch, sorted};
 use crate::command::Needs;
+use crate::contracts::rows::{CONTRACT_LINES_BY_LISTING, ContractLine};
 use crate::db::{self, Cell, Lookup, Sql, Tx, Value};
 use crate::exceptions::{EXCEPTIONS_BY_ID, Exception, OPEN_EXCEPTIONS_BY_KEY};
 use crate::kept::Keep;
@@ -27,6 +28,7 @@ pub const LOOKUPS: &[&Lookup] = &[
     &EXCEPTIONS_BY_ID,
     &OPEN_EXCEPTIONS_BY_KEY,
     &HANDOVERS_BY_FULFILLMENT,
+    &CONTRACT_LINES_BY_LISTING,
 ];
 
 impl Batch<'_> {
@@ -102,6 +104,12 @@ impl Batch<'_> {
             // The item itself may be a kit, which has no stock to be loaded for.
             items.extend(listing.item);
             self.listings.load(listing.id, listing);
+        }
+        if !self.config.contracts.is_empty() {
+            let under: Vec<i64> = self.listings.values().filter(|l| self.config.contract(l.channel).is_some()).map(|l| l.id).collect();
+            for line in tx.by_ids(&CONTRACT_LINES_BY_LISTING, &sorted(&under), &[], ContractLine::read)? {
+                self.contract_lines.load(line.listing, line);
+            }
         }
         let mut keys: BTreeSet<String> = needs.exception_keys.iter().cloned().collect();
         if !needs.progress.is_empty() {

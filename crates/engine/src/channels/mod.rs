@@ -11,6 +11,7 @@ pub mod push;
 pub(crate) mod quotas;
 pub mod read;
 pub mod rows;
+pub mod suggest;
 pub mod take_orders;
 pub mod webhook;
 pub(crate) mod worker;

@@ -78,7 +78,7 @@ fn post(batch: &mut Batch<'_>, post: Post<'_>) -> Result<(), Stop> {
 
 /// The channel of an order, if it is one that is told things.
 fn channel_of(batch: &Batch<'_>, order: &Order) -> Option<i64> {
-    batch.config.channel_by_code(&order.channel).map(|c| c.id)
+    batch.config.channel_by_code(&order.channel).filter(|c| !c.is_contract()).map(|c| c.id)
 }
 
 /// The channel of this order, if it is one, is to be told that something left.

@@ -4,10 +4,13 @@ use super::rows::Listing;
 use crate::Stop;
 use crate::batch::Batch;
 use domain::quota::{self, Demand, Policy, Pool, Seat, Why, Wish};
+use domain::stock::Account::Available;
 use std::collections::{BTreeSet, HashMap};
 
 /// The channel of our own shop and API.
 pub const OWN: i64 = 0;
+/// Channels are asked for units that a sale of our own missed for this long after it: 10 s, as in the season's simulation.
+const MISSED: i64 = 10_000_000;
 
 /// The listings of a batch and what they sell.
 #[derive(Default)]
@@ -16,8 +19,6 @@ pub struct Seats {
     pub by_item: HashMap<i64, Vec<(i64, i64)>>,
     /// By listing: the items it sells.
     pub by_listing: HashMap<i64, Vec<(i64, i64)>>,
-    /// Units that a sale of our own wanted and did not find free.
-    pub own_short: HashMap<i64, i64>,
     /// Items whose listings are to be looked at again.
     pub touched: BTreeSet<i64>,
 }
@@ -62,58 +63,66 @@ impl Batch<'_> {
         self.available(item) - self.lent(item)
     }
 
-    /// A sale of our own wanted units that are lent: the channels are asked for them.
-    pub fn ask_back(&mut self, item: i64, units: i64) {
-        if self.seats.by_item.get(&item).is_some_and(|s| !s.is_empty()) {
-            let wanted = self.seats.own_short.entry(item).or_default();
-            *wanted = (*wanted).max(units);
+    /// Units of an item at a location that may be sent away or set aside by hand: those that are lent may have been sold already.
+    pub fn spare(&self, item: i64, location: i64) -> i64 {
+        self.level(item, location).get(Available).min(self.unlent(item)).max(0)
+    }
+
+    /// A sale of our own wanted units that are lent: the channels are asked for them, for a while.
+    pub fn ask_back(&mut self, item: i64, units: i64) -> Result<(), Stop> {
+        let now = self.now;
+        if let Some(kept) = self.own_listing(item)?.and_then(|id| self.listings.change(id)) {
+            let known = if now - kept.missed.1 < MISSED { kept.missed.0 } else { 0 };
+            kept.missed = (known.max(units), now);
             self.seats.touched.insert(item);
         }
+        Ok(())
     }
 
     /// Units that our own shop sold: they weigh in when shares are made.
     pub fn sold_here(&mut self, item: i64, units: i64) -> Result<(), Stop> {
-        let Some(seats) = self.seats.by_item.get(&item) else { return Ok(()) };
         let now = self.now;
-        let own = seats.iter().map(|(listing, _)| *listing).find(|id| self.listings.get(*id).is_some_and(|l| l.channel == OWN));
-        if let Some(kept) = own.and_then(|id| self.listings.change(id)) {
+        if let Some(kept) = self.own_listing(item)?.and_then(|id| self.listings.change(id)) {
             kept.demand = kept.demand.sold(units, now);
-            return Ok(());
+        }
+        Ok(())
+    }
+
+    /// The listing that stands for our own shop, if the item is listed anywhere else.
+    fn own_listing(&mut self, item: i64) -> Result<Option<i64>, Stop> {
+        let Some(seats) = self.seats.by_item.get(&item).filter(|s| !s.is_empty()) else { return Ok(None) };
+        let own = seats.iter().map(|(listing, _)| *listing).find(|id| self.listings.get(*id).is_some_and(|l| l.channel == OWN));
+        if own.is_some() {
+            return Ok(own);
         }
         let id = self.id()?;
-        let listing = Listing {
-            id,
-            channel: OWN,
-            external: format!("item:{item}"),
-            sku: None,
-            title: String::new(),
-            item: Some(item),
-            per: 1,
-            policy: None,
-            exposure: Default::default(),
-            demand: Demand::default().sold(units, now),
-            due: None,
-            fault: None,
-        };
-        self.listings.add(id, listing);
+        self.listings.add(id, Listing { item: Some(item), ..Listing::new(id, OWN, format!("item:{item}")) });
         self.seats.add(item, id, 1);
         super::listings::link(self, id, item, 1);
-        Ok(())
+        Ok(Some(id))
     }
 
     /// Which writes an item needs now.
     pub(crate) fn wishes(&self, item: i64) -> Vec<Wish> {
         let Some(known) = self.seats.by_item.get(&item) else { return Vec::new() };
         let no_policy = Policy::default();
-        let mut own = Demand::default();
+        let (mut own, mut own_short) = (Demand::default(), self.owed_beyond(item));
+        let mut to_contracts = 0;
         let mut seats: Vec<Seat<'_>> = Vec::with_capacity(known.len());
         for (id, per) in known {
             let Some(listing) = self.listings.get(*id) else { continue };
             if listing.channel == OWN {
                 own = listing.demand;
+                if self.now - listing.missed.1 < MISSED {
+                    own_short = own_short.max(listing.missed.0);
+                }
                 continue;
             }
             let Some(channel) = self.config.channel(listing.channel) else { continue };
+            if channel.is_contract() {
+                to_contracts += per * listing.exposure.total();
+                continue;
+            }
             seats.push(Seat {
                 listing: *id,
                 per: *per,
@@ -125,8 +134,8 @@ impl Batch<'_> {
                 most: self.most(*id, item),
             });
         }
-        let own_short = self.seats.own_short.get(&item).copied().unwrap_or(0);
-        quota::plan(Pool { available: self.available(item), own, own_short, now: self.now }, &seats)
+        // What is set aside under contracts is nobody else's; what they are owed beyond it is asked for as for a sale of our own.
+        quota::plan(Pool { available: self.available(item) - to_contracts, own, own_short, now: self.now }, &seats)
     }
 
     /// The most listing units that the other components of a kit allow.
@@ -159,10 +168,11 @@ impl Batch<'_> {
         let now = self.now;
         let mut listings: BTreeSet<i64> = BTreeSet::new();
         for item in &items {
+            self.set_aside(*item);
             listings.extend(self.seats.by_item.get(item).into_iter().flatten().map(|(listing, _)| *listing));
         }
         for id in listings {
-            let Some(listing) = self.listings.get(id).filter(|l| l.channel != OWN) else { continue };
+            let Some(listing) = self.listings.get(id).filter(|l| l.channel != OWN && self.contract_lines.get(id).is_none()) else { continue };
             let due = self.wish(id).map(|wish| (listing.due.map_or(now, |(since, _)| since), wish.why));
             if due != listing.due
                 && let Some(kept) = self.listings.change(id)

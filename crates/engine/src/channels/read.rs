@@ -19,7 +19,7 @@ const PROGRESS: Sql =
 const QUEUE: Sql = Sql("SELECT COUNT(*), MIN(due_at) FROM listings WHERE channel = $1 AND due = 1");
 const COUNTS: Sql = Sql("SELECT COUNT(*), COUNT(item), COUNT(fault), CAST(COALESCE(SUM(exposure), 0) AS BIGINT) FROM listings WHERE channel = $1");
 const LIST: Sql = Sql(
-    "SELECT id, channel, external, sku, title, item, per, policy, knowledge, demand_units, demand_at, due, urgency, due_at, fault FROM listings WHERE channel = $1 AND id > $2 ORDER BY id LIMIT $3",
+    "SELECT id, channel, external, sku, title, item, per, policy, knowledge, demand_units, demand_at, due, urgency, due_at, fault, missed, missed_at, barcode FROM listings WHERE channel = $1 AND id > $2 AND ($4 = 0 OR item IS NULL) ORDER BY id LIMIT $3",
 );
 /// A channel and how it is doing.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -53,7 +53,7 @@ pub fn queue(tx: &mut Tx<'_>, channel: i64) -> Result<(i64, Option<i64>), Stop> 
 }
 
 pub fn status(tx: &mut Tx<'_>, config: &Config, code: &str) -> Result<ChannelStatus, Stop> {
-    let channel = config.channel_by_code(code).ok_or_else(|| Refused::unknown(Noun::Channel, code, "code"))?;
+    let channel = config.channel_by_code(code).filter(|c| !c.is_contract()).ok_or_else(|| Refused::unknown(Noun::Channel, code, "code"))?;
     let progress = progress(tx, channel.id)?;
     let (queue, oldest) = queue(tx, channel.id)?;
     let (listings, mapped, refused, exposure) =
@@ -74,14 +74,14 @@ pub fn status(tx: &mut Tx<'_>, config: &Config, code: &str) -> Result<ChannelSta
 }
 
 pub fn all(tx: &mut Tx<'_>, config: &Config) -> Result<Vec<ChannelStatus>, Stop> {
-    config.channels.iter().map(|c| status(tx, config, &c.code)).collect()
+    config.channels.iter().filter(|c| !c.is_contract()).map(|c| status(tx, config, &c.code)).collect()
 }
 
-/// A channel's listings in the order of their ids, after `after`.
-pub fn listings(tx: &mut Tx<'_>, config: &Config, code: &str, after: i64, limit: i64) -> Result<Vec<ListingView>, Stop> {
+/// A channel's listings in the order of their ids, after `after`; `unmapped` leaves out those that are an item.
+pub fn listings(tx: &mut Tx<'_>, config: &Config, code: &str, unmapped: bool, after: i64, limit: i64) -> Result<Vec<ListingView>, Stop> {
     debug_assert!(LIST.0.contains(LISTING_COLUMNS));
     let channel = config.channel_by_code(code).ok_or_else(|| Refused::unknown(Noun::Channel, code, "code"))?;
-    let found = tx.rows(LIST, &[Value::Int(channel.id), Value::Int(after), Value::Int(limit)], Listing::read)?;
+    let found = tx.rows(LIST, &[Value::Int(channel.id), Value::Int(after), Value::Int(limit), Value::Int(i64::from(unmapped))], Listing::read)?;
     let mut ids: Vec<i64> = found.iter().filter_map(|l| l.item).collect();
     ids.sort_unstable();
     ids.dedup();

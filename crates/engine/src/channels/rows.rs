@@ -56,6 +56,11 @@ pub const CHANNELS: Table = Table {
 pub const CHANNEL_COLUMNS: &str = "id, code, kind, name, address, settings, paused, policy, compares, restocks, late, created_at, location";
 
 impl Channel {
+    /// It stands for a contract with a business customer.
+    pub fn is_contract(&self) -> bool {
+        self.kind == crate::contracts::rows::KIND
+    }
+
     pub fn read(row: &Row<'_>) -> Channel {
         Channel {
             id: row.int(0),
@@ -158,10 +163,12 @@ pub struct Listing {
     /// A write is wanted since then, and how urgently.
     pub due: Option<(i64, Why)>,
     pub fault: Option<String>,
+    /// For our own shop: units that a sale wanted and did not find free, and when.
+    pub missed: (i64, i64),
+    pub barcode: Option<String>,
 }
 
-pub const LISTING_COLUMNS: &str =
-    "id, channel, external, sku, title, item, per, policy, knowledge, demand_units, demand_at, due, urgency, due_at, fault";
+pub const LISTING_COLUMNS: &str = "id, channel, external, sku, title, item, per, policy, knowledge, demand_units, demand_at, due, urgency, due_at, fault, missed, missed_at, barcode";
 
 pub const LISTINGS: Table = Table {
     name: "listings",
@@ -185,6 +192,9 @@ pub const LISTINGS: Table = Table {
         ("writing", Int),
         ("unsure", Int),
         ("fault", Text),
+        ("missed", Int),
+        ("missed_at", Int),
+        ("barcode", Text),
     ],
     key: "id",
 };
@@ -215,6 +225,8 @@ impl Listing {
             demand: Demand::stored(row.int(9), row.int(10)),
             due: row.flag(11).then_some((row.int(13), urgency)),
             fault: row.opt_text(14),
+            missed: (row.int(15), row.int(16)),
+            barcode: row.opt_text(17),
         }
     }
 
@@ -241,11 +253,34 @@ impl Listing {
             self.exposure.in_flight().is_some().into(),
             self.unsure().into(),
             self.fault.clone().into(),
+            self.missed.0.into(),
+            self.missed.1.into(),
+            self.barcode.clone().into(),
         ]);
     }
 }
 
 impl Listing {
+    /// One of which nothing is known yet.
+    pub fn new(id: i64, channel: i64, external: String) -> Listing {
+        Listing {
+            id,
+            channel,
+            external,
+            sku: None,
+            title: String::new(),
+            item: None,
+            per: 1,
+            policy: None,
+            exposure: Exposure::default(),
+            demand: Demand::default(),
+            due: None,
+            fault: None,
+            missed: (0, 0),
+            barcode: None,
+        }
+    }
+
     /// Whether what is shown should be read: a write may or may not have been applied, or something is lent that is not shown.
     fn unsure(&self) -> bool {
         if self.channel == super::quotas::OWN || self.item.is_none() {

@@ -150,9 +150,7 @@ impl Worker<'_> {
                     return Err(Stopped);
                 }
             }
-            let figures = self.wire.figures();
-            let (calls, throttled) = figures.operations.values().fold((0, 0), |(c, t), o| (c + o.calls, t + o.throttled));
-            self.desk.workers.note(self.desk.channel.id, |h| (h.calls, h.throttled) = (calls, throttled));
+            self.desk.note_calls(self.wire);
             tokio::time::sleep(LOOK).await;
         }
         Ok(())
@@ -207,7 +205,8 @@ impl Worker<'_> {
         loop {
             let asked_at = self.desk.engine.now();
             let Page { rows, next, .. } = self.market.listings(self.wire, page).await?;
-            let rows = rows.into_iter().map(|l| ListedRow { external: l.id, sku: l.sku, title: l.title, shown: l.quantity }).collect();
+            let rows =
+                rows.into_iter().map(|l| ListedRow { external: l.id, sku: l.sku, barcode: l.barcode, title: l.title, shown: l.quantity }).collect();
             let command = Command::PutListings(PutListings { channel: self.desk.channel.id, rows, asked_at });
             self.desk.submit(command).await?;
             page = next;

@@ -33,6 +33,8 @@ pub struct Health {
     pub pushed: u64,
     pub calls: u64,
     pub throttled: u64,
+    /// What is left of each limit of calls that is known: (name, left, at most).
+    pub limits: Vec<(&'static str, f64, f64)>,
     pub orders_read: u64,
     /// Orders that were told later than a minute after they were placed.
     pub orders_late: u64,
@@ -134,7 +136,7 @@ impl Workers {
         let mut running: HashMap<i64, (String, tokio::task::AbortHandle)> = HashMap::new();
         loop {
             let channels = match config(&engine).await {
-                Ok(config) => config.channels.clone(),
+                Ok(config) => config.channels.iter().filter(|c| !c.is_contract()).cloned().collect(),
                 Err(Stop::Stopped) => return,
                 Err(error) => {
                     tracing::warn!("channels cannot be read and will be tried again: {error}");
@@ -273,6 +275,13 @@ impl Desk {
         let (engine, holder, name) = (self.engine.clone(), self.holder.clone(), format!("channel:{}", self.channel.id));
         let work = move || jobs::lease(&engine, &mut Conn::open(engine.url())?, &name, &holder, LEASE);
         tokio::task::spawn_blocking(work).await.map_err(|e| Stop::broken(e.to_string()))?
+    }
+
+    /// Notes what the calls came to.
+    pub fn note_calls(&self, wire: &Wire) {
+        let figures = wire.figures();
+        let (calls, throttled) = figures.operations.values().fold((0, 0), |(c, t), o| (c + o.calls, t + o.throttled));
+        self.workers.note(self.channel.id, |h| (h.calls, h.throttled, h.limits) = (calls, throttled, figures.limits));
     }
 
     pub async fn submit(&self, command: Command) -> Result<crate::Reply, Stop> {

@@ -8,6 +8,7 @@ pub const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "channels", include_str!("../../migrations/0002_channels.sql")),
     (3, "alerts", include_str!("../../migrations/0003_alerts.sql")),
     (4, "warehouses", include_str!("../../migrations/0004_warehouses.sql")),
+    (5, "contracts", include_str!("../../migrations/0005_contracts.sql")),
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL, hash BYTEA NOT NULL)";

@@ -5,6 +5,7 @@ use crate::Stop;
 use crate::batch::{Batch, Because};
 use crate::channels::outbox;
 use crate::command::{Needs, Reply};
+use crate::contracts;
 use crate::orders::rows::{Fulfillment, Order};
 use crate::stock::{SkuLine, check_skus};
 use crate::warehouses::hand_over;
@@ -40,6 +41,7 @@ impl CancelOrder {
 
     pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
         let mut order = batch.orders.get(self.id).ok_or_else(|| Refused::unknown(Noun::Order, self.id.to_string(), "id"))?.clone();
+        let before = order.clone();
         order.status.check(Noun::Order, order.id, Step::Cancel)?;
         let reason = limits::text("reason", self.reason.as_deref().unwrap_or(""))?;
         let away = hand_over::away(batch, &order);
@@ -92,6 +94,7 @@ impl CancelOrder {
             hand_over::ask_back(batch, &order, by);
         }
         order.refresh_status();
+        contracts::count(batch, Some(&before), &order);
         // A channel is told of the whole; of a part it is told to pay it back.
         if !self.from_channel && order.status == Status::Canceled {
             outbox::canceled(batch, &order, reason)?;

@@ -26,7 +26,7 @@ pub(crate) fn from_level(batch: &mut Batch<'_>, item: i64, location: i64) -> Res
         // What is lent to channels may have been sold there; it is asked for.
         let available = batch.level(item, location).get(Available).min(batch.unlent(item));
         if available < waiting {
-            batch.ask_back(item, waiting);
+            batch.ask_back(item, waiting)?;
         }
         if available <= 0 {
             break;
@@ -70,6 +70,7 @@ impl Fill {
     pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
         let mut count = 0;
         for item in &self.items {
+            batch.seats.touched.insert(*item);
             let locations: Vec<i64> = batch.levels_of(*item).map(|(location, _)| location).collect();
             for location in locations {
                 count += from_level(batch, *item, location)?;

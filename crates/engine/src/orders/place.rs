@@ -8,6 +8,7 @@ use crate::Stop;
 use crate::batch::{Batch, Because, day_of};
 use crate::catalog::rows::{Item, WhenShort};
 use crate::command::{Answer, Needs, Reply};
+use crate::contracts;
 use crate::orders::fill;
 use crate::orders::rows::{Order, OrderLine};
 use crate::reservations::live;
@@ -115,6 +116,8 @@ pub struct StoredDecision {
 struct Want {
     item: Arc<Item>,
     quantity: i64,
+    /// Lent to the very contract that it is ordered under.
+    lent: i64,
     /// Taken from the hold.
     held: i64,
     /// Cannot be sent now.
@@ -145,6 +148,7 @@ impl PlaceOrder {
         }
         let mut order = self.read(batch)?;
         let mut wants = wants(batch, &order);
+        contracts::check(batch, &self.channel, wants.iter().map(|w| (w.item.id, w.quantity)))?;
         let hold = match self.held_by()? {
             Some(id) => Some(live(batch, id, "reservation", Step::Order)?),
             None => None,
@@ -159,7 +163,7 @@ impl PlaceOrder {
             decision = decide_rest(batch, &facts, &mut wants, wait);
         }
         for want in wants.iter().filter(|w| w.missing > 0) {
-            batch.ask_back(want.item.id, want.quantity - want.held);
+            batch.ask_back(want.item.id, want.quantity - want.held)?;
         }
         let mut notes = Vec::new();
         if hold.is_some() && !from_hold.is_empty() {
@@ -185,6 +189,7 @@ impl PlaceOrder {
         for (item, location, _) in &left_in_hold {
             fill::from_level(batch, *item, *location)?;
         }
+        contracts::count(batch, None, &order);
         if batch.config.channel_by_code(&self.channel).is_none() {
             for want in &wants {
                 batch.sold_here(want.item.id, want.quantity)?;
@@ -212,9 +217,9 @@ impl PlaceOrder {
             let item = batch.item(&asked.sku, format!("lines[{n}].sku"))?;
             limits::quantity(&format!("lines[{n}].quantity"), asked.quantity)?;
             let mut unit_price_minor = None;
-            if let Some(price) = &asked.unit_price {
-                let field = format!("lines[{n}].unit_price");
-                let money = price.parse(&field)?;
+            let field = format!("lines[{n}].unit_price");
+            let given = asked.unit_price.as_ref().map(|price| price.parse(&field)).transpose()?;
+            if let Some(money) = contracts::price(batch, &self.channel, item.id, given, &field)? {
                 let code = money.currency.code().to_owned();
                 if let Some(expected) = currency.as_ref().filter(|c| **c != code) {
                     return Err(Refused::MixedCurrency { expected: expected.clone(), found: code, field });
@@ -254,7 +259,7 @@ impl PlaceOrder {
             channel: self.channel.clone(),
             reference: self.reference.clone(),
             status: Status::Open,
-            customer: self.customer.clone(),
+            customer: self.customer.clone().or_else(|| batch.contract(&self.channel).map(|c| c.customer.clone())),
             ship_to: serde_json::to_string(&self.ship_to).unwrap_or_else(|_| "{}".into()),
             currency,
             total_minor: total,
@@ -298,7 +303,7 @@ impl PlaceOrder {
         let denied = !self.backorder && short.iter().any(|w| w.item.when_short == WhenShort::Deny);
         let nothing_left = !self.backorder && all_missing && short.iter().all(|w| w.item.when_short == WhenShort::Partial);
         if denied || nothing_left {
-            let really_short = short.iter().any(|w| batch.unlent(w.item.id) < w.quantity - w.held);
+            let really_short = short.iter().any(|w| batch.unlent(w.item.id) + w.lent < w.quantity - w.held);
             if !really_short {
                 let reasons = decision.explanation.candidates.iter().map(|c: &Considered| (c.location.clone(), c.reason.clone())).collect();
                 return Err(Refused::NotRoutable { reasons });
@@ -328,7 +333,7 @@ impl PlaceOrder {
     fn shortfalls(&self, batch: &Batch<'_>, short: &[&Want]) -> Vec<Shortfall> {
         let is_short = |id: i64| short.iter().any(|w| w.item.id == id && w.item.when_short != WhenShort::Backorder);
         let held = |id: i64| short.iter().find(|w| w.item.id == id).map_or(0, |w| w.held);
-        let has = |id: i64| batch.unlent(id).max(0) + held(id);
+        let has = |id: i64| (batch.unlent(id) + batch.lent_to(&self.channel, id)).max(0) + held(id);
         let mut told: Vec<Shortfall> = Vec::new();
         for line in &self.lines {
             let Some(item) = batch.any_item(&line.sku) else { continue };
@@ -380,7 +385,8 @@ fn wants(batch: &Batch<'_>, order: &Order) -> Vec<Want> {
             Some(known) => known.quantity += line.quantity,
             None => {
                 if let Some(item) = batch.item_by_id(line.item) {
-                    wants.push(Want { item: item.clone(), quantity: line.quantity, held: 0, missing: 0 });
+                    let lent = batch.lent_to(&order.channel, line.item);
+                    wants.push(Want { item: item.clone(), quantity: line.quantity, lent, held: 0, missing: 0 });
                 }
             }
         }
@@ -417,7 +423,7 @@ fn decide_rest(batch: &Batch<'_>, facts: &Facts, wants: &mut [Want], wait: bool)
         .map(|w| {
             let embargoed = w.item.when_short == WhenShort::Preorder && w.item.available_from.is_some_and(|from| from > now);
             // What is lent to channels may have been sold there.
-            if embargoed { 0 } else { (w.quantity - w.held).min(batch.unlent(w.item.id).max(0)) }
+            if embargoed { 0 } else { (w.quantity - w.held).min((batch.unlent(w.item.id) + w.lent).max(0)) }
         })
         .collect();
     let open: Vec<usize> = (0..wants.len()).filter(|n| rest[*n] > 0).collect();

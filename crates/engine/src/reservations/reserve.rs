@@ -80,7 +80,7 @@ impl Reserve {
             Ok(held) => held,
             Err(short) => {
                 for (item, quantity, _) in &short.0 {
-                    batch.ask_back(*item, *quantity);
+                    batch.ask_back(*item, *quantity)?;
                 }
                 return Err(shortfalls(batch, self, &short).into());
             }

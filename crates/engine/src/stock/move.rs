@@ -7,7 +7,7 @@ use crate::batch::{Batch, Because};
 use crate::command::{Answer, Needs, Reply};
 use crate::orders::fill;
 use crate::views::{Id, MovementView};
-use domain::stock::Account::{Available, InTransit};
+use domain::stock::Account::{Available, InTransit, QualityControl, SafetyStock};
 use domain::{Refused, Shortfall, limits};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -54,8 +54,11 @@ impl Move {
             let item = batch.plain_item(&line.sku, format!("lines[{n}].sku"))?;
             limits::quantity(&format!("lines[{n}].quantity"), line.quantity)?;
             batch.check_room(&item, &to, target, line.quantity)?;
-            let has = batch.level(item.id, from.id).get(source);
+            // What is damaged is so; what is only set aside can wait for the units that are lent.
+            let planned = source == Available && matches!(target, QualityControl | SafetyStock);
+            let has = if planned { batch.spare(item.id, from.id) } else { batch.level(item.id, from.id).get(source) };
             if has < line.quantity {
+                batch.ask_back(item.id, line.quantity)?;
                 shortfalls.push(Shortfall { sku: line.sku.clone(), requested: line.quantity, available: has });
             }
             lines.push((item.id, line.quantity));

@@ -43,8 +43,9 @@ impl SendTransfer {
             let item = batch.plain_item(&line.sku, format!("lines[{n}].sku"))?;
             limits::quantity(&format!("lines[{n}].quantity"), line.quantity)?;
             batch.check_room(&item, &to, Incoming, line.quantity)?;
-            let has = batch.level(item.id, from.id).get(Available);
+            let has = batch.spare(item.id, from.id);
             if has < line.quantity {
+                batch.ask_back(item.id, line.quantity)?;
                 shortfalls.push(Shortfall { sku: line.sku.clone(), requested: line.quantity, available: has });
             }
             lines.push(TransferLine { item: item.id, quantity: line.quantity, received: 0, lost: 0 });

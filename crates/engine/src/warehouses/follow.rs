@@ -151,8 +151,10 @@ impl Followed {
                 Err(stop) => Err(stop),
             };
         }
+        let before = order.clone();
         let freed = cancel::fulfillment(batch, &mut order, known.fulfillment, Because::of("order.canceled", known.order))?;
         order.refresh_status();
+        crate::contracts::count(batch, Some(&before), &order);
         if by == Recall::Us && order.status == domain::steps::Status::Canceled {
             crate::channels::outbox::canceled(batch, &order, "canceled by the seller")?;
         }

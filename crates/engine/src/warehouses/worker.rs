@@ -88,9 +88,7 @@ impl Worker<'_> {
         while Instant::now() < until {
             let round = self.round().await;
             let pause = if self.desk.noted(round).await? { LOOK } else { Duration::from_secs(1) };
-            let figures = self.wire.figures();
-            let (calls, throttled) = figures.operations.values().fold((0, 0), |(c, t), o| (c + o.calls, t + o.throttled));
-            self.desk.workers.note(self.desk.channel.id, |h| (h.calls, h.throttled) = (calls, throttled));
+            self.desk.note_calls(self.wire);
             let _ = tokio::time::timeout(pause, events.changed()).await;
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

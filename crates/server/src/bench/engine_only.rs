@@ -129,7 +129,7 @@ fn connect(engine: &Engine) -> Result<(), Failed> {
             location: None,
         };
         let Answer::Channel(channel) = engine.submit_blocking(Command::ConnectChannel(Box::new(new)), "bench")?.answer else { continue };
-        let row = ListedRow { external: "S1".into(), sku: Some("S1".into()), title: "S1".into(), shown: Some(0) };
+        let row = ListedRow { external: "S1".into(), sku: Some("S1".into()), barcode: None, title: "S1".into(), shown: Some(0) };
         let put = PutListings { channel: channel.id.0, rows: vec![row], asked_at: engine.now() };
         engine.submit_blocking(Command::PutListings(put), "bench")?;
         let due = engine.read_blocking(|tx| Ok(tx.rows(DUE, &[Value::Int(channel.id.0), Value::Int(10)], |r| r.int(0))?))?;

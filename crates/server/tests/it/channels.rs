@@ -45,7 +45,7 @@ fn a_channel_is_connected_with_what_it_needs_and_shows_no_secret() {
         assert_eq!(with("address", json!("http://shop.example")), "422 invalid_field");
         assert_eq!(with("settings", json!({"acess_token": "x"})), "400 unknown_field");
         assert_eq!(with("policy", json!({"percent": 101})), "422 invalid_field");
-        assert_eq!(site.get("/channels/kinds")["data"].as_array().unwrap().len(), 3);
+        assert_eq!(site.get("/channels/kinds")["data"].as_array().unwrap().len(), 5);
         assert_eq!(site.call("POST /channels", connection(&served)).told(), "201");
         assert_eq!(site.call("POST /channels", connection(&served)).told(), "409 channel_exists");
         let shown = format!("{} {}", site.get("/channels"), site.get("/events"));

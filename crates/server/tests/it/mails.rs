@@ -21,20 +21,17 @@ fn a_burst_is_one_mail_and_a_hostile_title_stays_a_title() {
     on_both(|url| {
         let post = Post::new();
         let site = Site::with(url, TestTime::new(), Faults::default(), outside(format!("smtp://holdfast:hu%40sh@{}", post.address)));
-        let shop = Shop::new(&site, "EVIL\r\nBcc: thief@example.com\r\n\r\n.\r\nMAIL");
+        let shop = Shop::new(&site, "LAMP-6");
         let (id, secret) = endpoint(&site, json!({"name": "Office", "mail": ["ops@example.com", "boss@example.com"]}));
         assert_eq!(secret, "");
-        let evil = site.get("/channels/shop/listings")["data"].as_array().unwrap().iter().find(|l| l["sku"] != "LAMP").unwrap()["id"].clone();
-        site.ok(&format!("POST /listings/{}", evil.as_str().unwrap()), json!({"sku": "LAMP"}));
         site.alert();
-        assert_eq!(shop.sell(&site, "102", 1), "200");
+        assert_eq!(shop.sell(&site, "101", 3), "200");
         let mail = site.soon("the first is told at once", || post.mails().pop());
         assert_eq!((mail.to.len(), mail.from.contains("alerts@stock.example.com")), (2, true));
-        assert!(mail.to.iter().all(|to| !to.contains("thief")) && mail.header("Bcc").is_none(), "{mail:?}");
         let subject = mail.header("Subject").unwrap();
-        assert_eq!(subject, "[Holdfast] critical: Our shop sold 1 of EVIL Bcc: thief@example.com . MAIL that it was never given");
-        assert!(mail.text.contains("What to do: look whether somebody raised"), "{}", mail.text);
-        assert!(mail.text.contains("https://stock.example.com/exceptions/") && !mail.text.lines().any(|l| l.starts_with("Bcc")), "{}", mail.text);
+        assert!(subject.starts_with("[Holdfast] critical: Order #") && subject.ends_with("cannot be taken on"), "{subject}");
+        assert!(mail.text.contains("What to do: find stock and retry"), "{}", mail.text);
+        assert!(mail.text.contains("https://stock.example.com/exceptions/"), "{}", mail.text);
         assert_eq!(mail.header("Auto-Submitted").as_deref(), Some("auto-generated"));
         // PLAIN: a null, the user, a null, the password that was escaped in the URL.
         assert_eq!(mail.auth.as_deref(), Some("AGhvbGRmYXN0AGh1QHNo"));
@@ -51,7 +48,17 @@ fn a_burst_is_one_mail_and_a_hostile_title_stays_a_title() {
         assert!((0..30).all(|n| mail.text.contains(&format!("Order b{n} cannot be taken on"))), "{}", mail.text);
         site.soon("all is written down", || (site.get(&format!("/alerts/{id}"))["pending"] == 0).then_some(()));
         assert_eq!(log(&site, &id)[0]["attempts"][0]["answer"], "2.0.0 kept");
-        assert_eq!(post.mails().len(), 2);
+
+        // What a marketplace calls an order is its own business, and no header or line of ours.
+        site.time.advance(61);
+        let title = "Order #1\r\nBcc: thief@example.com\r\n\r\n.\r\nRCPT TO:<thief@example.com> is “odd”";
+        raise(&site, Kind::NotUnderstood, "order:shop:odd", title);
+        let mail = site.soon("it is told", || post.mails().get(2).cloned());
+        assert!(mail.to.len() == 2 && mail.to.iter().all(|to| !to.contains("thief")) && mail.header("Bcc").is_none(), "{mail:?}");
+        assert!(mail.header("Subject").unwrap().contains("Order #1 Bcc: thief@example.com . RCPT TO:<thief@example.com> is "), "{mail:?}");
+        assert!(mail.text.starts_with("Order #1 Bcc: thief@example.com . RCPT TO:<thief@example.com> is “odd”\r\n"), "{}", mail.text);
+        quiet();
+        assert_eq!(post.mails().len(), 3);
     });
 }
 

@@ -5,6 +5,7 @@ mod api;
 mod brunel;
 mod catchers;
 mod channels;
+mod contracts;
 mod desk;
 mod imports;
 mod mails;

@@ -13,6 +13,7 @@ use domain::{Noun, Refused};
 use engine::channels::connect::{self, ChannelView, Connection, KindView, UpdateChannel};
 use engine::channels::listings::{ListingView, MapListing};
 use engine::channels::push::{BeginPushes, DUE, Push};
+use engine::channels::suggest::{self, Suggestion};
 use engine::channels::{read, webhook as hook, workers};
 use engine::db::Value;
 use engine::views::{Id, Time};
@@ -31,6 +32,7 @@ pub fn read() -> OpenApiRouter<App> {
         .routes(routes!(listings))
         .routes(routes!(waiting))
         .routes(routes!(handovers))
+        .routes(routes!(suggestions))
 }
 
 pub fn operate() -> OpenApiRouter<App> {
@@ -94,6 +96,8 @@ struct ChannelStatus {
     writes: u64,
     calls: u64,
     throttled: u64,
+    /// What is left of each limit of calls that is known on this server.
+    budget: Vec<Budget>,
     orders_read: u64,
     orders_late: u64,
     /// What went wrong last, if nothing has worked since.
@@ -119,6 +123,16 @@ struct Resync {
     fault: Option<String>,
 }
 
+/// A limit of calls as the marketplace keeps it.
+#[derive(Serialize, utoipa::ToSchema)]
+struct Budget {
+    /// Such as `points`, or the operation that it is for.
+    name: &'static str,
+    /// Below 0 when calls wait.
+    left: i64,
+    of: i64,
+}
+
 #[derive(Serialize, utoipa::ToSchema)]
 struct Latency {
     p50: f64,
@@ -137,6 +151,7 @@ impl ChannelStatus {
             writes: health.pushed,
             calls: health.calls,
             throttled: health.throttled,
+            budget: health.limits.iter().map(|(name, left, of)| Budget { name, left: left.floor() as i64, of: of.floor() as i64 }).collect(),
             orders_read: health.orders_read,
             orders_late: health.orders_late,
             fault,
@@ -252,11 +267,31 @@ impl From<Push> for Waiting {
     }
 }
 
+#[derive(Deserialize, Default, utoipa::IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+struct Listed {
+    /// 1 to 250; 50 if left out.
+    limit: Option<i64>,
+    /// `next` of the page before.
+    after: Option<String>,
+    /// Only those that are no item here yet.
+    unmapped: bool,
+}
+
+/// Which item an unmapped listing may be, the likeliest first; at most five. Nothing is mapped by this.
+#[utoipa::path(get, path = "/listings/{id}/suggestions", tag = "Channels", params(("id" = String, Path)), responses((status = 200, body = List<Suggestion>), (status = 404, body = super::ProblemDetails)))]
+async fn suggestions(State(app): State<App>, Path(id): Path<String>) -> Result<Response<Body>, Problem> {
+    let id = number(Noun::Listing, &id)?;
+    let data = app.read(move |tx, _| suggest::suggest(tx, id)).await?;
+    Ok(json(StatusCode::OK, &List { data, next: None }))
+}
+
 /// A channel's listings, in the order in which they came.
-#[utoipa::path(get, path = "/channels/{code}/listings", tag = "Channels", params(("code" = String, Path), Page), responses((status = 200, body = List<ListingView>), (status = 404, body = super::ProblemDetails)))]
-async fn listings(State(app): State<App>, Path(code): Path<String>, Params(params): Params<Page>) -> Result<Response<Body>, Problem> {
+#[utoipa::path(get, path = "/channels/{code}/listings", tag = "Channels", params(("code" = String, Path), Listed), responses((status = 200, body = List<ListingView>), (status = 404, body = super::ProblemDetails)))]
+async fn listings(State(app): State<App>, Path(code): Path<String>, Params(params): Params<Listed>) -> Result<Response<Body>, Problem> {
     let (limit, after) = (limit(params.limit)?, cursor(params.after.as_deref(), 0)?);
-    let found = app.read(move |tx, config| read::listings(tx, config, &code, after, limit + 1)).await?;
+    let found = app.read(move |tx, config| read::listings(tx, config, &code, params.unmapped, after, limit + 1)).await?;
     Ok(json(StatusCode::OK, &List::new(found, limit, |l| l.id.0.to_string())))
 }
 

@@ -3,6 +3,7 @@
 mod alerts;
 mod catalog;
 mod channels;
+mod contracts;
 mod events;
 mod exceptions;
 mod imports;
@@ -72,6 +73,7 @@ fn routes(app: &App) -> (Router<App>, utoipa::openapi::OpenApi) {
         .merge(routing::read())
         .merge(imports::read())
         .merge(channels::read())
+        .merge(contracts::read())
         .merge(exceptions::read())
         .merge(alerts::read())
         .route_layer(from_fn_with_state(app.clone(), auth::read));
@@ -81,6 +83,7 @@ fn routes(app: &App) -> (Router<App>, utoipa::openapi::OpenApi) {
         .merge(orders::operate())
         .merge(routing::operate())
         .merge(channels::operate())
+        .merge(contracts::operate())
         .merge(exceptions::operate())
         .route_layer(from_fn_with_state(app.clone(), auth::operate));
     let admin = OpenApiRouter::new()

@@ -86,7 +86,7 @@ fn state(status: &ChannelStatus, health: &Health, waits: Option<i64>) -> Markup 
 pub async fn one(State(app): State<App>, Path(code): Path<String>, headers: HeaderMap) -> Result<Response<Body>, Problem> {
     let Some(caller) = super::signed_in(&app, &headers).await? else { return Ok(Redirect::to("/sign-in").into_response()) };
     let (status, listings) =
-        app.read(move |tx, config| Ok((read::status(tx, config, &code)?, read::listings(tx, config, &code, 0, LISTED)?))).await?;
+        app.read(move |tx, config| Ok((read::status(tx, config, &code)?, read::listings(tx, config, &code, false, 0, LISTED)?))).await?;
     let (now, health) = (app.engine.now(), app.workers.health(status.channel.id.0).unwrap_or_default());
     let fact = |name: &str, value: String| html! { div { dt { (name) } dd { (value) } } };
     let counted = status.orders_counted_until.map_or("not yet".to_owned(), |t| format!("{} ago", age(now - t.0)));

@@ -12,7 +12,7 @@ pub const KINDS: &str = "item.created item.updated location.created location.upd
     reservation.held reservation.extended reservation.released reservation.expired reservation.ordered \
     order.placed order.routed order.left_over order.filled order.shipped order.canceled order.returned order.return_expected order.handed_over order.recalled order.rerouted \
     stock.received stock.adjusted stock.moved stock.counted transfer.sent transfer.received \
-    channel.connected channel.updated listing.mapped exception.opened exception.solved \
+    channel.connected channel.updated listing.mapped contract.agreed contract.changed exception.opened exception.solved \
     alert.created alert.updated alert.deleted alert.switched_off alert.failed";
 
 pub fn panel(view: &View) -> Markup {
@@ -67,6 +67,8 @@ fn words(event: &EventView) -> Markup {
         "location.created" => html! { "New location " b { (text("code")) } ", " (text("name")) },
         "location.updated" => html! { "Location " b { (text("code")) } " changed" },
         "channel.connected" => html! { "Channel " b { (text("code")) } " connected" },
+        "contract.agreed" => html! { "Contract " b { (text("code")) } " with " (text("customer")) },
+        "contract.changed" => html! { "Contract " b { (text("code")) } " changed" },
         "channel.updated" => html! { "Channel " b { (text("code")) } @if data["paused"] == true { " paused" } @else { " changed" } },
         "listing.mapped" => html! { "Listing of " b { (text("item")) } " on " (text("channel")) " mapped" },
         "exception.opened" => html! { a href={ "/exceptions/" (id) } { (text("title")) } },
