@@ -4,6 +4,7 @@
 //! warehouses are here too, each in a folder of its own.
 
 pub mod account;
+pub mod alerts;
 pub mod amazon;
 pub mod brunel;
 pub mod csv;

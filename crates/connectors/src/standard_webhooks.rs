@@ -1,5 +1,5 @@
-//! Webhooks in the Standard Webhooks format (standardwebhooks.com), as several vendors send them: is it signed with one of
-//! our secrets, and was it sent just now. What it says is for the vendor's connector to read.
+//! Webhooks in the Standard Webhooks format (standardwebhooks.com), as several vendors send them and as we do: signed with one of
+//! several secrets, and sent just now. What one says is for the vendor's connector to read.
 
 use crate::marketplace::Rejected;
 use base64::Engine;
@@ -35,9 +35,44 @@ pub fn verify(secrets: &str, headers: &[(String, String)], body: &[u8], now: i64
     Ok(())
 }
 
+/// A secret as both sides keep it. The format asks for 24 to 64 random bytes.
+pub fn secret(bytes: &[u8]) -> String {
+    format!("whsec_{}", STANDARD.encode(bytes))
+}
+
+/// The signatures of one attempt, one for each secret, as the header `webhook-signature` holds them. `at` in seconds. None if a
+/// secret is none, or if there is none.
+pub fn sign(secrets: &[String], id: &str, at: i64, body: &[u8]) -> Option<String> {
+    let at = at.to_string();
+    let signed = [id.as_bytes(), b".", at.as_bytes(), b".", body].concat();
+    let mut signatures = Vec::with_capacity(secrets.len());
+    for secret in secrets {
+        let key = STANDARD.decode(secret.strip_prefix("whsec_")?).ok().filter(|key| !key.is_empty())?;
+        let mac = Hmac::<Sha256>::new_from_slice(&key).ok()?.chain_update(&signed);
+        signatures.push(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())));
+    }
+    Some(signatures.join(" ")).filter(|text| !text.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The same key, message and signature as below.
+    #[test]
+    fn what_we_sign_is_what_others_reckon() {
+        let secrets = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned(), secret(&[7; 32])];
+        let (id, at, body) = ("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, b"{\"test\": 2432232314}");
+        let one = sign(&secrets[..1], id, at, body).unwrap();
+        assert_eq!(one, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+        let both = sign(&secrets, id, at, body).unwrap();
+        assert!(both.starts_with(&one) && both.split(' ').count() == 2);
+        let headers = [("webhook-id", id), ("webhook-timestamp", "1614265330"), ("webhook-signature", &both)].map(|(n, v)| (n.into(), v.to_owned()));
+        for secret in &secrets {
+            assert_eq!(verify(secret, &headers, body, at * 1_000_000), Ok(()));
+        }
+        assert_eq!((sign(&[], id, at, body), sign(&["whsec_".into()], id, at, body), sign(&["MfKQ".into()], id, at, body)), (None, None, None));
+    }
 
     /// The key, the message and the signature were reckoned with Python's hmac.
     #[test]

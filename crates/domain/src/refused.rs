@@ -23,6 +23,9 @@ pub enum Noun {
     Listing,
     Exception,
     Contract,
+    Alert,
+    Delivery,
+    Secret,
 }
 
 impl Noun {
@@ -42,6 +45,9 @@ impl Noun {
             Noun::Listing => "listing",
             Noun::Exception => "exception",
             Noun::Contract => "contract",
+            Noun::Alert => "alert endpoint",
+            Noun::Delivery => "delivery",
+            Noun::Secret => "secret",
         }
     }
 
@@ -60,6 +66,9 @@ impl Noun {
             Noun::Listing => "unknown_listing",
             Noun::Exception => "unknown_exception",
             Noun::Contract => "unknown_contract",
+            Noun::Alert => "unknown_alert",
+            Noun::Delivery => "unknown_delivery",
+            Noun::Secret => "unknown_secret",
         }
     }
 
@@ -121,6 +130,8 @@ pub enum Refused {
     BeyondContract { sku: String, asked: i64, left: i64 },
     /// Shipped, received or returned beyond what is left to do.
     TooMany { sku: String, asked: i64, left: i64 },
+    /// There are as many of these as there may be.
+    LimitReached { noun: Noun, most: usize },
     /// The same idempotency key came with another request.
     IdempotencyKeyReused,
     /// The first request with this key has not ended.
@@ -163,6 +174,7 @@ impl Refused {
             Refused::PriceNotAgreed { .. } => "price_not_agreed",
             Refused::BeyondContract { .. } => "beyond_contract",
             Refused::TooMany { .. } => "too_many",
+            Refused::LimitReached { .. } => "limit_reached",
             Refused::IdempotencyKeyReused => "idempotency_key_reused",
             Refused::IdempotencyInProgress => "idempotency_in_progress",
             Refused::Overloaded { .. } => "overloaded",
@@ -235,6 +247,7 @@ impl fmt::Display for Refused {
             }
             Refused::BeyondContract { sku, asked, left } => write!(f, "{asked} of {sku} asked, the contract leaves {left} to order."),
             Refused::TooMany { sku, asked, left } => write!(f, "{asked} of {sku} asked, only {left} left to do."),
+            Refused::LimitReached { noun, most } => write!(f, "There may be {most} of these and no more: {}. Remove one first.", noun.word()),
             Refused::IdempotencyKeyReused => {
                 write!(f, "This Idempotency-Key was used with another request; use a new key for a new request.")
             }

@@ -3,7 +3,7 @@
 use crate::Stop;
 use crate::batch::{Batch, postal_key};
 use crate::views::*;
-use crate::{catalog, channels, contracts, exceptions, imports, orders, reservations, routing, stock, warehouses};
+use crate::{alerts, catalog, channels, contracts, exceptions, imports, orders, reservations, routing, stock, warehouses};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -50,6 +50,7 @@ pub enum Command {
     ChangeContract(Box<contracts::agree::ChangeContract>),
     Solve(Box<exceptions::solve::Solve>),
     Report(exceptions::Report),
+    Alert(alerts::Change),
 }
 
 /// What a command needs to have loaded before it is decided.
@@ -117,6 +118,12 @@ pub enum Answer {
     Taken(channels::take_orders::Taken),
     Pushes(Vec<channels::push::Push>),
     Exception(Box<exceptions::read::ExceptionView>),
+    Alert(Box<alerts::edit::AlertView>),
+    Delivery(Box<alerts::read::DeliveryView>),
+    /// A message that was written to be sent.
+    Sent {
+        delivery: String,
+    },
     /// The answer that was given the first time.
     Stored(Box<RawValue>),
 }
@@ -146,7 +153,7 @@ impl Command {
             Command::CreateItem(c) => c.needs(needs),
             Command::UpdateItem(c) => c.needs(needs),
             Command::CreateLocation(_) | Command::UpdateLocation(_) | Command::SetRules(_) => {}
-            Command::ConnectChannel(_) | Command::UpdateChannel(_) => {}
+            Command::ConnectChannel(_) | Command::UpdateChannel(_) | Command::Alert(_) => {}
             Command::Receive(c) => c.needs(needs),
             Command::Adjust(c) => c.needs(needs),
             Command::Move(c) => c.needs(needs),
@@ -225,6 +232,7 @@ impl Command {
             Command::ChangeContract(c) => c.decide(batch),
             Command::Solve(c) => c.decide(batch),
             Command::Report(c) => c.decide(batch),
+            Command::Alert(c) => c.decide(batch),
         }
     }
 }

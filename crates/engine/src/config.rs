@@ -1,6 +1,7 @@
-//! What every batch needs and what rarely changes: locations, channels and the active rule set. Kept in memory, read again when the
-//! `config` counter in the database has moved, so that all nodes agree.
+//! What every batch needs and what rarely changes: locations, channels, who is told of exceptions, and the active rule set. Kept in
+//! memory, read again when the `config` counter in the database has moved, so that all nodes agree.
 
+use crate::alerts::rows::Endpoint;
 use crate::catalog::rows::read_location;
 use crate::channels::rows::Channel;
 use crate::contracts::rows::Contract;
@@ -16,6 +17,7 @@ const LOCATIONS: Sql = Sql(
 const CHANNELS: Sql =
     Sql("SELECT id, code, kind, name, address, settings, paused, policy, compares, restocks, late, created_at, location FROM channels ORDER BY id");
 const CONTRACTS: Sql = Sql("SELECT channel, customer, currency, starts_at, ends_at FROM contracts ORDER BY channel");
+const ALERTS: Sql = Sql("SELECT id, name, way, severity, kinds, channels, solved, active, reason, secrets, created_at FROM alerts ORDER BY id");
 const ACTIVE_RULES: Sql = Sql("SELECT name, rules FROM rule_sets WHERE active = 1 ORDER BY id DESC LIMIT 1");
 
 #[derive(Debug, Clone, Default)]
@@ -24,6 +26,8 @@ pub struct Config {
     pub locations: Vec<Location>,
     pub channels: Vec<Channel>,
     pub contracts: Vec<Contract>,
+    /// Who is told of exceptions.
+    pub alerts: Vec<Endpoint>,
     codes: HashMap<String, usize>,
     ids: HashMap<i64, (usize, Arc<str>)>,
     pub rules: RuleSet,
@@ -43,6 +47,7 @@ impl Config {
         }
         config.channels = tx.rows(CHANNELS, &[], Channel::read)?;
         config.contracts = tx.rows(CONTRACTS, &[], Contract::read)?;
+        config.alerts = tx.rows(ALERTS, &[], Endpoint::read)?.into_iter().flatten().collect();
         if let Some((name, rules)) = tx.one(ACTIVE_RULES, &[], |r| (r.text(0), r.text(1)))? {
             config.rules = serde_json::from_str(&rules).map_err(|e| crate::db::Error::other(format!("rule set “{name}” cannot be read: {e}")))?;
             config.rules_name = name;
@@ -82,6 +87,10 @@ impl Config {
 
     pub fn channel_by_code(&self, code: &str) -> Option<&Channel> {
         self.channels.iter().find(|c| &*c.code == code)
+    }
+
+    pub fn alert(&self, id: i64) -> Option<&Endpoint> {
+        self.alerts.iter().find(|e| e.id == id)
     }
 
     /// The connection to somebody else's warehouse that stands for this location.

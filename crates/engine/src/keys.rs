@@ -85,7 +85,7 @@ fn hash(secret: &str) -> [u8; 32] {
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// Random letters and digits, each with 62 equal chances.
-fn random_text(length: usize) -> Result<String, Stop> {
+pub(crate) fn random_text(length: usize) -> Result<String, Stop> {
     let mut text = String::with_capacity(length);
     let mut bytes = [0u8; 64];
     while text.len() < length {

@@ -16,6 +16,7 @@ mod sequencer;
 mod statements;
 mod verify;
 
+pub mod alerts;
 pub mod catalog;
 pub mod channels;
 pub mod command;

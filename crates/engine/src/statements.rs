@@ -1,5 +1,6 @@
 //! The statements that are no `Sql("…")` in the text: for the test that prepares every one on both databases.
 
+use crate::alerts::rows::{ALERTS, DELIVERIES};
 use crate::batch::CAPACITY;
 use crate::catalog::rows::{ITEMS, KIT_COMPONENTS, LOCATIONS, POSTAL_CODES};
 use crate::channels::rows::{CHANNELS, LISTING_ITEMS, LISTINGS, MARKET_ORDERS, OUTBOX, PROGRESS};
@@ -46,7 +47,9 @@ pub const TABLES: &[&Table] = &[
     &HANDOVERS,
     &CONTRACTS,
     &CONTRACT_LINES,
+    &ALERTS,
+    &DELIVERIES,
 ];
 
 /// Reads of many rows by a key.
-pub const LOOKUPS: &[&[&Lookup]] = &[crate::batch::LOOKUPS, crate::channels::load::LOOKUPS, crate::sequencer::LOOKUPS];
+pub const LOOKUPS: &[&[&Lookup]] = &[crate::batch::LOOKUPS, crate::channels::load::LOOKUPS, crate::sequencer::LOOKUPS, crate::alerts::rows::LOOKUPS];

@@ -1,10 +1,13 @@
 //! `holdfast serve`.
 
 use crate::{Database, Done, Failed};
+use connectors::alerts::transport::Mailer;
+use engine::alerts::worker::Outside;
 use engine::db::Conn;
 use engine::secrets::Vault;
 use engine::{Engine, Options, Stop, jobs};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use web::App;
@@ -19,16 +22,48 @@ pub struct Serve {
     /// Seconds between routing runs over the orders that wait for one
     #[arg(long, env = "HOLDFAST_ROUTING_RUN_SECONDS", default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     routing_run_seconds: u64,
+    #[command(flatten)]
+    ways: Ways,
+}
+
+/// How alerts leave.
+#[derive(clap::Args, Default)]
+pub struct Ways {
+    /// Mail server for alerts, such as smtps://user:password@host:465 or smtp://host:587?tls=required
+    #[arg(long, env = "HOLDFAST_SMTP_URL", value_name = "URL", hide_env_values = true)]
+    smtp_url: Option<String>,
+    /// Whom those mails are from, such as "Holdfast <alerts@example.com>"
+    #[arg(long, env = "HOLDFAST_MAIL_FROM", value_name = "MAILBOX")]
+    mail_from: Option<String>,
+    /// Where people find the pages, such as https://stock.example.com, for links in mails
+    #[arg(long, env = "HOLDFAST_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
+}
+
+impl Ways {
+    fn open(&self) -> Result<Outside, Failed> {
+        // What is set and empty is not set.
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let mailer = match given(&self.smtp_url) {
+            Some(url) => Some(Arc::new(Mailer::new(&url, self.mail_from.as_deref().unwrap_or("")).map_err(Failed)?)),
+            None => None,
+        };
+        let public_url = given(&self.public_url).map(|url| url.trim_end_matches('/').to_owned());
+        if public_url.as_ref().is_some_and(|url| !(url.starts_with("https://") || url.starts_with("http://")) || url.contains(char::is_whitespace)) {
+            return Err(Failed("--public-url must begin with https:// or http://".into()));
+        }
+        Ok(Outside { mailer, public_url })
+    }
 }
 
 impl Serve {
     pub fn run(self) -> Done {
-        let url = self.database.url()?;
+        let (url, outside) = (self.database.url()?, self.ways.open()?);
         runtime()?.block_on(async move {
             let engine = open(Options::new(url)).await?;
             let listener = bind(&self.listen).await?;
             println!("Holdfast listens on http://{}  ({})", listener.local_addr()?, engine.url());
-            serve(engine, listener, self.routing_run_seconds, shutdown()).await;
+            serve(engine, listener, self.routing_run_seconds, outside, shutdown()).await;
             Ok(ExitCode::SUCCESS)
         })
     }
@@ -65,17 +100,19 @@ pub async fn bind(address: &str) -> Result<TcpListener, Failed> {
 }
 
 /// Serves and does the background work until `stop`, then finishes what was accepted.
-pub async fn serve(engine: Engine, listener: TcpListener, routing_run_seconds: u64, stop: impl Future<Output = ()>) {
+pub async fn serve(engine: Engine, listener: TcpListener, routing_run_seconds: u64, outside: Outside, stop: impl Future<Output = ()>) {
     let work = tokio::spawn(background(engine.clone(), routing_run_seconds));
     let vault = Vault::open(engine.url()).unwrap_or_else(|error| {
         tracing::error!("the channels' secrets cannot be opened, so no channel is served: {error}");
         Vault::default()
     });
-    let app = App::new(engine.clone()).with_vault(vault.clone());
+    let app = App::new(engine.clone()).with_vault(vault.clone()).with_outside(outside.clone());
+    let alerts = tokio::spawn(engine::alerts::worker::run(engine.clone(), vault.clone(), outside));
     let channels = tokio::spawn(app.workers.clone().run(engine.clone(), vault));
     web::serve::serve(app, listener, stop).await;
     work.abort();
     channels.abort();
+    alerts.abort();
     let _ = tokio::task::spawn_blocking(move || engine.shut_down()).await;
 }
 

@@ -30,6 +30,8 @@ pub struct App {
     /// What the workers of the channels came to on this server, and the keys of the channels' secrets.
     pub workers: engine::channels::workers::Workers,
     pub vault: engine::secrets::Vault,
+    /// How alerts leave this server.
+    pub outside: engine::alerts::worker::Outside,
     /// Turns true when the server stops: streams, which never end by themselves, end then.
     pub stopping: tokio::sync::watch::Sender<bool>,
     config: Arc<Mutex<Arc<Config>>>,
@@ -44,6 +46,7 @@ impl App {
             metrics: Arc::default(),
             workers: Default::default(),
             vault: Default::default(),
+            outside: Default::default(),
             stopping: tokio::sync::watch::Sender::new(false),
             config: Arc::default(),
             in_flight: Arc::default(),
@@ -54,6 +57,11 @@ impl App {
     /// With the keys that open the channels' secrets.
     pub fn with_vault(self, vault: engine::secrets::Vault) -> App {
         App { vault, ..self }
+    }
+
+    /// With the ways that alerts leave by.
+    pub fn with_outside(self, outside: engine::alerts::worker::Outside) -> App {
+        App { outside, ..self }
     }
 
     /// The whole site.

@@ -49,7 +49,25 @@ async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
     tell("streams", "gauge", "Open event streams.", app.follow.listeners() as i64);
     tell("connections", "gauge", "Open HTTP connections.", app.metrics.connections.load(Ordering::Relaxed) as i64);
     channels(&app, &mut text).await?;
+    alerts(&app, &mut text).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text))
+}
+
+/// The figures of alerts: all of them together, and by endpoint.
+async fn alerts(app: &App, text: &mut String) -> Result<(), Problem> {
+    let now = app.engine.now();
+    let found = app.read(move |tx, config| engine::alerts::read::all(tx, config, now)).await?;
+    let mut tell = |name: &str, help: &str, value: &dyn Fn(&engine::alerts::read::AlertStatus) -> i64| {
+        let _ = write!(text, "# HELP holdfast_alert_{name} {help}\n# TYPE holdfast_alert_{name} gauge\n");
+        for status in &found {
+            let _ = writeln!(text, "holdfast_alert_{name}{{alert=\"{}\"}} {}", status.alert.id.0, value(status));
+        }
+    };
+    tell("active", "Whether the endpoint is told anything.", &|s| i64::from(s.alert.active));
+    tell("deliveries_pending", "Messages to be sent, or sent again.", &|s| s.pending);
+    tell("deliveries_failed", "Messages of the last 30 days that did not arrive and are not tried again.", &|s| s.failed);
+    tell("oldest_pending_seconds", "How long the oldest pending message has waited.", &|s| s.oldest_pending.map_or(0, |t| (now - t.0) / 1_000_000));
+    Ok(())
 }
 
 /// The figures of each channel, with its code as a label.

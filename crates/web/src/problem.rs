@@ -74,6 +74,7 @@ fn status(refused: &Refused) -> StatusCode {
         | Refused::HandedOver { .. }
         | Refused::BeyondContract { .. }
         | Refused::TooMany { .. }
+        | Refused::LimitReached { .. }
         | Refused::IdempotencyInProgress => StatusCode::CONFLICT,
         Refused::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Refused::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
@@ -98,6 +99,7 @@ impl From<&Refused> for Problem {
             }
             Refused::QuantityOutOfRange { quantity, min, max, .. } => problem.with("value", *quantity).with("min", *min).with("max", *max),
             Refused::StepNotAllowed { status, step, .. } => problem.with("current_status", status.word()).with("step", step.word()),
+            Refused::LimitReached { most, .. } => problem.with("most", *most),
             Refused::TooMany { sku, asked, left } => problem.with("sku", sku.as_str()).with("asked", *asked).with("left", *left),
             Refused::CountBelowPromised { sku, counted, promised } => {
                 problem.with("sku", sku.as_str()).with("counted", *counted).with("promised", *promised)

@@ -57,8 +57,12 @@ impl<T: DeserializeOwned + Send> FromRequest<App> for Change<T> {
 impl<T> Change<T> {
     /// Has the engine carry it out, and answers when it is durable.
     pub async fn run(self, app: &App, command: impl FnOnce(T) -> Command) -> Result<Response<Body>, Problem> {
-        let reply = app.engine.submit(command(self.body), self.caller.actor, self.key).await?;
-        Ok(answer(reply))
+        Ok(answer(self.reply(app, command).await?))
+    }
+
+    /// The same, for an answer that something is added to which must not be kept.
+    pub async fn reply(self, app: &App, command: impl FnOnce(T) -> Command) -> Result<Reply, Problem> {
+        Ok(app.engine.submit(command(self.body), self.caller.actor, self.key).await?)
     }
 }
 

@@ -119,7 +119,7 @@ impl Batch<'_> {
         for exception in tx.by_names(&OPEN_EXCEPTIONS_BY_KEY, &keys, Exception::read)? {
             self.exceptions.load(exception.id, exception);
         }
-        Ok(())
+        crate::alerts::load(self, tx)
     }
 
     /// The listing that a channel calls so.

@@ -6,6 +6,7 @@ use super::{Conn, Error, Faults, Result, Sql, Value};
 pub const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "ledger", include_str!("../../migrations/0001_ledger.sql")),
     (2, "channels", include_str!("../../migrations/0002_channels.sql")),
+    (3, "alerts", include_str!("../../migrations/0003_alerts.sql")),
     (4, "warehouses", include_str!("../../migrations/0004_warehouses.sql")),
     (5, "contracts", include_str!("../../migrations/0005_contracts.sql")),
 ];

@@ -83,6 +83,10 @@ impl Kind {
 }
 
 impl Severity {
+    pub fn parse(word: &str) -> Option<Severity> {
+        [Severity::Info, Severity::Warning, Severity::Critical].into_iter().find(|s| s.word() == word)
+    }
+
     pub fn word(self) -> &'static str {
         match self {
             Severity::Info => "info",
@@ -121,6 +125,8 @@ pub struct Exception {
     /// How often it was met.
     pub times: i64,
     pub history: Vec<Step>,
+    /// The endpoints that were told of it; known while it is open.
+    pub alerted: Vec<i64>,
 }
 
 pub const EXCEPTIONS: Table = Table {
@@ -170,6 +176,7 @@ impl Exception {
             updated_at: row.int(12),
             times: row.int(13),
             history: serde_json::from_str(&row.text(14)).unwrap_or_default(),
+            alerted: Vec::new(),
         }
     }
 
@@ -257,6 +264,7 @@ pub(crate) fn raise(batch: &mut Batch<'_>, trouble: Trouble<'_>) -> Result<(), S
     let known = batch.exceptions.values().find(|e| e.key == key && e.open).map(|e| e.id);
     let step = |what: String| Step { at: now, actor: "system".into(), what };
     if let Some(kept) = known.and_then(|id| batch.exceptions.change(id)) {
+        let became = (kept.kind != kind.word()).then_some(kept.id);
         if kept.detail != detail {
             kept.history.push(step(detail.clone()));
             // The first and the last are of use; a flood in between is not.
@@ -269,6 +277,9 @@ pub(crate) fn raise(batch: &mut Batch<'_>, trouble: Trouble<'_>) -> Result<(), S
         (kept.title, kept.detail, kept.payload) = (title, detail, payload.to_owned());
         kept.times += 1;
         kept.updated_at = now;
+        if let Some(id) = became {
+            crate::alerts::opened(batch, id);
+        }
         return Ok(());
     }
     let id = batch.id()?;
@@ -288,10 +299,12 @@ pub(crate) fn raise(batch: &mut Batch<'_>, trouble: Trouble<'_>) -> Result<(), S
         updated_at: now,
         times: 1,
         history: vec![step("opened".into())],
+        alerted: Vec::new(),
     };
     let view = read::ExceptionView::new(&exception, &batch.config);
     batch.event("exception.opened", id, &view);
     batch.exceptions.add(id, exception);
+    crate::alerts::opened(batch, id);
     Ok(())
 }
 
@@ -311,5 +324,6 @@ pub(crate) fn close(batch: &mut Batch<'_>, id: i64, what: &str) {
         kept.history.push(Step { at: now, actor, what: what.to_owned() });
         let view = read::ExceptionView::new(&kept.clone(), &batch.config);
         batch.event("exception.solved", id, &view);
+        crate::alerts::solved(batch, id);
     }
 }

@@ -1,11 +1,14 @@
 //! Drives the public surface: the API through the real router, on SQLite and on a real PostgreSQL, and the binary itself.
 
+mod alerts;
 mod api;
 mod brunel;
+mod catchers;
 mod channels;
 mod contracts;
 mod desk;
 mod imports;
+mod mails;
 mod nodes;
 mod orders;
 mod refusals;

@@ -3,9 +3,10 @@
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
+use engine::alerts::worker::{self, Outside};
 use engine::db::Url;
 use engine::secrets::Vault;
-use engine::{Clock, Engine, Options, Role, create_key};
+use engine::{Clock, Engine, Faults, Options, Role, create_key};
 use serde_json::Value;
 use sim::postgres::{TempFolder, TempPostgres};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -83,14 +84,19 @@ impl Reply {
 
 impl Site {
     pub fn new(url: Url) -> Site {
-        let time = TestTime::new();
+        Site::with(url, TestTime::new(), Faults::default(), Outside::default())
+    }
+
+    /// At a time that goes on from another site's, with faults, with ways out.
+    pub fn with(url: Url, time: TestTime, faults: Faults, outside: Outside) -> Site {
         let mut options = Options::new(url.clone());
         options.clock = time.clock();
+        options.faults = faults;
         let engine = Engine::open(options).unwrap();
         let (_, key) = create_key(&url, "tester", Role::Admin, time.now(), None).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let vault = Vault::parse(&"c4".repeat(32)).unwrap();
-        let app = App::new(engine.clone()).with_vault(vault);
+        let app = App::new(engine.clone()).with_vault(vault).with_outside(outside);
         let router = runtime.block_on(async { app.router() });
         Site { engine, time, url, key, app, router, runtime }
     }
@@ -139,6 +145,38 @@ impl Site {
     /// Starts the workers of the channels, which the site does not do by itself.
     pub fn work(&self) {
         self.runtime.spawn(self.app.workers.clone().run(self.engine.clone(), self.app.vault.clone()));
+    }
+
+    /// Starts the worker of alerts, which the site does not do by itself.
+    pub fn alert(&self) {
+        self.alert_with(self.app.vault.clone());
+    }
+
+    /// The same with other keys.
+    pub fn alert_with(&self, vault: Vault) -> tokio::task::JoinHandle<()> {
+        self.runtime.spawn(worker::run(self.engine.clone(), vault, self.app.outside.clone()))
+    }
+
+    /// A page, looked at with a signed-in browser.
+    pub fn page(&self, path: &str) -> String {
+        let request = Request::builder().uri(path).header("cookie", format!("hf_key={}", self.key)).body(Body::empty()).unwrap();
+        self.runtime.block_on(async {
+            let response = self.router.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), 200, "{path}");
+            String::from_utf8(axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap()
+        })
+    }
+
+    /// Waits until something is so, while time stands still.
+    pub fn soon<T>(&self, what: &str, mut so: impl FnMut() -> Option<T>) -> T {
+        let began = std::time::Instant::now();
+        loop {
+            if let Some(found) = so() {
+                return found;
+            }
+            assert!(began.elapsed().as_secs() < 30, "not soon: {what}");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
     }
 
     /// Waits until something is so; time goes on meanwhile.

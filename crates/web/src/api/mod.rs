@@ -1,5 +1,6 @@
 //! The HTTP API under `/api/v1`, one file a noun, and its OpenAPI document, made from the handlers.
 
+mod alerts;
 mod catalog;
 mod channels;
 mod contracts;
@@ -74,6 +75,7 @@ fn routes(app: &App) -> (Router<App>, utoipa::openapi::OpenApi) {
         .merge(channels::read())
         .merge(contracts::read())
         .merge(exceptions::read())
+        .merge(alerts::read())
         .route_layer(from_fn_with_state(app.clone(), auth::read));
     let operate = OpenApiRouter::new()
         .merge(stock::operate())
@@ -90,6 +92,7 @@ fn routes(app: &App) -> (Router<App>, utoipa::openapi::OpenApi) {
         .merge(keys::admin())
         .merge(routing::admin())
         .merge(channels::admin())
+        .merge(alerts::admin())
         .route_layer(from_fn_with_state(app.clone(), auth::admin));
     let (router, document) =
         OpenApiRouter::with_openapi(Document::openapi()).merge(read).merge(operate).merge(admin).merge(channels::open()).split_for_parts();

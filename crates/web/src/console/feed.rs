@@ -12,7 +12,8 @@ pub const KINDS: &str = "item.created item.updated location.created location.upd
     reservation.held reservation.extended reservation.released reservation.expired reservation.ordered \
     order.placed order.routed order.left_over order.filled order.shipped order.canceled order.returned order.return_expected order.handed_over order.recalled order.rerouted \
     stock.received stock.adjusted stock.moved stock.counted transfer.sent transfer.received \
-    channel.connected channel.updated listing.mapped contract.agreed contract.changed exception.opened exception.solved";
+    channel.connected channel.updated listing.mapped contract.agreed contract.changed exception.opened exception.solved \
+    alert.created alert.updated alert.deleted alert.switched_off alert.failed";
 
 pub fn panel(view: &View) -> Markup {
     let events = &view.newest.events;
@@ -72,6 +73,13 @@ fn words(event: &EventView) -> Markup {
         "listing.mapped" => html! { "Listing of " b { (text("item")) } " on " (text("channel")) " mapped" },
         "exception.opened" => html! { a href={ "/exceptions/" (id) } { (text("title")) } },
         "exception.solved" => html! { "Solved: " (text("title")) },
+        "alert.created" => html! { a href={ "/alerts/" (id) } { (text("name")) } " will be told of exceptions" },
+        "alert.updated" => {
+            html! { "Alerts to " a href={ "/alerts/" (id) } { (text("name")) } @if data["active"] == false { " switched off" } @else { " changed" } }
+        }
+        "alert.deleted" => html! { (text("name")) " is no longer told of exceptions" },
+        "alert.switched_off" => html! { "Alerts to " a href={ "/alerts/" (id) } { (text("name")) } " switched off: " (text("reason")) },
+        "alert.failed" => html! { "An alert to " a href={ "/alerts/" (id) } { (text("alert")) } " did not arrive" },
         "rules.changed" => html! { "Routing rules changed" },
         "import.progressed" => {
             html! { "Import of " (text("kind").replace('_', " ")) ", " (count(int("accepted"), "row", "rows")) @if int("rejected") > 0 { ", " (num(int("rejected"))) " refused" } @if data["finished"] == true { ", done" } }

@@ -2,6 +2,7 @@
 //!
 //! Here: the routes and what every page's answer carries. Not here: SQL (`engine::dashboard`), scripts and styles (`static/`).
 
+mod alerts;
 mod channels;
 mod chart;
 mod empty;
@@ -40,6 +41,8 @@ pub fn router(app: &App) -> Router<App> {
         .route("/channels/{code}", get(channels::one))
         .route("/exceptions", get(exceptions::page))
         .route("/exceptions/{id}", get(exceptions::one))
+        .route("/alerts", get(alerts::page))
+        .route("/alerts/{id}", get(alerts::one))
         .route("/sign-in", get(sign_in::page).post(sign_in::enter))
         .route("/sign-out", post(sign_in::leave))
         .layer(Extension(live))

@@ -87,7 +87,7 @@ fn nav(here: &str, foot: Markup) -> Markup {
     html! {
         nav.nav aria-label="Main" {
             (brand("brand"))
-            section.nav-group { h2 { "Operate" } ul { (link("/", "today", "Today")) (link("/channels", "channels", "Channels")) (link("/exceptions", "warn", "Exceptions")) } }
+            section.nav-group { h2 { "Operate" } ul { (link("/", "today", "Today")) (link("/channels", "channels", "Channels")) (link("/exceptions", "warn", "Exceptions")) (link("/alerts", "bell", "Alerts")) } }
             section.nav-group {
                 h2 { "Build" }
                 ul { (link("/docs", "book", "API reference")) (link("/openapi.json", "braces", "OpenAPI document")) (link("/metrics", "chart", "Metrics")) }
@@ -132,6 +132,7 @@ const SPRITE: &str = concat!(
     r##"<symbol id="i-open" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6"/></symbol>"##,
     r##"<symbol id="i-half" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6"/><path d="M8 2a6 6 0 0 0 0 12z" fill="currentColor"/></symbol>"##,
     r##"<symbol id="i-queued" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6"/><path d="M8 4.8V8l2.2 1.5"/></symbol>"##,
+    r##"<symbol id="i-bell" viewBox="0 0 16 16"><path d="M3 11.5c1.2-1 1.5-2.2 1.5-4.5a3.5 3.5 0 0 1 7 0c0 2.3.3 3.5 1.5 4.5zM6.5 13.5h3M8 3.5V2"/></symbol>"##,
     r##"<symbol id="i-off" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6"/><path d="m5.8 5.8 4.4 4.4M10.2 5.8l-4.4 4.4"/></symbol></svg>"##
 );
 
