@@ -202,11 +202,6 @@ pub fn kinds() -> Vec<KindView> {
     connectors::marketplace::ALL.iter().map(kind).collect()
 }
 
-/// Longest that a write may still be applied after it was sent: 15 minutes where it is applied at once or not at all, a day where
-/// it may wait in a feed.
-const LATE: i64 = 900_000_000;
-const LATE_FEED: i64 = 86_400_000_000;
-
 /// The channel that these words ask for. Settings are sorted into open and secret ones, which are encrypted.
 pub fn read_new(
     vault: &crate::secrets::Vault,
@@ -234,7 +229,7 @@ pub fn read_new(
         policy,
         compares: market.writes() == connectors::marketplace::Writes::Compared,
         restocks: market.restocks_on_cancel(),
-        late: if market.word() == "amazon" { LATE_FEED } else { LATE },
+        late: market.late(),
     })
 }
 

@@ -7,6 +7,8 @@ use super::worker::{Workers, actor, config};
 use crate::secrets::Vault;
 use crate::{Command, Engine, Stop};
 use connectors::marketplace::{self, Notice};
+use connectors::transport::Fault;
+use domain::Refused;
 use std::collections::BTreeMap;
 
 /// Takes in a webhook: `headers` in lower case, the raw body. None if it is not signed by this channel, or is too old.
@@ -21,14 +23,53 @@ pub async fn receive(
     let config = config(engine).await?;
     let Some(channel) = config.channel_by_code(code) else { return Ok(Err(marketplace::Rejected::Signature)) };
     let Some(market) = marketplace::by_word(&channel.kind) else { return Ok(Err(marketplace::Rejected::Signature)) };
+    let mut settings = settings(engine, vault, channel).await?;
+    if let Some(name) = market.key_wanted(headers) {
+        let (_, wire) = workers.wire(engine, vault, channel).await?;
+        let fetch = async || market.fetch_key(&wire, &name).await;
+        if let Some(key) = workers.keys.get(channel.id, &name, engine.now(), fetch).await {
+            settings.insert(format!("public_key:{name}"), key);
+        }
+    }
+    match market.webhook(&|name| settings.get(name).cloned(), headers, body, engine.now()) {
+        Ok(told) => Ok(Ok(notice(workers, engine, vault, channel, told).await?)),
+        Err(rejected) => Ok(Err(rejected)),
+    }
+}
+
+/// The settings of a channel, secret ones too.
+async fn settings(engine: &Engine, vault: &Vault, channel: &Channel) -> Result<BTreeMap<String, String>, Stop> {
     let id = channel.id;
     let sealed = engine.read(move |tx| connect::secrets(tx, id)).await?;
     let (text, _) = vault.decrypt(&channel.code, &sealed)?;
     let mut settings: BTreeMap<String, String> = serde_json::from_str(&channel.settings).unwrap_or_default();
     settings.extend(serde_json::from_str::<BTreeMap<String, String>>(&text).unwrap_or_default());
-    match market.webhook(&|name| settings.get(name).cloned(), headers, body, engine.now()) {
-        Ok(told) => Ok(Ok(notice(workers, engine, vault, channel, told).await?)),
-        Err(rejected) => Ok(Err(rejected)),
+    Ok(settings)
+}
+
+/// The answer to a marketplace that asks whether the address of a channel's webhooks is ours; None if this one does not ask.
+pub async fn challenge(engine: &Engine, vault: &Vault, code: &str, challenge: &str) -> Result<Option<String>, Stop> {
+    let config = config(engine).await?;
+    let Some(channel) = config.channel_by_code(code) else { return Ok(None) };
+    let Some(market) = marketplace::by_word(&channel.kind) else { return Ok(None) };
+    let settings = settings(engine, vault, channel).await?;
+    let setting = |name: &str| settings.get(name).cloned().unwrap_or_default();
+    Ok(market.challenge(&setting, challenge, &setting("webhook_address")))
+}
+
+/// Asks a channel to tell of its orders at this address; answers the topics, or why there is no answer.
+pub async fn subscribe(
+    workers: &Workers,
+    engine: &Engine,
+    vault: &Vault,
+    channel: &Channel,
+    address: &str,
+) -> Result<Result<Vec<String>, String>, Stop> {
+    let (market, wire) = workers.wire(engine, vault, channel).await?;
+    match market.subscribe(&wire, address).await {
+        Ok(topics) => Ok(Ok(topics)),
+        Err(Fault::Refused { code, detail, .. }) => Err(Refused::invalid("address", format!("is not taken: {detail} ({code})")).into()),
+        Err(fault) => Ok(Err(format!("{fault:?}"))),
     }
 }
 

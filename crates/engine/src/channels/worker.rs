@@ -40,6 +40,8 @@ pub struct Workers {
     health: Arc<Mutex<HashMap<i64, Health>>>,
     /// The ways to the channels, shared by their workers and their webhooks, so that limits and tokens are.
     wires: Arc<Mutex<HashMap<i64, (String, Arc<Wire>)>>>,
+    /// Public keys by which their webhooks are verified.
+    pub(super) keys: super::keys::Keys,
 }
 
 /// How a channel's worker is doing on this node.
