@@ -78,10 +78,11 @@ pub fn parse_time(text: &str) -> Option<i64> {
     text.trim().parse::<Timestamp>().ok().map(|t| t.as_microsecond())
 }
 
-/// Whether it is by one of these secrets; several stand apart by blanks while they are being changed. All are tried, so that the
-/// time that it takes does not tell which it was.
+/// Whether it is by one of these secrets; several stand apart by blanks while they are being changed, and one may have blanks in
+/// it. All are tried, so that the time that it takes does not tell which it was.
 pub fn is_by_one_of(secrets: &str, is_by: impl Fn(&str) -> bool) -> bool {
-    secrets.split_whitespace().fold(false, |found, secret| found | is_by(secret))
+    let whole = Some(secrets).filter(|s| !s.trim().is_empty());
+    whole.into_iter().chain(secrets.split_whitespace()).fold(false, |found, secret| found | is_by(secret))
 }
 
 /// The secret that is used where only one can be: the first.
@@ -160,6 +161,7 @@ mod tests {
     fn one_of_several_secrets_is_enough_and_none_opens_nothing() {
         let is_b = |secrets: &str| is_by_one_of(secrets, |secret| secret == "b");
         assert_eq!(["a b", "b a", "b", "a", "", "  "].map(is_b), [true, true, true, false, false, false]);
+        assert!(is_by_one_of("a b", |secret| secret == "a b") && !is_by_one_of(" ", |_| true));
         assert_eq!([first("new old"), first(""), first(" one ")], ["new", "", "one"]);
     }
 
