@@ -386,7 +386,9 @@ fn an_event_is_taken_only_with_the_secret_and_only_when_it_is_new() {
         assert_eq!(CONNECTOR.webhook(&|_| None, &deliveries[0].headers, body, now), Err(Rejected::Signature));
         assert_eq!(CONNECTOR.webhook(&|_| Some(String::new()), &[("x-api-key".into(), String::new())], body, now), Err(Rejected::Signature));
         // Secrets are changed without a gap: the old and the new one are good meanwhile.
-        let change = |secret: &'static str| CONNECTOR.webhook(&move |name| (name == "webhook_secret").then(|| secret.to_owned()), &headers_of("old"), body, now);
+        let change = |secret: &'static str| {
+            CONNECTOR.webhook(&move |name| (name == "webhook_secret").then(|| secret.to_owned()), &headers_of("old"), body, now)
+        };
         assert!(change("new old").is_ok() && change("old new").is_ok());
         assert_eq!(change("new older"), Err(Rejected::Signature));
         let elsewhere = |name: &str| match name {

@@ -425,7 +425,10 @@ fn ebay_tells_of_orders_once_it_was_asked_and_its_challenge_was_answered() {
         let told = world.front.told();
         let key = CONNECTOR.fetch_key(&world.wire, ebay::KEY).await.unwrap();
         let read = |d: &holdfast_sim::markets::Delivery| CONNECTOR.webhook(&|_| Some(key.clone()), &d.headers, &d.body, world.market.now());
-        assert_eq!(told.iter().map(|(address, d)| (address.as_str(), read(d))).next(), Some((ADDRESS, Ok(Notice::Ask(vec![format!("08-{order}-00001")])))));
+        assert_eq!(
+            told.iter().map(|(address, d)| (address.as_str(), read(d))).next(),
+            Some((ADDRESS, Ok(Notice::Ask(vec![format!("08-{order}-00001")]))))
+        );
 
         // What eBay switched off or lost is found missing, and made again.
         for broken in [ebay::Ebay::mark_down, ebay::Ebay::forget_subscriptions] {

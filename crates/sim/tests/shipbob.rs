@@ -200,7 +200,9 @@ fn shipbob_tells_those_who_asked_and_signs_with_their_secret() {
         let heard = || {
             world.front.send_out(number, 9);
             let told: Vec<_> = world.front.told().into_iter().filter(|(address, _)| address == ADDRESS).collect();
-            let read = |d: &holdfast_sim::markets::Delivery, secrets: &str| ShipBob.notice(&|_| Some(secrets.to_owned()), &d.headers, &d.body, world.market.now());
+            let read = |d: &holdfast_sim::markets::Delivery, secrets: &str| {
+                ShipBob.notice(&|_| Some(secrets.to_owned()), &d.headers, &d.body, world.market.now())
+            };
             told.iter().map(|(_, d)| (read(d, SECRETS), read(d, SECRETS.split(' ').nth(1).unwrap()))).collect::<Vec<_>>()
         };
         assert_eq!(heard(), [(Ok(vec![id.clone()]), Err(Rejected::Signature))], "by the new secret");

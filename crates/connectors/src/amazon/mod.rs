@@ -23,7 +23,11 @@ const SETTINGS: &[Setting] = &[
     Setting { name: "refresh_token", help: "what the seller's consent gave, Atzr|…", secret: true },
     Setting { name: "seller_id", help: "Merchant token, such as A2EXAMPLE", secret: false },
     Setting { name: "marketplace_id", help: "such as ATVPDKIKX0DER for amazon.com, which is also what is taken if empty", secret: false },
-    Setting { name: "webhook_secret", help: "what comes as x-api-key with a notification; several apart by blanks while they are being changed", secret: true },
+    Setting {
+        name: "webhook_secret",
+        help: "what comes as x-api-key with a notification; several apart by blanks while they are being changed",
+        secret: true,
+    },
     Setting {
         name: "notifications_to",
         help: "where Amazon sends notifications: the ARN of a standard SQS queue, or account/region of AWS for EventBridge",

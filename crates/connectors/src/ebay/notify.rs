@@ -2,8 +2,8 @@
 //! The address and the keys belong to the application, which signs in for itself; the topics belong to the seller.
 
 use super::orders::get;
-use super::stock::post;
 use super::sign_in;
+use super::stock::post;
 use crate::read::{escape, https, json, rows, text};
 use crate::transport::{Fault, Request, Response, Wire};
 use serde_json::{Value, json};

@@ -12,15 +12,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// As eBay spells them.
-const REASONS: [&str; 7] = [
-    "BUYER_CANCEL",
-    "SELLER_CANCEL",
-    "ITEM_NOT_RECEIVED",
-    "BUYER_RETURN",
-    "ITEM_NOT_AS_DESCRIBED",
-    "OTHER_ADJUSTMENT",
-    "SHIPPING_DISCOUNT",
-];
+const REASONS: [&str; 7] =
+    ["BUYER_CANCEL", "SELLER_CANCEL", "ITEM_NOT_RECEIVED", "BUYER_RETURN", "ITEM_NOT_AS_DESCRIBED", "OTHER_ADJUSTMENT", "SHIPPING_DISCOUNT"];
 /// Longest comment, characters.
 const LONGEST: usize = 100;
 /// How often an order is read again after a lost reply.
@@ -43,9 +36,7 @@ pub async fn refund(wire: &Wire, refund: &Refund) -> Result<(), Fault> {
     let path = format!("/sell/fulfillment/v1/order/{}/issue_refund", escape(&refund.order));
     let request = post("issueRefund", path, &body(refund, &order, &wanted, &currency));
     match wire.send(request).await.and_then(|answer| json(&answer)) {
-        Ok(answer) if answer["refundStatus"] == "FAILED" => {
-            Err(no("refund_failed", "eBay could not pay it: look at the order in Seller Hub".into()))
-        }
+        Ok(answer) if answer["refundStatus"] == "FAILED" => Err(no("refund_failed", "eBay could not pay it: look at the order in Seller Hub".into())),
         Ok(_) => Ok(()),
         // An earlier refund is under way, or the buyer's own payment is.
         Err(Fault::Refused { code, detail, .. }) if code == "34922" || code == "34929" => Err(Fault::Unavailable { detail }),
@@ -81,7 +72,8 @@ fn amounts(refund: &Refund) -> Result<(Amounts, String), Fault> {
     let (mut amounts, mut currencies) = (Amounts::new(), Vec::new());
     for line in &refund.lines {
         let price = line.unit_price.as_ref().and_then(|(price, currency)| Some((hundredths(price)?, currency)));
-        let (price, currency) = price.ok_or_else(|| no("price_unknown", format!("what was paid for line {} is not known: refund it at eBay", line.line)))?;
+        let (price, currency) =
+            price.ok_or_else(|| no("price_unknown", format!("what was paid for line {} is not known: refund it at eBay", line.line)))?;
         *amounts.entry(line.line.clone()).or_default() += price.saturating_mul(line.quantity);
         currencies.push(currency.clone());
     }
@@ -154,9 +146,16 @@ mod tests {
 
     #[test]
     fn amounts_are_read_exactly_or_not_at_all() {
-        for (text, expected) in
-            [("12.5", Some(1250)), ("12", Some(1200)), ("0.05", Some(5)), ("1.2300", Some(123)), ("1.234", None), ("-1", None), (".5", None), ("", None)]
-        {
+        for (text, expected) in [
+            ("12.5", Some(1250)),
+            ("12", Some(1200)),
+            ("0.05", Some(5)),
+            ("1.2300", Some(123)),
+            ("1.234", None),
+            ("-1", None),
+            (".5", None),
+            ("", None),
+        ] {
             assert_eq!(hundredths(text), expected, "{text}");
         }
     }

@@ -6,13 +6,8 @@ use crate::read::{escape, first, https, json, rows, text};
 use crate::transport::{Fault, Request, Wire};
 use serde_json::{Value, json};
 
-const TOPICS: [&str; 5] = [
-    "order.shipped",
-    "order.shipment.delivered",
-    "order.shipment.exception",
-    "order.shipment.on_hold",
-    concat!("order.shipment.cancel", "led"),
-];
+const TOPICS: [&str; 5] =
+    ["order.shipped", "order.shipment.delivered", "order.shipment.exception", "order.shipment.on_hold", concat!("order.shipment.cancel", "led")];
 const WEBHOOKS: &str = "/2026-01/webhook";
 
 /// Safe to repeat: only topics that are not told yet are asked for. A subscription that was switched off is replaced. Two that tell

@@ -26,7 +26,11 @@ pub struct Shopify;
 const SETTINGS: &[Setting] = &[
     Setting { name: "access_token", help: "of a custom app, shpat_…; empty for an app that signs in by its client id", secret: true },
     Setting { name: "client_id", help: "of an app of the developer dashboard; empty if there is an access token", secret: false },
-    Setting { name: "client_secret", help: "of the app: signs webhooks, and signs in if there is a client id; several apart by blanks, the new one first, while it is being changed", secret: true },
+    Setting {
+        name: "client_secret",
+        help: "of the app: signs webhooks, and signs in if there is a client id; several apart by blanks, the new one first, while it is being changed",
+        secret: true,
+    },
     Setting { name: "location", help: "whose stock is kept here, as gid://shopify/Location/1 or just its number", secret: false },
 ];
 

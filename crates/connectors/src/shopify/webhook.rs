@@ -18,7 +18,8 @@ pub(super) fn read(secrets: &dyn Fn(&str) -> Option<String>, headers: &[(String,
     let secret = secrets("client_secret").ok_or(Rejected::Signature)?;
     let signature = header("x-shopify-hmac-sha256").and_then(|s| STANDARD.decode(s).ok()).ok_or(Rejected::Signature)?;
     // Compares in a time that does not tell how much is right.
-    let is_by = |secret: &str| Hmac::<Sha256>::new_from_slice(secret.as_bytes()).is_ok_and(|mac| mac.chain_update(body).verify_slice(&signature).is_ok());
+    let is_by =
+        |secret: &str| Hmac::<Sha256>::new_from_slice(secret.as_bytes()).is_ok_and(|mac| mac.chain_update(body).verify_slice(&signature).is_ok());
     if !is_by_one_of(&secret, is_by) {
         return Err(Rejected::Signature);
     }

@@ -4,6 +4,7 @@ mod api;
 mod brunel;
 mod channels;
 mod imports;
+mod links;
 mod nodes;
 mod orders;
 mod refusals;

@@ -374,7 +374,8 @@ impl Shopify {
     }
 
     fn subscribe(&self, topic: &str, address: &str) -> Value {
-        let no = |message: &str| json!({ "webhookSubscription": null, "userErrors": [{ "field": ["webhookSubscription", "uri"], "message": message }] });
+        let no =
+            |message: &str| json!({ "webhookSubscription": null, "userErrors": [{ "field": ["webhookSubscription", "uri"], "message": message }] });
         if !address.starts_with("https://") {
             return no("Address is not allowed");
         }

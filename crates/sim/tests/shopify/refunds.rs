@@ -79,7 +79,16 @@ async fn a_refund_is_paid_once_whatever_goes_wrong() {
         let id = shop.market.buy_lines(&[("10001", 3), ("10002", 2)], true).unwrap();
         shop.market.ship(&id, &[(format!("{id}00"), 3)], None, None).unwrap();
         let some = refund(&id, "once", &[(0, 1, true), (1, 1, false)]);
-        shop.market.set_faults(Faults { throttled: 0.1, too_many: 0.1, error: 0.2, cut: 0.1, hang: 0.1, half: 0.2, unknown: 0.2, ..Faults::default() });
+        shop.market.set_faults(Faults {
+            throttled: 0.1,
+            too_many: 0.1,
+            error: 0.2,
+            cut: 0.1,
+            hang: 0.1,
+            half: 0.2,
+            unknown: 0.2,
+            ..Faults::default()
+        });
         let mut tries = 0;
         loop {
             let before = shop.market.truth().refunds;

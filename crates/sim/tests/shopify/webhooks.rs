@@ -75,7 +75,8 @@ async fn what_is_not_signed_is_refused() {
         delivery
     };
     // A secret is changed without a gap: the old and the new one are good meanwhile.
-    let by = |secrets: &'static str| CONNECTOR.webhook(&move |name| (name == "client_secret").then(|| secrets.to_owned()), &good.headers, &good.body, now);
+    let by =
+        |secrets: &'static str| CONNECTOR.webhook(&move |name| (name == "client_secret").then(|| secrets.to_owned()), &good.headers, &good.body, now);
     assert!(by("new hush-hush").is_ok() && by("hush-hush\nnew").is_ok());
     assert_eq!(by("new hush"), Err(Rejected::Signature));
     assert!(matches!(read(&signed(b"<html>"), now), Err(Rejected::NotUnderstood(_))));
@@ -139,7 +140,16 @@ async fn subscribing_asks_for_each_topic_once_whatever_goes_wrong() {
     for seed in 1..25 {
         let shop = Shop::open(seed, 1, |_| {}).await;
         let wire = shop.wire_with(&[("access_token", crate::shop::TOKEN)], |o| o.pace.whole = std::time::Duration::from_millis(200));
-        shop.market.set_faults(Faults { throttled: 0.1, too_many: 0.1, error: 0.2, cut: 0.1, hang: 0.05, half: 0.2, unknown: 0.2, ..Faults::default() });
+        shop.market.set_faults(Faults {
+            throttled: 0.1,
+            too_many: 0.1,
+            error: 0.2,
+            cut: 0.1,
+            hang: 0.05,
+            half: 0.2,
+            unknown: 0.2,
+            ..Faults::default()
+        });
         let mut tries = 0;
         while let Err(fault) = CONNECTOR.subscribe(&wire, ADDRESS).await {
             assert!(!matches!(fault, Fault::Refused { .. }), "seed {seed}: {fault:?}");

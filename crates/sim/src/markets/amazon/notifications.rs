@@ -89,7 +89,10 @@ impl Amazon {
                 };
                 if destination["resource"]["sqs"].is_null() && QUEUES_ONLY.contains(kind) {
                     let detail = format!("Notification type {kind} does not support AWS_EVENT_BRIDGE");
-                    return json(400, &value!({ "errors": [{ "code": "InvalidInput", "message": "Request has invalid parameters", "details": detail }] }));
+                    return json(
+                        400,
+                        &value!({ "errors": [{ "code": "InvalidInput", "message": "Request has invalid parameters", "details": detail }] }),
+                    );
                 }
                 if kept.subscriptions.contains_key(*kind) {
                     return error(409, "Conflict", "A subscription of this type exists");

@@ -166,7 +166,9 @@ impl Notices {
         let code = format!("{:064x}", self.destinations.len() + 17);
         let answers = || self.prober.as_ref().is_none_or(|ask| ask(endpoint, &code).is_some_and(|answer| answer == expected(&code, token, endpoint)));
         match () {
-            () if self.alert_email.is_none() => return no(409, 195_003, "Please provide configurations required for notifications. Refer to /config"),
+            () if self.alert_email.is_none() => {
+                return no(409, 195_003, "Please provide configurations required for notifications. Refer to /config");
+            }
             () if !endpoint.starts_with("https://") => return no(400, 195_017, "Invalid or missing endpoint."),
             () if !["ENABLED", "DISABLED"].contains(&word("/status")) => return no(400, 195_018, "Invalid or missing destination status."),
             () if !(32..=80).contains(&token.len()) => return no(400, 195_019, "Invalid or missing verification token for this endpoint."),

@@ -7,15 +7,8 @@ use crate::markets::market::{No, Order, Refund, RefundLine};
 use axum::response::Response;
 use serde_json::{Value, json as value};
 
-const REASONS: [&str; 7] = [
-    "BUYER_CANCEL",
-    "SELLER_CANCEL",
-    "ITEM_NOT_RECEIVED",
-    "BUYER_RETURN",
-    "ITEM_NOT_AS_DESCRIBED",
-    "OTHER_ADJUSTMENT",
-    "SHIPPING_DISCOUNT",
-];
+const REASONS: [&str; 7] =
+    ["BUYER_CANCEL", "SELLER_CANCEL", "ITEM_NOT_RECEIVED", "BUYER_RETURN", "ITEM_NOT_AS_DESCRIBED", "OTHER_ADJUSTMENT", "SHIPPING_DISCOUNT"];
 
 fn no(status: u16, id: i64, message: &str) -> Response {
     error(status, id, "API_FULFILLMENT", message)
@@ -118,7 +111,9 @@ impl Ebay {
                 state.under_way.insert(order.id.clone(), lag);
                 json(200, &value!({ "refundId": id, "refundStatus": "PENDING" }))
             }
-            Err(No::AlreadyCanceled | No::AlreadyShipped | No::TooMany | No::Unknown) => no(400, 34923, "Refund cannot be issued for this type of order."),
+            Err(No::AlreadyCanceled | No::AlreadyShipped | No::TooMany | No::Unknown) => {
+                no(400, 34923, "Refund cannot be issued for this type of order.")
+            }
         }
     }
 }

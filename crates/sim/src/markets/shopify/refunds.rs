@@ -20,7 +20,9 @@ impl Shopify {
         let order = self.market.order(plain(id));
         let find = |id: &Value| order.as_ref().and_then(|o| o.lines.iter().find(|l| gid("LineItem", &l.id) == *id));
         let node = |id: &Value| match find(id) {
-            Some(line) => json!({ "id": id, "currentQuantity": remaining(line), "unfulfilledQuantity": line.quantity - line.canceled - line.shipped }),
+            Some(line) => {
+                json!({ "id": id, "currentQuantity": remaining(line), "unfulfilledQuantity": line.quantity - line.canceled - line.shipped })
+            }
             None => Value::Null,
         };
         let nodes: Vec<Value> = list(lines).iter().map(node).collect();
