@@ -17,6 +17,12 @@ pub struct Setting {
     pub secret: bool,
 }
 
+/// An account's kind by its word: a marketplace, or a warehouse.
+pub fn by_word(word: &str) -> Option<&'static dyn Account> {
+    let market = crate::marketplace::by_word(word).map(|m| m as &'static dyn Account);
+    market.or_else(|| crate::warehouse::by_word(word).map(|w| w as &'static dyn Account))
+}
+
 pub trait Account: Send + Sync {
     /// The word by which it is connected, such as `shopify`.
     fn word(&self) -> &'static str;

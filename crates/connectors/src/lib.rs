@@ -1,7 +1,7 @@
 //! Translates. Outside files and systems into plain values: it builds requests and reads answers, and decides nothing.
 //!
-//! Here now: CSV files as they are really met, and the two public data sets that prove the program. The marketplaces come
-//! here too, each in a folder of its own.
+//! Here now: CSV files as they are really met, and the two public data sets that prove the program. The marketplaces and
+//! warehouses are here too, each in a folder of its own.
 
 pub mod account;
 pub mod amazon;

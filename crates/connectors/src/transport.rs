@@ -105,6 +105,8 @@ pub struct Limit {
     pub burst: f64,
     /// What this operation takes out.
     pub cost: f64,
+    /// What must be left in the bucket after it, for calls that matter more: it waits until there is as much.
+    pub keep: f64,
     /// What was left after this answer, if it says so.
     pub left: Option<f64>,
 }

@@ -15,6 +15,8 @@ pub fn by_word(word: &str) -> Option<&'static dyn Warehouse> {
 
 /// A warehouse run by somebody else.
 pub trait Warehouse: Account {
+    /// How an order is sent if nothing else is set, in the warehouse's words.
+    fn service(&self) -> &'static str;
     /// Hands an order over; answers the warehouse's id of it. Doing it again with the same reference answers the same and
     /// sends nothing twice; a lost reply is cured by asking again.
     fn hand_over<'a>(&'a self, wire: &'a Wire, order: &'a HandOver) -> Work<'a, String>;

@@ -110,6 +110,8 @@ pub enum Refused {
     KitHasNoStock { sku: String },
     /// More units than a level can hold.
     LevelTooLarge { sku: String, location: String },
+    /// Units that somebody else's warehouse was told to send, and that only it can give back.
+    HandedOver { sku: String, location: String },
     /// Shipped, received or returned beyond what is left to do.
     TooMany { sku: String, asked: i64, left: i64 },
     /// The same idempotency key came with another request.
@@ -150,6 +152,7 @@ impl Refused {
             Refused::CountBelowPromised { .. } => "count_below_promised",
             Refused::KitHasNoStock { .. } => "kit_has_no_stock",
             Refused::LevelTooLarge { .. } => "level_too_large",
+            Refused::HandedOver { .. } => "handed_over",
             Refused::TooMany { .. } => "too_many",
             Refused::IdempotencyKeyReused => "idempotency_key_reused",
             Refused::IdempotencyInProgress => "idempotency_in_progress",
@@ -213,6 +216,9 @@ impl fmt::Display for Refused {
             Refused::KitHasNoStock { sku } => write!(f, "“{sku}” is a kit: book its components instead."),
             Refused::LevelTooLarge { sku, location } => {
                 write!(f, "The level of {sku} at {location} would grow beyond {}.", crate::limits::MAX_LEVEL)
+            }
+            Refused::HandedOver { sku, location } => {
+                write!(f, "{location} was told to send {sku}, and sends an order whole or not at all: cancel the whole order to ask it back.")
             }
             Refused::TooMany { sku, asked, left } => write!(f, "{asked} of {sku} asked, only {left} left to do."),
             Refused::IdempotencyKeyReused => {

@@ -5,17 +5,13 @@
 
 use crate::Stop;
 use crate::catalog::rows::{COMPONENTS_BY_KIT, ITEMS, ITEMS_BY_ID, ITEMS_BY_SKU, Item, KIT_COMPONENTS, LOCATIONS_BY_CODE, point};
-use crate::channels::load::ITEMS_BY_LISTING;
 use crate::channels::quotas::Seats;
-use crate::channels::rows::{
-    Channel, LISTINGS, LISTINGS_BY_EXTERNAL, LISTINGS_BY_ID, LISTINGS_BY_ITEM, Listing, MARKET_ORDERS, MARKET_ORDERS_BY_KEY, OrderThere, PROGRESS,
-    PROGRESS_BY_CHANNEL, Progress,
-};
+use crate::channels::rows::{Channel, LISTINGS, Listing, MARKET_ORDERS, OrderThere, PROGRESS, Progress};
 use crate::command::Needs;
 use crate::config::Config;
 use crate::db::{self, Cell, Lookup, Rows, Sql, Table, Tx, Type, Value, Write};
 use crate::events::EVENTS;
-use crate::exceptions::{EXCEPTIONS, EXCEPTIONS_BY_ID, Exception, OPEN_EXCEPTIONS_BY_KEY};
+use crate::exceptions::{EXCEPTIONS, Exception};
 use crate::imports::{IMPORTS_BY_KEY, ImportState};
 use crate::kept::{Ids, ItemCache, Keep, Kept, Names};
 use crate::orders::rows::{
@@ -26,6 +22,7 @@ use crate::reservations::rows::{RESERVATIONS, RESERVATIONS_BY_ID, Reservation};
 use crate::stock::rows::{
     ENTRIES, LEVEL_COLUMNS, LEVELS, LINES_BY_TRANSFER, TRANSFER_LINES, TRANSFERS, TRANSFERS_BY_ID, Transfer, read_level, read_transfers, write_level,
 };
+use crate::warehouses::rows::{HANDOVERS, HANDOVERS_BY_FULFILLMENT, Handover};
 use domain::routing::Location;
 use domain::stock::{Account, Level, Posting};
 use domain::{Noun, Refused};
@@ -47,9 +44,6 @@ const CAPACITY_BY_LOCATION: Lookup =
 const LIMITED_LOCATIONS: Lookup = Lookup { columns: "id", from: "locations", key: "id", and: "", order: "id", lock: true };
 const POSTAL_CODES_BY_CODE: Lookup =
     Lookup { columns: "code, latitude, longitude", from: "postal_codes", key: "code", and: "", order: "code", lock: false };
-const UNLINK: Sql = Sql("DELETE FROM listing_items WHERE listing = $1");
-const UPDATE_CHANNEL: Sql =
-    Sql("UPDATE channels SET name = $1, address = $2, settings = $3, paused = $4, policy = $5, secrets = COALESCE($6, secrets) WHERE id = $7");
 const NEXT_EVENTS: Sql = Sql("UPDATE counters SET value = value + $1 WHERE name = 'event' RETURNING value");
 const BUMP_CONFIG: Sql = Sql("UPDATE counters SET value = value + 1 WHERE name = 'config'");
 
@@ -75,14 +69,6 @@ pub const LOOKUPS: &[&Lookup] = &[
     &TRANSFERS_BY_ID,
     &LINES_BY_TRANSFER,
     &IMPORTS_BY_KEY,
-    &MARKET_ORDERS_BY_KEY,
-    &PROGRESS_BY_CHANNEL,
-    &LISTINGS_BY_ID,
-    &LISTINGS_BY_EXTERNAL,
-    &LISTINGS_BY_ITEM,
-    &ITEMS_BY_LISTING,
-    &EXCEPTIONS_BY_ID,
-    &OPEN_EXCEPTIONS_BY_KEY,
 ];
 
 /// Days ahead for which capacity can be taken.
@@ -155,6 +141,7 @@ pub struct Batch<'a> {
     pub market_orders: HashMap<String, Keep<OrderThere>>,
     pub exceptions: Kept<Exception>,
     pub progress: Kept<Progress>,
+    pub handovers: Kept<Handover>,
     /// Channels to write, and their secrets if they are new.
     pub changed_channels: Vec<(Channel, Option<String>)>,
     /// Listings that no longer sell what they sold.
@@ -199,6 +186,7 @@ impl<'a> Batch<'a> {
             market_orders: HashMap::new(),
             exceptions: Kept::default(),
             progress: Kept::default(),
+            handovers: Kept::default(),
             changed_channels: Vec::new(),
             unlink: Vec::new(),
             statements: Vec::new(),
@@ -322,6 +310,12 @@ impl<'a> Batch<'a> {
             }
             self.by_reference.insert((order.channel.clone(), order.reference.clone()), order.id);
             self.orders.load(order.id, order);
+        }
+        if self.config.channels.iter().any(|c| c.location.is_some()) {
+            let fulfillments: BTreeSet<i64> = ids.iter().filter_map(|id| self.orders.get(*id)).flat_map(|o| &o.fulfillments).map(|f| f.id).collect();
+            for handover in tx.by_ids(&HANDOVERS_BY_FULFILLMENT, &sorted(&fulfillments), &[], Handover::read)? {
+                self.handovers.load(handover.fulfillment, handover);
+            }
         }
         Ok(())
     }
@@ -514,12 +508,13 @@ impl<'a> Batch<'a> {
             self.orders.dirty(new).for_each(|o| o.write(&mut orders));
             let mut transfers = [Rows::default(), Rows::default()];
             self.transfers.dirty(new).for_each(|t| t.write(&mut transfers));
-            let mut channels = [Rows::default(), Rows::default(), Rows::default()];
+            let mut channels: [Rows; 4] = Default::default();
             self.listings.dirty(new).for_each(|l| l.write(&mut channels[0]));
             self.exceptions.dirty(new).for_each(|e| e.write(&mut channels[1]));
             self.progress.dirty(new).for_each(|p| p.write(&mut channels[2]));
+            self.handovers.dirty(new).for_each(|h| h.write(&mut channels[3]));
             let tables = [&ITEMS, &KIT_COMPONENTS].into_iter().chain([&RESERVATIONS]).chain(ORDER_TABLES).chain([&TRANSFERS, &TRANSFER_LINES]);
-            let tables = tables.chain([&LISTINGS, &EXCEPTIONS, &PROGRESS]);
+            let tables = tables.chain([&LISTINGS, &EXCEPTIONS, &PROGRESS, &HANDOVERS]);
             let rows = items.into_iter().chain([reservations]).chain(orders).chain(transfers).chain(channels);
             writes.extend(tables.zip(rows).map(|(table, rows)| Write { table, rows, new }));
         }
@@ -529,26 +524,7 @@ impl<'a> Batch<'a> {
         let mut told = Rows::default();
         self.market_orders.values().filter(|k| k.dirty).for_each(|k| k.value.write(&mut told));
         writes.push(Write::changed(&MARKET_ORDERS, told));
-        for listing in &self.unlink {
-            tx.execute(UNLINK, &[Value::Int(*listing)])?;
-        }
-        for (sql, cells) in &self.statements {
-            let values: Vec<Value<'_>> = cells.iter().map(Cell::value).collect();
-            tx.execute(*sql, &values)?;
-        }
-        for (channel, secrets) in &self.changed_channels {
-            let policy = serde_json::to_string(&channel.policy).unwrap_or_default();
-            let values = [
-                Value::Text(&channel.name),
-                Value::Text(&channel.address),
-                Value::Text(&channel.settings),
-                Value::Int(i64::from(channel.paused)),
-                Value::Text(&policy),
-                Value::opt_text(secrets.as_deref()),
-                Value::Int(channel.id),
-            ];
-            tx.execute(UPDATE_CHANNEL, &values)?;
-        }
+        self.write_changes(tx)?;
         writes.append(&mut self.more);
         writes.retain(|write| !write.rows.0.is_empty());
         if writes.is_empty() && self.events.is_empty() && self.statements.is_empty() && self.unlink.is_empty() && !self.config_changed {

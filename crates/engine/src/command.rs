@@ -3,7 +3,7 @@
 use crate::Stop;
 use crate::batch::{Batch, postal_key};
 use crate::views::*;
-use crate::{catalog, channels, exceptions, imports, orders, reservations, routing, stock};
+use crate::{catalog, channels, exceptions, imports, orders, reservations, routing, stock, warehouses};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -28,6 +28,7 @@ pub enum Command {
     PlaceOrder(Box<orders::place::PlaceOrder>),
     CancelOrder(orders::cancel::CancelOrder),
     Ship(orders::ship::Ship),
+    Reroute(Box<orders::reroute::Reroute>),
     ReturnOrder(orders::r#return::ReturnOrder),
     Fill(orders::fill::Fill),
     RouteQueued(routing::run::RouteQueued),
@@ -41,7 +42,11 @@ pub enum Command {
     EndPushes(channels::push::EndPushes),
     ReadBack(channels::push::ReadBack),
     EndLetters(channels::outbox::EndLetters),
-    Solve(exceptions::solve::Solve),
+    BeginHandover(warehouses::hand_over::BeginHandover),
+    EndHandover(warehouses::hand_over::EndHandover),
+    Followed(Box<warehouses::follow::Followed>),
+    Snapshot(warehouses::snapshot::Snapshot),
+    Solve(Box<exceptions::solve::Solve>),
     Report(exceptions::Report),
 }
 
@@ -152,6 +157,7 @@ impl Command {
             Command::PlaceOrder(c) => c.needs(needs),
             Command::CancelOrder(c) => c.needs(needs),
             Command::Ship(c) => c.needs(needs),
+            Command::Reroute(c) => c.needs(needs),
             Command::ReturnOrder(c) => c.needs(needs),
             Command::Fill(c) => c.needs(needs),
             Command::RouteQueued(c) => c.needs(needs),
@@ -163,6 +169,10 @@ impl Command {
             Command::EndPushes(c) => c.needs(needs),
             Command::ReadBack(c) => c.needs(needs),
             Command::EndLetters(c) => c.needs(needs),
+            Command::BeginHandover(c) => c.needs(needs),
+            Command::EndHandover(c) => c.needs(needs),
+            Command::Followed(c) => c.needs(needs),
+            Command::Snapshot(c) => c.needs(needs),
             Command::Solve(c) => c.needs(needs),
             Command::Report(c) => c.needs(needs),
         }
@@ -188,6 +198,7 @@ impl Command {
             Command::PlaceOrder(c) => c.decide(batch),
             Command::CancelOrder(c) => c.decide(batch),
             Command::Ship(c) => c.decide(batch),
+            Command::Reroute(c) => c.decide(batch),
             Command::ReturnOrder(c) => c.decide(batch),
             Command::Fill(c) => c.decide(batch),
             Command::RouteQueued(c) => c.decide(batch),
@@ -201,6 +212,10 @@ impl Command {
             Command::EndPushes(c) => c.decide(batch),
             Command::ReadBack(c) => c.decide(batch),
             Command::EndLetters(c) => c.decide(batch),
+            Command::BeginHandover(c) => c.decide(batch),
+            Command::EndHandover(c) => c.decide(batch),
+            Command::Followed(c) => c.decide(batch),
+            Command::Snapshot(c) => c.decide(batch),
             Command::Solve(c) => c.decide(batch),
             Command::Report(c) => c.decide(batch),
         }

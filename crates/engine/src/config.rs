@@ -13,7 +13,7 @@ const LOCATIONS: Sql = Sql(
     "SELECT id, code, name, kind, country, postal_code, latitude, longitude, daily_capacity, cost_per_unit, active, created_at FROM locations ORDER BY id",
 );
 const CHANNELS: Sql =
-    Sql("SELECT id, code, kind, name, address, settings, paused, policy, compares, restocks, late, created_at FROM channels ORDER BY id");
+    Sql("SELECT id, code, kind, name, address, settings, paused, policy, compares, restocks, late, created_at, location FROM channels ORDER BY id");
 const ACTIVE_RULES: Sql = Sql("SELECT name, rules FROM rule_sets WHERE active = 1 ORDER BY id DESC LIMIT 1");
 
 #[derive(Debug, Clone, Default)]
@@ -74,6 +74,11 @@ impl Config {
 
     pub fn channel_by_code(&self, code: &str) -> Option<&Channel> {
         self.channels.iter().find(|c| &*c.code == code)
+    }
+
+    /// The connection to somebody else's warehouse that stands for this location.
+    pub fn warehouse_at(&self, location: i64) -> Option<&Channel> {
+        self.channels.iter().find(|c| c.location == Some(location))
     }
 
     pub fn code(&self, id: i64) -> Arc<str> {

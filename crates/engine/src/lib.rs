@@ -29,6 +29,7 @@ pub mod reservations;
 pub mod routing;
 pub mod stock;
 pub mod views;
+pub mod warehouses;
 
 pub use backup::{backup, restore};
 pub use batch::day_of;

@@ -12,6 +12,7 @@ use crate::reservations::rows::RESERVATIONS;
 use crate::routing::rules::RULE_SETS;
 use crate::sequencer::IDEMPOTENCY;
 use crate::stock::rows::{ENTRIES, LEVELS, TRANSFER_LINES, TRANSFERS};
+use crate::warehouses::rows::HANDOVERS;
 
 /// Tables that are written in bulk.
 pub const TABLES: &[&Table] = &[
@@ -41,7 +42,8 @@ pub const TABLES: &[&Table] = &[
     &MARKET_ORDERS,
     &OUTBOX,
     &EXCEPTIONS,
+    &HANDOVERS,
 ];
 
 /// Reads of many rows by a key.
-pub const LOOKUPS: &[&[&Lookup]] = &[crate::batch::LOOKUPS, crate::sequencer::LOOKUPS];
+pub const LOOKUPS: &[&[&Lookup]] = &[crate::batch::LOOKUPS, crate::channels::load::LOOKUPS, crate::sequencer::LOOKUPS];

@@ -156,7 +156,7 @@ impl Workload<'_> {
             Kind::Return => {
                 let (id, skus) = self.order(|status| matches!(status, "fulfilled" | "partially_fulfilled"));
                 let state = if self.chance(3) { Some(self.state()) } else { None };
-                Command::ReturnOrder(ReturnOrder { id, location: self.location(), lines: self.lines_of(&skus), state, reason: None })
+                Command::ReturnOrder(ReturnOrder { id, location: self.location(), lines: self.lines_of(&skus), state, reason: None, refund: false })
             }
             Kind::Settings => self.settings(),
             Kind::Expire => return Ask::Expire,

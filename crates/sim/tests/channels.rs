@@ -3,8 +3,9 @@
 
 use engine::catalog::items::NewItem;
 use engine::catalog::locations::NewLocation;
-use engine::channels::worker::Workers;
-use engine::channels::{connect, read};
+use engine::channels::connect::{self, Connection};
+use engine::channels::read;
+use engine::channels::workers::Workers;
 use engine::orders::place::{PlaceLine, PlaceOrder, ShipTo};
 use engine::secrets::Vault;
 use engine::stock::SkuLine;
@@ -51,12 +52,14 @@ async fn world(url: Url, seed: u64) -> World {
     served.push(serve(front.router()).await.unwrap());
     served.push(serve(ebay::Ebay::new(auction.clone()).router()).await.unwrap());
     let settings: [(&str, &[(&str, &str)]); 2] = [
-        ("shopify", &[("access_token", "shpat_simulated"), ("client_secret", "hush"), ("location", "1")]),
+        ("shopify", &[("access_token", "shpat_simulated"), ("client_secret", "hush"), ("location", "1"), ("poll_seconds", "5")]),
         ("ebay", &[("client_id", "app"), ("client_secret", "cert"), ("refresh_token", "v^1.1#refresh")]),
     ];
     for ((kind, settings), served) in settings.into_iter().zip(&served) {
         let settings: BTreeMap<String, String> = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let new = connect::read_new(&vault, kind, kind, kind, &served.address, settings, Default::default()).unwrap();
+        let connection =
+            Connection { kind: kind.into(), code: kind.into(), name: kind.into(), address: served.address.clone(), settings, ..Default::default() };
+        let new = connect::read_new(&vault, connection).unwrap();
         submit(&engine, Command::ConnectChannel(Box::new(new))).await;
     }
     World { engine, vault, shop, auction, _served: served }

@@ -28,7 +28,7 @@ pub struct App {
     pub follow: Arc<follow::Follow>,
     pub metrics: Arc<metrics::Metrics>,
     /// What the workers of the channels came to on this server, and the keys of the channels' secrets.
-    pub workers: engine::channels::worker::Workers,
+    pub workers: engine::channels::workers::Workers,
     pub vault: engine::secrets::Vault,
     /// Turns true when the server stops: streams, which never end by themselves, end then.
     pub stopping: tokio::sync::watch::Sender<bool>,

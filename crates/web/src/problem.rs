@@ -70,6 +70,7 @@ fn status(refused: &Refused) -> StatusCode {
         | Refused::StepNotAllowed { .. }
         | Refused::ReservationExpired { .. }
         | Refused::CountBelowPromised { .. }
+        | Refused::HandedOver { .. }
         | Refused::TooMany { .. }
         | Refused::IdempotencyInProgress => StatusCode::CONFLICT,
         Refused::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,

@@ -52,6 +52,10 @@ impl Account for Fba {
 }
 
 impl Warehouse for Fba {
+    fn service(&self) -> &'static str {
+        "STANDARD"
+    }
+
     /// The order's name at Amazon is our own reference, so a second try meets the first.
     fn hand_over<'a>(&'a self, wire: &'a Wire, order: &'a HandOver) -> Work<'a, String> {
         Box::pin(hand_over(wire, order))

@@ -110,7 +110,7 @@ impl Account for Amazon {
     /// As published for each operation; answers tell the rate of the account, which may be higher.
     fn limit(&self, what: &'static str, answer: Option<&Response>) -> Option<Limit> {
         let (_, per_second, burst) = *LIMITS.iter().find(|(operation, ..)| *operation == what)?;
-        let limit = Limit { bucket: what, per_second, burst, cost: 1.0, left: None };
+        let limit = Limit { bucket: what, per_second, burst, cost: 1.0, keep: 0.0, left: None };
         let Some(answer) = answer else { return Some(limit) };
         let told: f64 = answer.header("x-amzn-ratelimit-limit")?.trim().parse().ok()?;
         (told.is_finite() && told > 0.0).then_some(Limit { per_second: told, ..limit })

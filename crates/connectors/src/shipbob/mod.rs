@@ -25,6 +25,7 @@ fn get(what: &'static str, path: String) -> Request {
 const SETTINGS: &[Setting] = &[
     Setting { name: "token", help: "Personal Access Token", secret: true },
     Setting { name: "channel_id", help: "of the channel with write scope", secret: false },
+    Setting { name: "service", help: "the shipping method that orders name; Standard if empty", secret: false },
     Setting { name: "webhook_secret", help: "whsec_…; several apart by spaces while they are being changed", secret: true },
 ];
 
@@ -59,7 +60,7 @@ impl Account for ShipBob {
 
     /// About 150 calls in any minute for the whole account: never more than 30 at once and two a second after them.
     fn limit(&self, _what: &'static str, answer: Option<&Response>) -> Option<Limit> {
-        answer.is_none().then_some(Limit { bucket: "account", per_second: 2.0, burst: 30.0, cost: 1.0, left: None })
+        answer.is_none().then_some(Limit { bucket: "account", per_second: 2.0, burst: 30.0, cost: 1.0, keep: 0.0, left: None })
     }
 
     fn check<'a>(&'a self, wire: &'a Wire) -> Work<'a, String> {
@@ -68,6 +69,10 @@ impl Account for ShipBob {
 }
 
 impl Warehouse for ShipBob {
+    fn service(&self) -> &'static str {
+        "Standard"
+    }
+
     fn hand_over<'a>(&'a self, wire: &'a Wire, order: &'a HandOver) -> Work<'a, String> {
         Box::pin(hand_over(wire, order))
     }

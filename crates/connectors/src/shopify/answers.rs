@@ -60,6 +60,7 @@ pub(super) fn limit(body: &Value) -> Option<Limit> {
         per_second: status["restoreRate"].as_f64()?,
         burst: status["maximumAvailable"].as_f64()?,
         cost: cost["requestedQueryCost"].as_f64().unwrap_or(1.0),
+        keep: 0.0,
         left: status["currentlyAvailable"].as_f64(),
     })
 }

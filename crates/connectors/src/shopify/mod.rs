@@ -32,10 +32,11 @@ const SETTINGS: &[Setting] = &[
         secret: true,
     },
     Setting { name: "location", help: "whose stock is kept here, as gid://shopify/Location/1 or just its number", secret: false },
+    Setting { name: "poll_seconds", help: "between two readings of the orders; 30 if empty. A page of orders costs about 500 points", secret: false },
 ];
 
 /// Points a second and at most of the standard plan, until an answer tells this shop's own.
-const STANDARD: Limit = Limit { bucket: "points", per_second: 100.0, burst: 2000.0, cost: 100.0, left: None };
+const STANDARD: Limit = Limit { bucket: "points", per_second: 100.0, burst: 2000.0, cost: 100.0, keep: 0.0, left: None };
 
 impl Account for Shopify {
     fn word(&self) -> &'static str {
@@ -79,11 +80,14 @@ impl Account for Shopify {
         answers::fault(answer)
     }
 
-    fn limit(&self, _what: &'static str, answer: Option<&Response>) -> Option<Limit> {
-        match answer {
-            None => Some(STANDARD),
-            Some(answer) => answers::limit(&json(answer).ok()?),
-        }
+    /// One bucket of points for everything. Lists cost much and can wait: half of it is left for quantities.
+    fn limit(&self, what: &'static str, answer: Option<&Response>) -> Option<Limit> {
+        let limit = match answer {
+            None => STANDARD,
+            Some(answer) => answers::limit(&json(answer).ok()?)?,
+        };
+        let is_list = [queries::ORDERS.name, queries::ORDER_LINES.name, queries::LISTINGS.name].contains(&what);
+        Some(Limit { keep: if is_list { limit.burst / 2.0 } else { 0.0 }, ..limit })
     }
 
     fn check<'a>(&'a self, wire: &'a Wire) -> Work<'a, String> {
@@ -110,6 +114,11 @@ impl Marketplace for Shopify {
     /// The list is a search index that follows behind; Shopify promises no time.
     fn settles_in(&self) -> i64 {
         120 * 1_000_000
+    }
+
+    /// A page of orders costs what five seconds bring on the standard plan; webhooks tell sooner.
+    fn polls_every(&self) -> u64 {
+        30
     }
 
     /// Who cancels there is asked and the answer is yes unless changed; [`Marketplace::cancel`] says yes too.

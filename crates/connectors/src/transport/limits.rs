@@ -46,13 +46,15 @@ impl Limits {
             per_second: f64::INFINITY,
             burst: f64::INFINITY,
             cost: 0.0,
+            keep: 0.0,
             left: None,
         });
         let bucket = self.buckets.entry(limit.bucket).or_insert_with(|| Bucket::full(&limit, now));
         bucket.fill(now);
         // No more than a full bucket holds, or it would never go; figures of others may be below 0.
         let cost = limit.cost.min(bucket.burst).max(0.0);
-        let missing = cost - bucket.left;
+        let keep = limit.keep.min(bucket.burst - cost).max(0.0);
+        let missing = cost + keep - bucket.left;
         // A bucket that never fills is asked once a second: a marketplace that tells a rate of 0 must not be asked in a loop.
         let fills_in = if missing <= 0.0 { Duration::ZERO } else { Duration::try_from_secs_f64(missing / bucket.per_second).unwrap_or(ONE) };
         let wait = fills_in.max(bucket.not_before.saturating_duration_since(now));
@@ -128,7 +130,7 @@ mod tests {
     #[test]
     fn waits_as_long_as_the_bucket_needs() {
         let now = Instant::now();
-        let limit = |left| Limit { bucket: "shop", per_second: 10.0, burst: 20.0, cost: 15.0, left };
+        let limit = |left| Limit { bucket: "shop", per_second: 10.0, burst: 20.0, cost: 15.0, keep: 0.0, left };
         let mut limits = Limits::default();
         let (first, wait) = limits.take("orders", Some(limit(None)), now, ONE).unwrap();
         assert_eq!(wait, Duration::ZERO);
@@ -146,5 +148,19 @@ mod tests {
         let (taken, _) = stuck.take("orders", Some(never), now, ONE).unwrap();
         stuck.settle("orders", taken, Some(never), now);
         assert_eq!(stuck.take("orders", None, now, ONE).unwrap().1, ONE, "a rate of 0 is asked once a second, not in a loop");
+    }
+
+    #[test]
+    fn what_matters_less_leaves_room_for_what_matters_more() {
+        let now = Instant::now();
+        let limit = |cost, keep| Some(Limit { bucket: "points", per_second: 100.0, burst: 2000.0, cost, keep, left: None });
+        let mut limits = Limits::default();
+        assert_eq!(limits.take("orders", limit(500.0, 1000.0), now, ONE).unwrap().1, Duration::ZERO);
+        assert_eq!(limits.take("orders", limit(500.0, 1000.0), now, ONE).unwrap().1, Duration::ZERO);
+        assert!(limits.take("orders", limit(500.0, 1000.0), now, ONE).is_err(), "half of it is left for quantities");
+        for _ in 0..100 {
+            assert_eq!(limits.take("quantities", limit(10.0, 0.0), now, ONE).unwrap().1, Duration::ZERO);
+        }
+        assert!(limits.take("orders", limit(500.0, 5000.0), now + ONE * 30, ONE * 30).is_ok(), "a full bucket is always enough");
     }
 }

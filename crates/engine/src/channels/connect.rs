@@ -4,9 +4,13 @@ use super::rows::{CHANNELS, Channel, PROGRESS, Progress};
 use crate::Stop;
 use crate::batch::Batch;
 use crate::command::{Answer, Reply};
+use crate::config::Config;
 use crate::db::{Rows, Sql, Tx, Value, Write};
 use crate::views::{Id, Time};
+use connectors::account::{self, Account, Setting};
+use connectors::{marketplace, warehouse};
 use domain::quota::{Mode, Policy};
+use domain::routing::Kind as LocationKind;
 use domain::{Noun, Refused, limits};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -32,6 +36,8 @@ pub struct NewChannel {
     pub restocks: bool,
     /// How long after it was sent a write may still be applied, microseconds.
     pub late: i64,
+    /// The code of the location that it stands for, if it is somebody else's warehouse.
+    pub location: Option<String>,
 }
 
 /// What to change; what is left out stays.
@@ -61,12 +67,16 @@ pub struct ChannelView {
     pub paused: bool,
     #[schema(value_type = Object)]
     pub policy: Policy,
+    /// The location that it stands for, if it is somebody else's warehouse.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub location: Option<Arc<str>>,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Time,
 }
 
-impl From<&Channel> for ChannelView {
-    fn from(channel: &Channel) -> ChannelView {
+impl ChannelView {
+    pub fn new(channel: &Channel, config: &Config) -> ChannelView {
         ChannelView {
             id: Id(channel.id),
             code: channel.code.clone(),
@@ -76,6 +86,7 @@ impl From<&Channel> for ChannelView {
             settings: serde_json::from_str(&channel.settings).unwrap_or_default(),
             paused: channel.paused,
             policy: channel.policy.clone(),
+            location: channel.location.map(|id| config.code(id)),
             created_at: Time(channel.created_at),
         }
     }
@@ -104,6 +115,7 @@ impl NewChannel {
         if batch.config.channel_by_code(&self.code).is_some() {
             return Err(Refused::Exists { noun: Noun::Channel, name: self.code.clone() }.into());
         }
+        let location = self.location.as_deref().map(|code| self.warehouse(batch, code)).transpose()?;
         let channel = Channel {
             id: batch.id()?,
             code: self.code.as_str().into(),
@@ -117,6 +129,7 @@ impl NewChannel {
             restocks: self.restocks,
             late: self.late.max(1),
             created_at: batch.now,
+            location,
         };
         let mut rows = Rows::default();
         channel.write(&self.secrets, &mut rows);
@@ -126,11 +139,25 @@ impl NewChannel {
         let mut rows = Rows::default();
         progress.write(&mut rows);
         batch.more.push(Write::new(&PROGRESS, rows));
-        let view = ChannelView::from(&channel);
+        let view = ChannelView::new(&channel, &batch.config);
         batch.event("channel.connected", channel.id, &view);
         Arc::make_mut(&mut batch.config).channels.push(channel);
         batch.config_changed = true;
         Ok(Reply::created(Answer::Channel(Box::new(view))))
+    }
+}
+
+impl NewChannel {
+    /// The location that somebody else's warehouse stands for: one of that kind, that no other connection stands for.
+    fn warehouse(&self, batch: &Batch<'_>, code: &str) -> Result<i64, Refused> {
+        let location = batch.location(code, "location")?;
+        if location.kind != LocationKind::ThirdParty {
+            return Err(Refused::invalid("location", "must be of kind third_party"));
+        }
+        match batch.config.warehouse_at(location.id) {
+            Some(other) => Err(Refused::invalid("location", format!("is connected already, as “{}”", other.code))),
+            None => Ok(location.id),
+        }
     }
 }
 
@@ -150,7 +177,7 @@ impl UpdateChannel {
         }
         channel.address = self.address.clone().unwrap_or(channel.address);
         channel.paused = self.paused.unwrap_or(channel.paused);
-        let view = ChannelView::from(&channel);
+        let view = ChannelView::new(&channel, &batch.config);
         batch.event("channel.updated", channel.id, &view);
         batch.changed_channels.push((channel.clone(), self.secrets.clone()));
         let config = Arc::make_mut(&mut batch.config);
@@ -174,12 +201,14 @@ pub fn set_secrets(tx: &mut Tx<'_>, channel: i64, secrets: &str) -> Result<(), S
     Ok(())
 }
 
-/// A marketplace that can be connected, and what it needs.
+/// A marketplace or a warehouse that can be connected, and what it needs.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct KindView {
     #[schema(example = "shopify")]
     pub kind: &'static str,
     pub name: &'static str,
+    /// It is somebody else's warehouse, and needs the location that it stands for.
+    pub is_warehouse: bool,
     pub settings: Vec<SettingView>,
 }
 
@@ -191,45 +220,59 @@ pub struct SettingView {
     pub secret: bool,
 }
 
-/// Every marketplace that can be connected.
+/// Every marketplace and warehouse that can be connected.
 pub fn kinds() -> Vec<KindView> {
-    let setting = |s: &connectors::account::Setting| SettingView { name: s.name, help: s.help, secret: s.secret };
-    let kind = |m: &&dyn connectors::marketplace::Marketplace| KindView {
-        kind: m.word(),
-        name: m.name(),
-        settings: m.settings().iter().map(setting).collect(),
+    let setting = |s: &Setting| SettingView { name: s.name, help: s.help, secret: s.secret };
+    let kind = |is_warehouse: bool, account: &dyn Account| KindView {
+        kind: account.word(),
+        name: account.name(),
+        is_warehouse,
+        settings: account.settings().iter().map(setting).collect(),
     };
-    connectors::marketplace::ALL.iter().map(kind).collect()
+    let markets = marketplace::ALL.iter().map(|m| kind(false, *m));
+    markets.chain(warehouse::ALL.iter().map(|w| kind(true, *w))).collect()
+}
+
+/// What is asked for when a channel is to be connected.
+#[derive(Debug, Clone, Default)]
+pub struct Connection {
+    pub kind: String,
+    pub code: String,
+    pub name: String,
+    pub address: String,
+    pub settings: BTreeMap<String, String>,
+    pub policy: Policy,
+    pub location: Option<String>,
 }
 
 /// The channel that these words ask for. Settings are sorted into open and secret ones, which are encrypted.
-pub fn read_new(
-    vault: &crate::secrets::Vault,
-    kind: &str,
-    code: &str,
-    name: &str,
-    address: &str,
-    settings: BTreeMap<String, String>,
-    policy: Policy,
-) -> Result<NewChannel, Stop> {
-    let known: Vec<&str> = connectors::marketplace::ALL.iter().map(|m| m.word()).collect();
-    let market = connectors::marketplace::by_word(kind).ok_or_else(|| Refused::invalid("kind", format!("must be one of {}", known.join(", "))))?;
-    let (settings, secrets) = sort_settings(vault, market, code, settings)?;
+pub fn read_new(vault: &crate::secrets::Vault, connection: Connection) -> Result<NewChannel, Stop> {
+    let Connection { kind, code, name, address, settings, policy, location } = connection;
+    let known: Vec<&str> = kinds().iter().map(|k| k.kind).collect();
+    let account = account::by_word(&kind).ok_or_else(|| Refused::invalid("kind", format!("must be one of {}", known.join(", "))))?;
+    let market = marketplace::by_word(&kind);
+    if market.is_some() == location.is_some() {
+        let reason =
+            if market.is_some() { "is only for a warehouse of somebody else" } else { "must name the location that this warehouse stands for" };
+        return Err(Refused::invalid("location", reason).into());
+    }
+    let (settings, secrets) = sort_settings(vault, account, &code, settings)?;
     if address.len() > 512 || !(address.starts_with("https://") || address.starts_with("http://127.0.0.1") || address.starts_with("http://localhost"))
     {
         return Err(Refused::invalid("address", "must begin with https://").into());
     }
     Ok(NewChannel {
-        code: code.into(),
-        kind: kind.into(),
-        name: name.into(),
-        address: address.into(),
+        code,
+        kind,
+        name,
+        address,
         settings,
         secrets,
         policy,
-        compares: market.writes() == connectors::marketplace::Writes::Compared,
-        restocks: market.restocks_on_cancel(),
-        late: market.late(),
+        compares: market.is_some_and(|m| m.writes() == marketplace::Writes::Compared),
+        restocks: market.is_some_and(|m| m.restocks_on_cancel()),
+        late: market.map_or(0, |m| m.late()),
+        location,
     })
 }
 
@@ -240,19 +283,19 @@ pub fn read_settings(
     code: &str,
     settings: Option<BTreeMap<String, String>>,
 ) -> Result<Option<(BTreeMap<String, String>, String)>, Stop> {
-    let market = connectors::marketplace::by_word(kind).ok_or_else(|| Stop::broken(format!("there is no connector “{kind}”")))?;
-    settings.map(|settings| sort_settings(vault, market, code, settings)).transpose()
+    let account = account::by_word(kind).ok_or_else(|| Stop::broken(format!("there is no connector “{kind}”")))?;
+    settings.map(|settings| sort_settings(vault, account, code, settings)).transpose()
 }
 
 /// Settings as they are kept: the open ones, and the secret ones encrypted. Refuses one that is missing or unknown.
 fn sort_settings(
     vault: &crate::secrets::Vault,
-    market: &dyn connectors::marketplace::Marketplace,
+    account: &dyn Account,
     code: &str,
     settings: BTreeMap<String, String>,
 ) -> Result<(BTreeMap<String, String>, String), Stop> {
     for (name, value) in &settings {
-        if !market.settings().iter().any(|s| s.name == name) {
+        if !account.settings().iter().any(|s| s.name == name) {
             return Err(Refused::UnknownField { field: format!("settings.{name}") }.into());
         }
         if value.len() > 8_192 {
@@ -260,7 +303,7 @@ fn sort_settings(
         }
     }
     let (secret, open): (BTreeMap<String, String>, BTreeMap<String, String>) =
-        settings.into_iter().partition(|(name, _)| market.settings().iter().any(|s| s.name == name && s.secret));
+        settings.into_iter().partition(|(name, _)| account.settings().iter().any(|s| s.name == name && s.secret));
     let secrets = vault.encrypt(code, &serde_json::to_string(&secret).unwrap_or_default())?;
     Ok((open, secrets))
 }

@@ -3,15 +3,58 @@
 use super::rows::{LISTINGS_BY_EXTERNAL, LISTINGS_BY_ID, LISTINGS_BY_ITEM, Listing, MARKET_ORDERS_BY_KEY, OrderThere, PROGRESS_BY_CHANNEL, Progress};
 use crate::batch::{Batch, sorted};
 use crate::command::Needs;
-use crate::db::{self, Lookup, Tx};
+use crate::db::{self, Cell, Lookup, Sql, Tx, Value};
 use crate::exceptions::{EXCEPTIONS_BY_ID, Exception, OPEN_EXCEPTIONS_BY_KEY};
 use crate::kept::Keep;
+use crate::warehouses::rows::HANDOVERS_BY_FULFILLMENT;
 use std::collections::BTreeSet;
 
 pub const ITEMS_BY_LISTING: Lookup =
     Lookup { columns: "item, listing, per", from: "listing_items", key: "listing", and: "", order: "listing, item", lock: false };
 
+const UNLINK: Sql = Sql("DELETE FROM listing_items WHERE listing = $1");
+const UPDATE_CHANNEL: Sql =
+    Sql("UPDATE channels SET name = $1, address = $2, settings = $3, paused = $4, policy = $5, secrets = COALESCE($6, secrets) WHERE id = $7");
+
+/// For the test that prepares all statements.
+pub const LOOKUPS: &[&Lookup] = &[
+    &MARKET_ORDERS_BY_KEY,
+    &PROGRESS_BY_CHANNEL,
+    &LISTINGS_BY_ID,
+    &LISTINGS_BY_EXTERNAL,
+    &LISTINGS_BY_ITEM,
+    &ITEMS_BY_LISTING,
+    &EXCEPTIONS_BY_ID,
+    &OPEN_EXCEPTIONS_BY_KEY,
+    &HANDOVERS_BY_FULFILLMENT,
+];
+
 impl Batch<'_> {
+    /// Writes what is changed row by row: mappings that end, channels, and rows that only one operation changes.
+    pub(crate) fn write_changes(&self, tx: &mut Tx<'_>) -> db::Result<()> {
+        for listing in &self.unlink {
+            tx.execute(UNLINK, &[Value::Int(*listing)])?;
+        }
+        for (sql, cells) in &self.statements {
+            let values: Vec<Value<'_>> = cells.iter().map(Cell::value).collect();
+            tx.execute(*sql, &values)?;
+        }
+        for (channel, secrets) in &self.changed_channels {
+            let policy = serde_json::to_string(&channel.policy).unwrap_or_default();
+            let values = [
+                Value::Text(&channel.name),
+                Value::Text(&channel.address),
+                Value::Text(&channel.settings),
+                Value::Int(i64::from(channel.paused)),
+                Value::Text(&policy),
+                Value::opt_text(secrets.as_deref()),
+                Value::Int(channel.id),
+            ];
+            tx.execute(UPDATE_CHANNEL, &values)?;
+        }
+        Ok(())
+    }
+
     /// What marketplaces told before, and what is known to be wrong.
     pub(crate) fn load_told(&mut self, tx: &mut Tx<'_>, needs: &Needs<'_>) -> db::Result<()> {
         for progress in tx.by_ids(&PROGRESS_BY_CHANNEL, &sorted(&needs.progress), &[], Progress::read)? {

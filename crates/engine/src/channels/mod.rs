@@ -14,4 +14,5 @@ pub mod read;
 pub mod rows;
 pub mod take_orders;
 pub mod webhook;
-pub mod worker;
+pub(crate) mod worker;
+pub mod workers;

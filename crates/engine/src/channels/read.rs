@@ -47,14 +47,19 @@ pub fn progress(tx: &mut Tx<'_>, channel: i64) -> Result<Progress, Stop> {
     Ok(tx.one(PROGRESS, &[Value::Int(channel)], Progress::read)?.unwrap_or_default())
 }
 
+/// Listings that want a write, and since when the oldest does.
+pub fn queue(tx: &mut Tx<'_>, channel: i64) -> Result<(i64, Option<i64>), Stop> {
+    Ok(tx.one(QUEUE, &[Value::Int(channel)], |r| (r.int(0), r.opt_int(1)))?.unwrap_or_default())
+}
+
 pub fn status(tx: &mut Tx<'_>, config: &Config, code: &str) -> Result<ChannelStatus, Stop> {
     let channel = config.channel_by_code(code).ok_or_else(|| Refused::unknown(Noun::Channel, code, "code"))?;
     let progress = progress(tx, channel.id)?;
-    let (queue, oldest) = tx.one(QUEUE, &[Value::Int(channel.id)], |r| (r.int(0), r.opt_int(1)))?.unwrap_or_default();
+    let (queue, oldest) = queue(tx, channel.id)?;
     let (listings, mapped, refused, exposure) =
         tx.one(COUNTS, &[Value::Int(channel.id)], |r| (r.int(0), r.int(1), r.int(2), r.int(3)))?.unwrap_or_default();
     Ok(ChannelStatus {
-        channel: ChannelView::from(channel),
+        channel: ChannelView::new(channel, config),
         orders_counted_until: Some(progress.watermark).filter(|w| *w > 0).map(Time),
         listings,
         mapped,

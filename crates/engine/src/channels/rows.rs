@@ -28,6 +28,8 @@ pub struct Channel {
     /// How long after it was sent a write may still be applied, microseconds.
     pub late: i64,
     pub created_at: i64,
+    /// The location that it stands for, if it is somebody else's warehouse; None for a place that sells.
+    pub location: Option<i64>,
 }
 
 pub const CHANNELS: Table = Table {
@@ -46,11 +48,12 @@ pub const CHANNELS: Table = Table {
         ("restocks", Int),
         ("late", Int),
         ("created_at", Int),
+        ("location", Int),
     ],
     key: "id",
 };
 
-pub const CHANNEL_COLUMNS: &str = "id, code, kind, name, address, settings, paused, policy, compares, restocks, late, created_at";
+pub const CHANNEL_COLUMNS: &str = "id, code, kind, name, address, settings, paused, policy, compares, restocks, late, created_at, location";
 
 impl Channel {
     pub fn read(row: &Row<'_>) -> Channel {
@@ -67,6 +70,7 @@ impl Channel {
             restocks: row.flag(9),
             late: row.int(10),
             created_at: row.int(11),
+            location: row.opt_int(12),
         }
     }
 
@@ -85,6 +89,7 @@ impl Channel {
             self.restocks.into(),
             self.late.into(),
             self.created_at.into(),
+            self.location.into(),
         ]);
     }
 }
@@ -255,7 +260,19 @@ impl Listing {
 /// Something a marketplace is still to be told.
 pub const OUTBOX: Table = Table {
     name: "channel_outbox",
-    columns: &[("id", Int), ("channel", Int), ("kind", Text), ("order_id", Int), ("shipment", Int), ("due_at", Int), ("tries", Int), ("fault", Text)],
+    columns: &[
+        ("id", Int),
+        ("channel", Int),
+        ("kind", Text),
+        ("order_id", Int),
+        ("shipment", Int),
+        ("due_at", Int),
+        ("tries", Int),
+        ("fault", Text),
+        ("external", Text),
+        ("lines", Text),
+        ("reason", Text),
+    ],
     key: "id",
 };
 
@@ -270,6 +287,8 @@ pub struct OrderThere {
     pub reservation: Option<i64>,
     /// (listing, listing units) counted as sold.
     pub counted: Vec<(i64, i64)>,
+    /// (the SKU that was ordered, the one that is sent)
+    pub substitutes: Vec<(String, String)>,
 }
 
 pub const MARKET_ORDERS: Table = Table {
@@ -287,11 +306,12 @@ pub const MARKET_ORDERS: Table = Table {
         ("counted", Text),
         ("told", Text),
         ("raw", Text),
+        ("substitutes", Text),
     ],
     key: "key",
 };
 
-pub const MARKET_ORDER_COLUMNS: &str = "channel, seen_at, order_id, reservation, counted, told, raw, key";
+pub const MARKET_ORDER_COLUMNS: &str = "channel, seen_at, order_id, reservation, counted, told, raw, key, substitutes";
 
 pub const MARKET_ORDERS_BY_KEY: Lookup =
     Lookup { columns: MARKET_ORDER_COLUMNS, from: "market_orders", key: "key", and: "", order: "key", lock: true };
@@ -302,6 +322,11 @@ pub fn market_key(channel: i64, external: &str) -> String {
 }
 
 impl OrderThere {
+    /// One that is told for the first time.
+    pub fn new(channel: i64, told: MarketOrder, now: i64) -> OrderThere {
+        OrderThere { channel, told, seen_at: now, order: None, reservation: None, counted: Vec::new(), substitutes: Vec::new() }
+    }
+
     pub fn read(row: &Row<'_>) -> Option<(String, OrderThere)> {
         let told: MarketOrder = serde_json::from_str(&row.text(5)).ok()?;
         let order = OrderThere {
@@ -310,6 +335,7 @@ impl OrderThere {
             order: row.opt_int(2),
             reservation: row.opt_int(3),
             counted: serde_json::from_str(&row.text(4)).unwrap_or_default(),
+            substitutes: row.opt_text(8).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
             told: MarketOrder { raw: row.text(6), ..told },
         };
         Some((row.text(7), order))
@@ -329,6 +355,7 @@ impl OrderThere {
             serde_json::to_string(&self.counted).unwrap_or_default().into(),
             serde_json::to_string(&self.told).unwrap_or_default().into(),
             self.told.raw.clone().into(),
+            serde_json::to_string(&self.substitutes).unwrap_or_default().into(),
         ]);
     }
 }

@@ -41,6 +41,17 @@ pub struct TakeOrders {
     pub settle: Vec<i64>,
 }
 
+/// How an order is taken on.
+#[derive(Debug, Clone, Default)]
+pub struct How {
+    /// What is missing waits for stock.
+    pub backorder: bool,
+    /// Even if nothing about it has changed.
+    pub again: bool,
+    /// (the SKU that was ordered, the one that is sent)
+    pub substitute: Option<(String, String)>,
+}
+
 /// What became of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Taken {
@@ -81,7 +92,7 @@ impl TakeOrders {
     pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
         let mut taken = Taken::default();
         for told in &self.orders {
-            take(batch, self.channel, told, false, &mut taken)?;
+            take(batch, self.channel, told, How::default(), &mut taken)?;
         }
         for (id, why, raw) in &self.unread {
             let title = format!("An order from {} could not be understood", self.channel_code);
@@ -114,7 +125,25 @@ fn settle(batch: &mut Batch<'_>, listing: i64) -> Result<(), Stop> {
     let Some(kept) = batch.listings.change(listing) else { return Ok(()) };
     let settled = kept.exposure.counted_until(watermark, late);
     touch(batch, listing);
-    if settled.raised > 0 && mapped {
+    // Of what is no item here nothing was ever given.
+    if !mapped {
+        return Ok(());
+    }
+    if settled.oversold > 0 {
+        if let Some(progress) = batch.progress.change(channel) {
+            progress.oversold_units += settled.oversold;
+        }
+        let trouble = Trouble {
+            kind: Kind::OversoldElsewhere,
+            key: &format!("oversold:{listing}"),
+            channel,
+            title: format!("{} of {name} were sold that the channel was never given", settled.oversold),
+            detail: "Somebody raised the quantity on the marketplace. The orders are here; whether there is stock for them is told of each.".into(),
+            payload: "",
+        };
+        exceptions::raise(batch, trouble)?;
+    }
+    if settled.raised > 0 {
         if let Some(progress) = batch.progress.change(channel) {
             progress.drift_found += 1;
             progress.drift_units += settled.raised;
@@ -133,28 +162,49 @@ fn settle(batch: &mut Batch<'_>, listing: i64) -> Result<(), Stop> {
 }
 
 /// Tries an order again that is kept as it came.
-pub(crate) fn again(batch: &mut Batch<'_>, key: &str, backorder: bool) -> Result<(), Stop> {
+pub(crate) fn again(batch: &mut Batch<'_>, key: &str, how: How) -> Result<(), Stop> {
     let known = batch.market_orders.get(key).ok_or_else(|| Refused::unknown(domain::Noun::Order, key, "id"))?.value.clone();
-    take(batch, known.channel, &known.told, backorder, &mut Taken::default())
+    take(batch, known.channel, &known.told, how, &mut Taken::default())
+}
+
+/// Cancels an order that is kept as it came: here if it was taken on, and there. Answers whether the marketplace was asked to.
+pub(crate) fn cancel_there(batch: &mut Batch<'_>, key: &str, reason: &str) -> Result<bool, Stop> {
+    let mut known = batch.market_orders.get(key).ok_or_else(|| Refused::unknown(domain::Noun::Order, key, "id"))?.value.clone();
+    if let Some(id) = known.order {
+        CancelOrder { id, reason: Some(reason.to_owned()), ..CancelOrder::default() }.decide(batch)?;
+        return Ok(true);
+    }
+    if known.told.state == MarketState::Canceled {
+        return Ok(false);
+    }
+    if let Some(id) = known.reservation.take()
+        && batch.reservations.get(id).is_some_and(|r| r.status == Status::Held)
+    {
+        crate::reservations::give_back(batch, id, Status::Released, "reservation.released")?;
+    }
+    super::outbox::not_taken(batch, known.channel, &known.told.id, reason)?;
+    batch.put_market_order(key.to_owned(), known);
+    Ok(true)
 }
 
 /// Takes one version of one order.
-fn take(batch: &mut Batch<'_>, channel: i64, told: &MarketOrder, backorder: bool, taken: &mut Taken) -> Result<(), Stop> {
+fn take(batch: &mut Batch<'_>, channel: i64, told: &MarketOrder, how: How, taken: &mut Taken) -> Result<(), Stop> {
     let Some(place) = batch.config.channel(channel).cloned() else { return Ok(()) };
     let key = market_key(channel, &told.id);
     let known = batch.market_orders.get(&key).map(|k| k.value.clone());
     let unchanged =
         known.as_ref().is_some_and(|k| told.updated_at < k.told.updated_at || (told == &k.told && (k.order.is_some() || !wants_order(told))));
-    if unchanged && !backorder {
+    if unchanged && !how.again {
         taken.known += 1;
         return Ok(());
     }
     let before = known.as_ref().map(|k| k.told.clone());
-    let mut kept =
-        known.unwrap_or_else(|| OrderThere { channel, told: told.clone(), seen_at: batch.now, order: None, reservation: None, counted: Vec::new() });
+    let mut kept = known.unwrap_or_else(|| OrderThere::new(channel, told.clone(), batch.now));
     kept.told = told.clone();
+    kept.substitutes.extend(how.substitute);
 
     count(batch, &place, before.as_ref(), &mut kept)?;
+    tell_returns(batch, before.as_ref(), &kept);
     let exception = order_key(&place.code, &told.id);
     let trouble = |kind: Kind, title: String, detail: String| (kind, title, detail);
     let problem: Option<(Kind, String, String)> = match &told.state {
@@ -165,13 +215,13 @@ fn take(batch: &mut Batch<'_>, channel: i64, told: &MarketOrder, backorder: bool
             format!("Order {} is “{word}”", told.number),
             "This state is not known here; the order is kept and nothing was done with it.".into(),
         )),
-        _ => match lines(batch, channel, told) {
+        _ => match lines(batch, channel, &kept) {
             Err(unmapped) => Some(trouble(
                 Kind::Unmapped,
                 format!("Order {} has a listing that is no item here", told.number),
                 format!("Map {unmapped} to an item, and retry."),
             )),
-            Ok(lines) => enter(batch, &place.code, &mut kept, lines, backorder, taken)?.map(|refused| {
+            Ok(lines) => enter(batch, &place.code, &mut kept, lines, how.backorder, taken)?.map(|refused| {
                 let kind = match refused {
                     Refused::InsufficientStock { .. } | Refused::NotRoutable { .. } => Kind::Unfillable,
                     _ => Kind::NotUnderstood,
@@ -226,46 +276,52 @@ fn count(batch: &mut Batch<'_>, channel: &super::rows::Channel, before: Option<&
         kept.counted[place].1 += fresh;
         let now = batch.now;
         let Some(listing) = batch.listings.change(id) else { continue };
-        let beyond = if fresh > 0 { listing.exposure.sold(fresh, told.placed_at) } else { 0 };
+        if fresh > 0 {
+            // What was sold beyond the promise shows when the watermark has passed it.
+            let _ = listing.exposure.sold(fresh, told.placed_at);
+        }
         if back > 0 {
             listing.exposure.restocked(back, told.updated_at);
         }
         listing.demand = listing.demand.sold(fresh, now);
-        let name = listing.sku.clone().unwrap_or_else(|| external.clone());
-        // Of what is no item here nothing was ever given.
-        let mapped = listing.item.is_some();
         touch(batch, id);
-        if beyond > 0 && mapped {
-            if let Some(progress) = batch.progress.change(kept.channel) {
-                progress.oversold_units += beyond;
-            }
-            let trouble = Trouble {
-                kind: Kind::OversoldElsewhere,
-                key: &format!("oversold:{id}"),
-                channel: kept.channel,
-                title: format!("{} sold {beyond} of {name} that it was never given", channel.name),
-                detail: format!(
-                    "Order {} there. Somebody raised the quantity on the marketplace, or units of a canceled order were sold again before the cancellation was read.",
-                    told.number
-                ),
-                payload: "",
-            };
-            exceptions::raise(batch, trouble)?;
-        }
     }
     Ok(())
 }
 
+/// Tells what was given back or paid back there since the version before: those units are on their way home. They are booked when
+/// they are there.
+fn tell_returns(batch: &mut Batch<'_>, before: Option<&MarketOrder>, kept: &OrderThere) {
+    let Some(order) = kept.order else { return };
+    let was = |id: &str| before.into_iter().flat_map(|b| &b.lines).find(|l| l.id == id).map_or(0, |l| l.returned);
+    let back: Vec<(&MarketLine, i64)> = kept.told.lines.iter().map(|l| (l, l.returned - was(&l.id))).filter(|(_, units)| *units > 0).collect();
+    if back.is_empty() {
+        return;
+    }
+    let lines: Vec<serde_json::Value> =
+        back.iter().map(|(l, units)| serde_json::json!({ "sku": l.sku, "title": l.title, "quantity": units })).collect();
+    let units: i64 = back.iter().map(|(_, units)| units).sum();
+    batch.event(
+        "order.return_expected",
+        order,
+        &serde_json::json!({ "id": order.to_string(), "number": kept.told.number, "units": units, "lines": lines }),
+    );
+}
+
 /// The order's lines as items: (item, how many listings, packs per listing, line).
-fn lines(batch: &Batch<'_>, channel: i64, told: &MarketOrder) -> Result<Vec<(std::sync::Arc<Item>, i64, i64, MarketLine)>, String> {
-    let mut lines = Vec::with_capacity(told.lines.len());
-    for line in &told.lines {
+fn lines(batch: &Batch<'_>, channel: i64, kept: &OrderThere) -> Result<Vec<(std::sync::Arc<Item>, i64, i64, MarketLine)>, String> {
+    let mut lines = Vec::with_capacity(kept.told.lines.len());
+    for line in &kept.told.lines {
         let listing = batch.external(channel, &line.listing).and_then(|id| batch.listings.get(id));
         let item = match listing {
             Some(listing) => listing.item.and_then(|item| batch.item_by_id(item)).cloned().map(|item| (item, listing.per)),
             // Not in the catalog as it was last read: the SKU itself says what it is, if it is one of ours.
             None => line.sku.as_deref().and_then(|sku| batch.any_item(sku)).map(|item| (item, 1)),
         };
+        let item = item.map(|(item, per)| {
+            let sent = kept.substitutes.iter().rfind(|(ordered, _)| *ordered == *item.sku).and_then(|(_, sent)| batch.any_item(sent));
+            (sent.unwrap_or(item), per)
+        });
         match item {
             Some((item, per)) => lines.push((item, line.quantity - line.canceled, per, line.clone())),
             None => return Err(format!("“{}” ({})", line.title, line.sku.as_deref().unwrap_or(&line.listing))),

@@ -3,8 +3,11 @@
 use super::{Conn, Error, Faults, Result, Sql, Value};
 
 /// All migrations, oldest first.
-pub const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "ledger", include_str!("../../migrations/0001_ledger.sql")), (2, "channels", include_str!("../../migrations/0002_channels.sql"))];
+pub const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "ledger", include_str!("../../migrations/0001_ledger.sql")),
+    (2, "channels", include_str!("../../migrations/0002_channels.sql")),
+    (4, "warehouses", include_str!("../../migrations/0004_warehouses.sql")),
+];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL, hash BYTEA NOT NULL)";
 const APPLIED: Sql = Sql("SELECT hash FROM migrations WHERE version = $1");

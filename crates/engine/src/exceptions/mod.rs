@@ -207,16 +207,30 @@ pub(crate) struct Trouble<'a> {
 /// Trouble that was met outside of a transaction.
 #[derive(Debug, Clone)]
 pub struct Report {
-    kind: Kind,
     key: String,
-    channel: i64,
-    title: String,
-    detail: String,
+    news: News,
+}
+
+#[derive(Debug, Clone)]
+enum News {
+    Trouble {
+        kind: Kind,
+        channel: i64,
+        title: String,
+        detail: String,
+    },
+    /// It is over: what ended it.
+    Over(&'static str),
 }
 
 /// The change that puts it on the desk.
 pub fn report(kind: Kind, key: String, channel: i64, title: String, detail: String) -> Command {
-    Command::Report(Report { kind, key, channel, title, detail })
+    Command::Report(Report { key, news: News::Trouble { kind, channel, title, detail } })
+}
+
+/// The change that takes it off the desk, if it is on it.
+pub fn solved(key: String, what: &'static str) -> Command {
+    Command::Report(Report { key, news: News::Over(what) })
 }
 
 impl Report {
@@ -225,9 +239,13 @@ impl Report {
     }
 
     pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
-        let Report { kind, key, channel, title, detail } = self;
-        let trouble = Trouble { kind: *kind, key, channel: *channel, title: title.clone(), detail: detail.clone(), payload: "" };
-        raise(batch, trouble)?;
+        match &self.news {
+            News::Over(what) => settle(batch, &self.key, what),
+            News::Trouble { kind, channel, title, detail } => {
+                let (title, detail) = (title.clone(), detail.clone());
+                raise(batch, Trouble { kind: *kind, key: &self.key, channel: *channel, title, detail, payload: "" })?;
+            }
+        }
         Ok(Reply::done(Answer::Count { count: 1 }))
     }
 }

@@ -1,15 +1,21 @@
-//! Solve: what a person does about an exception. An order is tried again as it came; whoever decides that nothing is to be done
-//! says so, and it is in the history.
+//! Solve: what a person does about an exception: do it again, say what a listing is, send from elsewhere, take something else, let
+//! the buyer wait, or give the money back. Whoever decides that nothing is to be done says so, and it is in the history.
 
 use super::read::ExceptionView;
 use super::{Exception, Step, close};
 use crate::Stop;
 use crate::batch::Batch;
+use crate::channels::listings::MapListing;
+use crate::channels::outbox;
 use crate::channels::rows::market_key;
-use crate::channels::take_orders;
+use crate::channels::take_orders::{self, How};
 use crate::command::{Answer, Needs, Reply};
 use crate::config::Config;
 use crate::db::{Sql, Tx, Value};
+use crate::orders::cancel::CancelOrder;
+use crate::orders::place::ShipTo;
+use crate::orders::reroute::{self, Reroute};
+use crate::warehouses::hand_over;
 use connectors::marketplace::MarketOrder;
 use domain::{Noun, Refused, limits};
 use serde::Deserialize;
@@ -21,12 +27,35 @@ use utoipa::ToSchema;
 pub enum Action {
     /// Do it again as it came, now that the cause is gone.
     Retry,
+    /// Say which item a listing of the order is, for this order and all later ones, and take the order on.
+    Remap,
+    /// Let another location send it.
+    Reroute,
     /// Take the order on, and let what is missing wait for stock.
     Backorder,
+    /// Take the order on with another item in the place of one, for the same price.
+    Substitute,
+    /// Cancel the order, here and there, and give the money back.
+    Cancel,
     /// It is dealt with elsewhere.
     Dismiss,
     /// Give it to somebody.
     Assign,
+}
+
+impl Action {
+    fn word(self) -> &'static str {
+        match self {
+            Action::Retry => "retry",
+            Action::Remap => "remap",
+            Action::Reroute => "reroute",
+            Action::Backorder => "backorder",
+            Action::Substitute => "substitute",
+            Action::Cancel => "cancel",
+            Action::Dismiss => "dismiss",
+            Action::Assign => "assign",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -40,31 +69,82 @@ pub struct Solve {
     pub owner: Option<String>,
     #[serde(default)]
     pub note: Option<String>,
-    /// The order that it is about, found by whoever calls.
+    /// For remap: the item's SKU. For substitute: the SKU that is to be sent instead.
+    #[serde(default)]
+    pub sku: Option<String>,
+    /// For remap: the listing, by the marketplace's name of it; the first of the order that is no item here if left out.
+    #[serde(default)]
+    pub listing: Option<String>,
+    /// For remap: units of the item in one listing; 1 if left out.
+    #[serde(default)]
+    pub units_per_listing: Option<i64>,
+    /// For substitute: the SKU in whose place the other is sent.
+    #[serde(default)]
+    pub instead_of: Option<String>,
+    /// For reroute: the code of the location; chosen by the rules if left out.
+    #[serde(default)]
+    pub to: Option<String>,
+    /// What it is about, found by whoever calls.
     #[serde(skip)]
-    pub market_order: Option<String>,
-    /// Names in that order: (listings, SKUs).
-    #[serde(skip)]
-    pub names: (Vec<String>, Vec<String>),
+    pub about: About,
+}
+
+/// What an exception is about, as its key says.
+#[derive(Debug, Clone, Default)]
+pub enum About {
+    #[default]
+    Else,
+    /// An order on a marketplace: its key, the listings and the SKUs in it.
+    Order {
+        key: String,
+        listings: Vec<String>,
+        skus: Vec<String>,
+    },
+    /// A fulfillment at somebody else's warehouse, and where it goes.
+    Handover {
+        fulfillment: i64,
+        ship_to: Box<ShipTo>,
+    },
+    Listing(i64),
+    Letter(i64),
 }
 
 /// What can be done about an exception.
 pub fn actions(exception: &Exception) -> Vec<&'static str> {
+    use Action::*;
     if !exception.open {
         return Vec::new();
     }
-    if exception.key.starts_with("order:") { vec!["retry", "backorder", "dismiss", "assign"] } else { vec!["dismiss", "assign"] }
+    let own: &[Action] = match exception.key.split(':').next() {
+        Some("order") if exception.kind == "unmapped" => &[Remap, Retry, Cancel],
+        Some("order") => &[Retry, Backorder, Substitute, Cancel],
+        Some("handover") => &[Retry, Action::Reroute, Cancel],
+        Some("listing" | "letter") => &[Retry],
+        _ => &[],
+    };
+    own.iter().chain(&[Dismiss, Assign]).map(|action| action.word()).collect()
 }
 
 impl Solve {
     pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
         needs.exceptions.push(self.id);
-        if let Some(key) = &self.market_order {
-            needs.market_orders.push(key.clone());
-            needs.externals.extend(self.names.0.iter().map(String::as_str));
-            needs.skus.extend(self.names.1.iter().map(String::as_str));
-            needs.queued_holds = true;
-            needs.supplies();
+        match &self.about {
+            About::Order { key, listings, skus } => {
+                needs.market_orders.push(key.clone());
+                needs.externals.extend(listings.iter().map(String::as_str));
+                needs.skus.extend(skus.iter().map(String::as_str));
+                needs.skus.extend(self.sku.as_deref());
+                needs.queued_holds = true;
+                needs.supplies();
+            }
+            About::Handover { fulfillment, ship_to } => {
+                needs.fulfillments.push(*fulfillment);
+                needs.postal_code(&ship_to.country, ship_to.postal_code.as_ref());
+                needs.queued_holds = true;
+                needs.supplies();
+            }
+            About::Listing(id) => needs.listings.push(*id),
+            About::Letter(_) | About::Else => {}
         }
     }
 
@@ -74,49 +154,146 @@ impl Solve {
         if !known.open {
             return Err(Refused::invalid("id", "names an exception that is solved already").into());
         }
+        if !actions(&known).contains(&self.action.word()) {
+            return Err(Refused::invalid("action", format!("must be one of {}", actions(&known).join(", "))).into());
+        }
         match self.action {
             Action::Assign => {
                 let owner = limits::name("owner", self.owner.as_deref().unwrap_or(""))?.to_owned();
-                let step = Step { at: batch.now, actor: batch.actor.to_string(), what: format!("given to {owner}") };
+                let step = self.step(batch, format!("given to {owner}"));
                 if let Some(kept) = batch.exceptions.change(self.id) {
                     kept.history.push(step);
                     kept.owner = Some(owner);
                 }
             }
-            Action::Dismiss => close(batch, self.id, &format!("dismissed. {note}")),
-            Action::Retry | Action::Backorder => {
-                let key = self.market_order.as_deref().ok_or_else(|| Refused::invalid("action", "is for exceptions about an order"))?;
-                take_orders::again(batch, key, self.action == Action::Backorder)?;
+            Action::Dismiss => {
+                if let About::Letter(letter) = self.about {
+                    outbox::forget(batch, letter);
+                }
+                close(batch, self.id, &format!("dismissed. {note}"));
+            }
+            _ => {
+                let step = self.step(batch, format!("{}. {note}", self.action.word()));
+                if let Some(kept) = batch.exceptions.change(self.id) {
+                    kept.history.push(step);
+                }
+                self.act(batch)?;
             }
         }
         let kept = batch.exceptions.get(self.id).ok_or_else(|| Stop::broken("the exception vanished"))?;
         Ok(Reply::done(Answer::Exception(Box::new(ExceptionView::new(kept, &batch.config)))))
     }
-}
 
-/// The order that an exception is about: its key, and the names in it (listings, SKUs).
-pub type About = Option<(String, Vec<String>, Vec<String>)>;
+    fn step(&self, batch: &Batch<'_>, what: String) -> Step {
+        Step { at: batch.now, actor: batch.actor.to_string(), what }
+    }
+
+    fn act(&self, batch: &mut Batch<'_>) -> Result<(), Stop> {
+        match (&self.about, self.action) {
+            (About::Order { key, .. }, Action::Cancel) => {
+                if take_orders::cancel_there(batch, key, self.reason())? {
+                    close(batch, self.id, "canceled there, with refund");
+                }
+                Ok(())
+            }
+            (About::Order { key, .. }, action) => {
+                if action == Action::Remap {
+                    self.remap(batch, key)?;
+                }
+                let mut how = How { backorder: action == Action::Backorder, again: true, ..How::default() };
+                if action == Action::Substitute {
+                    how.substitute = Some(self.substitute(batch)?);
+                }
+                take_orders::again(batch, key, how)
+            }
+            (About::Handover { fulfillment, .. }, Action::Cancel) => {
+                let unknown = || Refused::unknown(Noun::Fulfillment, fulfillment.to_string(), "id");
+                let id = batch.order_of_fulfillment(*fulfillment).ok_or_else(unknown)?;
+                CancelOrder { id, reason: Some(self.reason().into()), ..CancelOrder::default() }.decide(batch)?;
+                close(batch, self.id, "canceled");
+                Ok(())
+            }
+            (About::Handover { fulfillment, ship_to }, Action::Reroute) => {
+                Reroute { fulfillment: *fulfillment, to: self.to.clone(), ship_to: (**ship_to).clone() }.decide(batch)?;
+                close(batch, self.id, "rerouted");
+                Ok(())
+            }
+            (About::Handover { fulfillment, .. }, _) => {
+                hand_over::again(batch, *fulfillment);
+                close(batch, self.id, "handed over again");
+                Ok(())
+            }
+            (About::Listing(id), _) => {
+                MapListing { id: *id, retry: true, ..MapListing::default() }.decide(batch)?;
+                close(batch, self.id, "tried again");
+                Ok(())
+            }
+            (About::Letter(letter), _) => {
+                outbox::again(batch, *letter);
+                close(batch, self.id, "told again");
+                Ok(())
+            }
+            (About::Else, _) => Err(Refused::invalid("action", "cannot be done about this").into()),
+        }
+    }
+
+    fn reason(&self) -> &str {
+        self.note.as_deref().filter(|n| !n.is_empty()).unwrap_or("canceled by the seller")
+    }
+
+    /// Says which item a listing of the order is.
+    fn remap(&self, batch: &mut Batch<'_>, key: &str) -> Result<(), Stop> {
+        let there = batch.market_orders.get(key).ok_or_else(|| Refused::unknown(Noun::Order, key, "id"))?.value.clone();
+        let listing_of = |external: &str| batch.external(there.channel, external).and_then(|id| batch.listings.get(id));
+        let unmapped = |external: &&str| listing_of(external).is_some_and(|l| l.item.is_none());
+        let external = match &self.listing {
+            Some(external) => Some(external.as_str()),
+            None => there.told.lines.iter().map(|l| l.listing.as_str()).find(unmapped),
+        };
+        let field = external.unwrap_or_default().to_owned();
+        let id = external.and_then(listing_of).map(|l| l.id).ok_or_else(|| Refused::unknown(Noun::Listing, field, "listing"))?;
+        let sku = self.sku.clone().ok_or_else(|| Refused::invalid("sku", "must name the item that the listing is"))?;
+        MapListing { id, sku: Some(sku), units_per_listing: self.units_per_listing, ..MapListing::default() }.decide(batch)?;
+        Ok(())
+    }
+
+    /// (the SKU that was ordered, the one that is sent)
+    fn substitute(&self, batch: &Batch<'_>) -> Result<(String, String), Refused> {
+        let sku = self.sku.as_deref().ok_or_else(|| Refused::invalid("sku", "must name the item that is sent instead"))?;
+        let instead_of = self.instead_of.as_deref().ok_or_else(|| Refused::invalid("instead_of", "must name the item that is not sent"))?;
+        batch.item(sku, "sku")?;
+        Ok((instead_of.to_owned(), sku.to_owned()))
+    }
+}
 
 const KEY: Sql = Sql("SELECT key FROM exceptions WHERE id = $1");
 const TOLD: Sql = Sql("SELECT told FROM market_orders WHERE key = $1");
 
-/// Finds the order that an exception is about, if it is about one.
-pub fn about(tx: &mut Tx<'_>, config: &Config, id: i64) -> Result<About, Stop> {
-    let Some(key) = tx.one(KEY, &[Value::Int(id)], |r| r.text(0))? else { return Ok(None) };
-    let Some((code, external)) = key.strip_prefix("order:").and_then(|rest| rest.split_once(':')) else { return Ok(None) };
-    let Some(channel) = config.channel_by_code(code) else { return Ok(None) };
-    let key = market_key(channel.id, external);
-    let Some(told) = tx.one(TOLD, &[Value::Text(&key)], |r| r.text(0))? else { return Ok(None) };
-    let Ok(told) = serde_json::from_str::<MarketOrder>(&told) else { return Ok(None) };
-    let listings = told.lines.iter().map(|l| l.listing.clone()).collect();
-    let skus = told.lines.iter().filter_map(|l| l.sku.clone()).collect();
-    Ok(Some((key, listings, skus)))
+/// The same, with what the exception is about.
+pub fn with_subject(tx: &mut Tx<'_>, config: &Config, solve: Solve) -> Result<Solve, Stop> {
+    let key = tx.one(KEY, &[Value::Int(solve.id)], |r| r.text(0))?.unwrap_or_default();
+    let number = |text: &str| text.parse::<i64>().ok();
+    let about = match key.split_once(':') {
+        Some(("order", name)) => of_order(tx, config, name)?,
+        Some(("handover", id)) => match number(id) {
+            Some(fulfillment) => About::Handover { fulfillment, ship_to: Box::new(reroute::ship_to(tx, fulfillment)?) },
+            None => About::Else,
+        },
+        Some(("listing", id)) => number(id).map_or(About::Else, About::Listing),
+        Some(("letter", id)) => number(id).map_or(About::Else, About::Letter),
+        _ => About::Else,
+    };
+    Ok(Solve { about, ..solve })
 }
 
-/// The same, with the order that it is about.
-pub fn with_order(solve: Solve, about: About) -> Solve {
-    match about {
-        Some((key, listings, skus)) => Solve { market_order: Some(key), names: (listings, skus), ..solve },
-        None => solve,
-    }
+/// `name` is the channel and the marketplace's id, such as `shopify:1001`.
+fn of_order(tx: &mut Tx<'_>, config: &Config, name: &str) -> Result<About, Stop> {
+    let Some((code, external)) = name.split_once(':') else { return Ok(About::Else) };
+    let Some(channel) = config.channel_by_code(code) else { return Ok(About::Else) };
+    let key = market_key(channel.id, external);
+    let Some(told) = tx.one(TOLD, &[Value::Text(&key)], |r| r.text(0))? else { return Ok(About::Else) };
+    let Ok(told) = serde_json::from_str::<MarketOrder>(&told) else { return Ok(About::Else) };
+    let listings = told.lines.iter().map(|l| l.listing.clone()).collect();
+    let skus = told.lines.iter().filter_map(|l| l.sku.clone()).collect();
+    Ok(About::Order { key, listings, skus })
 }

@@ -3,9 +3,12 @@
 use super::{fill, finish, units_of_sku};
 use crate::Stop;
 use crate::batch::{Batch, Because};
+use crate::channels::outbox;
 use crate::command::{Needs, Reply};
-use crate::orders::rows::Order;
+use crate::orders::rows::{Fulfillment, Order};
 use crate::stock::{SkuLine, check_skus};
+use crate::warehouses::hand_over;
+use crate::warehouses::rows::Recall;
 use domain::steps::{Status, Step};
 use domain::stock::Account::{Available, Committed, Reserved};
 use domain::{Noun, Refused, limits};
@@ -39,12 +42,16 @@ impl CancelOrder {
         let mut order = batch.orders.get(self.id).ok_or_else(|| Refused::unknown(Noun::Order, self.id.to_string(), "id"))?.clone();
         order.status.check(Noun::Order, order.id, Step::Cancel)?;
         let reason = limits::text("reason", self.reason.as_deref().unwrap_or(""))?;
+        let away = hand_over::away(batch, &order);
+        let away_of = |item: i64| away.get(&item).copied().unwrap_or(0);
         let mut wanted: Vec<(i64, i64)> = Vec::new();
         match &self.lines {
             None => {
                 for line in &order.lines {
                     wanted.push((line.item, line.quantity - line.canceled - line.shipped));
                 }
+                wanted = sum(&wanted);
+                wanted.iter_mut().for_each(|(item, units)| *units -= away_of(*item));
             }
             Some(lines) => {
                 check_skus(lines.iter().map(|l| l.sku.as_str()))?;
@@ -60,9 +67,14 @@ impl CancelOrder {
                     if asked > left {
                         return Err(Refused::TooMany { sku: batch.names().sku(item).to_string(), asked, left }.into());
                     }
+                    if asked > left - away_of(item) {
+                        return Err(self.handed_over(batch, &order, item).into());
+                    }
                 }
             }
         }
+        let nothing = wanted.iter().all(|(_, units)| *units == 0);
+        let units = if self.lines.is_some() { wanted.clone() } else { Vec::new() };
         let mut freed = Vec::new();
         if order.status == Status::Queued {
             release_hold(batch, &order, &mut freed)?;
@@ -73,16 +85,72 @@ impl CancelOrder {
                 cancel_units(batch, &mut order, item, quantity, because, &mut freed)?;
             }
         }
-        order.refresh_status();
-        if !self.from_channel && order.status == Status::Canceled {
-            crate::channels::outbox::add(batch, &order, "cancel", None)?;
+        // What somebody else's warehouse has is asked back, and canceled when it says that it stays.
+        let recalled = self.lines.is_none() && !away.is_empty();
+        if recalled {
+            let by = if self.from_channel { Recall::Channel } else { Recall::Us };
+            hand_over::ask_back(batch, &order, by);
         }
-        let answer = finish(batch, order, "order.canceled")?;
+        order.refresh_status();
+        // A channel is told of the whole; of a part it is told to pay it back.
+        if !self.from_channel && order.status == Status::Canceled {
+            outbox::canceled(batch, &order, reason)?;
+        } else if !self.from_channel && !units.is_empty() {
+            outbox::refund(batch, &order, units, false, reason)?;
+        }
+        let answer = finish(batch, order, if recalled && nothing { "order.recalled" } else { "order.canceled" })?;
         for (item, location) in freed {
             fill::from_level(batch, item, location)?;
         }
         Ok(answer)
     }
+}
+
+impl CancelOrder {
+    fn handed_over(&self, batch: &Batch<'_>, order: &Order, item: i64) -> Refused {
+        let has = |f: &&Fulfillment| hand_over::is_away(batch, f.id) && f.lines.iter().any(|l| l.item == item && l.open() > 0);
+        let location = order.fulfillments.iter().find(has).map(|f| batch.names().code(f.location)).unwrap_or_default();
+        Refused::HandedOver { sku: batch.names().sku(item).to_string(), location: location.to_string() }
+    }
+}
+
+/// Cancels everything of one fulfillment that has not shipped; answers the (item, location) of which units came free.
+pub(crate) fn fulfillment(batch: &mut Batch<'_>, order: &mut Order, id: i64, because: Because<'_>) -> Result<Vec<(i64, i64)>, Stop> {
+    let mut freed = Vec::new();
+    let Some(place) = order.fulfillments.iter().position(|f| f.id == id) else { return Ok(freed) };
+    for m in 0..order.fulfillments[place].lines.len() {
+        let units = order.fulfillments[place].lines[m].open();
+        cancel_line(batch, order, place, m, units, because, &mut freed)?;
+    }
+    Ok(freed)
+}
+
+/// Cancels open units of one line of a fulfillment.
+fn cancel_line(
+    batch: &mut Batch<'_>,
+    order: &mut Order,
+    place: usize,
+    line: usize,
+    units: i64,
+    because: Because<'_>,
+    freed: &mut Vec<(i64, i64)>,
+) -> Result<(), Stop> {
+    if units == 0 {
+        return Ok(());
+    }
+    let fulfillment = &mut order.fulfillments[place];
+    let (location, day) = (fulfillment.location, fulfillment.day);
+    fulfillment.lines[line].canceled += units;
+    let (number, item) = (fulfillment.lines[line].line, fulfillment.lines[line].item);
+    if fulfillment.lines.iter().all(|l| l.canceled == l.quantity) {
+        batch.give_capacity_back(location, day);
+    }
+    if let Some(ordered) = order.line_mut(number, item) {
+        ordered.canceled += units;
+    }
+    batch.post(item, location, Committed, Available, units, because)?;
+    freed.push((item, location));
+    Ok(())
 }
 
 fn sum(units: &[(i64, i64)]) -> Vec<(i64, i64)> {
@@ -125,26 +193,14 @@ fn cancel_units(
         quantity -= share;
     }
     for n in (0..order.fulfillments.len()).rev() {
-        let was_open = order.fulfillments[n].lines.iter().any(|l| l.open() > 0);
-        let (location, day) = (order.fulfillments[n].location, order.fulfillments[n].day);
-        for m in 0..order.fulfillments[n].lines.len() {
-            let line = &mut order.fulfillments[n].lines[m];
-            let share = if line.item == item { line.open().min(quantity) } else { 0 };
-            if share == 0 {
-                continue;
-            }
-            line.canceled += share;
-            let number = line.line;
-            quantity -= share;
-            if let Some(ordered) = order.line_mut(number, item) {
-                ordered.canceled += share;
-            }
-            batch.post(item, location, Committed, Available, share, because)?;
-            freed.push((item, location));
+        if hand_over::is_away(batch, order.fulfillments[n].id) {
+            continue;
         }
-        let whole = order.fulfillments[n].lines.iter().all(|l| l.canceled == l.quantity);
-        if was_open && whole {
-            batch.give_capacity_back(location, day);
+        for m in 0..order.fulfillments[n].lines.len() {
+            let line = &order.fulfillments[n].lines[m];
+            let share = if line.item == item { line.open().min(quantity) } else { 0 };
+            quantity -= share;
+            cancel_line(batch, order, n, m, share, because, freed)?;
         }
     }
     if quantity > 0 {

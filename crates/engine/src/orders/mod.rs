@@ -4,6 +4,7 @@ pub mod cancel;
 pub mod fill;
 pub mod place;
 pub mod read;
+pub mod reroute;
 pub mod r#return;
 pub(crate) mod rows;
 pub mod ship;
@@ -13,6 +14,7 @@ use crate::batch::{Batch, Because};
 use crate::command::{Answer, Reply};
 use crate::orders::rows::{Fulfillment, FulfillmentLine, Order};
 use crate::views::{OrderSummary, OrderView};
+use crate::warehouses::hand_over;
 use domain::steps::Status;
 use domain::stock::Account;
 use domain::{Noun, Refused};
@@ -52,11 +54,14 @@ pub(crate) fn commit_units(
     if quantity > 0 {
         return Err(Stop::broken(format!("{quantity} units of item {item} fit no line of order {}", order.id)));
     }
-    let place = match order.fulfillments.iter().position(|f| f.location == location && f.status == Status::Open) {
+    // What somebody else's warehouse has been told to send takes nothing more.
+    let takes = |f: &Fulfillment| f.location == location && f.status == Status::Open && !hand_over::is_away(batch, f.id);
+    let place = match order.fulfillments.iter().position(takes) {
         Some(place) => place,
         None => {
             let day = batch.take_capacity(location);
             let id = batch.id()?;
+            hand_over::expect(batch, order.id, id, location);
             order.fulfillments.push(Fulfillment {
                 id,
                 location,

@@ -71,6 +71,13 @@ pub struct ShipTo {
     pub email: Option<String>,
 }
 
+impl From<ShipTo> for Address {
+    fn from(ship_to: ShipTo) -> Address {
+        let ShipTo { country, postal_code, name, company, address1, address2, city, province, phone, email, .. } = ship_to;
+        Address { country, postal_code, name, company, address1, address2, city, province, phone, email }
+    }
+}
+
 impl From<Address> for ShipTo {
     fn from(address: Address) -> ShipTo {
         let Address { country, postal_code, name, company, address1, address2, city, province, phone, email } = address;

@@ -3,6 +3,7 @@
 use super::{fill, finish, units_of_sku};
 use crate::Stop;
 use crate::batch::{Batch, Because};
+use crate::channels::outbox;
 use crate::command::{Needs, Reply};
 use crate::stock::adjust::state_by_hand;
 use crate::stock::{SkuLine, check_skus};
@@ -25,6 +26,9 @@ pub struct ReturnOrder {
     pub state: Option<String>,
     #[serde(default)]
     pub reason: Option<String>,
+    /// Have the channel that the order came from pay the buyer back for these units.
+    #[serde(default)]
+    pub refund: bool,
 }
 
 impl ReturnOrder {
@@ -62,6 +66,9 @@ impl ReturnOrder {
                 left -= share;
             }
             batch.post(*item, location.id, Customer, state, *quantity, because)?;
+        }
+        if self.refund {
+            outbox::refund(batch, &order, wanted.clone(), true, reason)?;
         }
         let answer = finish(batch, order, "order.returned")?;
         if state == Available {

@@ -89,7 +89,7 @@ impl Ship {
             is_new: true,
         });
         order.refresh_status();
-        outbox::add(batch, &order, "ship", Some(shipment))?;
+        outbox::shipped(batch, &order, shipment)?;
         finish(batch, order, "order.shipped")
     }
 }

@@ -72,18 +72,23 @@ impl FactsReader {
     }
 
     pub fn facts(&self, order: &Order, sku: impl Fn(i64) -> String) -> Facts {
-        let to: ShipTo = serde_json::from_str(&order.ship_to).unwrap_or_default();
-        let given = to.latitude.zip(to.longitude).and_then(|(lat, lon)| domain::geo::Point::new(lat, lon));
-        let code = to.postal_code.clone().unwrap_or_default();
-        Facts {
-            channel: order.channel.clone(),
-            customer: order.customer.clone().unwrap_or_default(),
-            point: given.or_else(|| self.points.get(&postal_key(&to.country, &code)).copied()),
-            country: to.country,
-            postal_code: code,
-            skus: order.lines.iter().map(|l| sku(l.kit.unwrap_or(l.item))).collect(),
-            units: order.lines.iter().map(|l| l.quantity).sum(),
-        }
+        facts(order, sku, |country, code| self.points.get(&postal_key(country, code)).copied())
+    }
+}
+
+/// What routing needs to know of a stored order; `point` finds a postal code of a country.
+pub(crate) fn facts(order: &Order, sku: impl Fn(i64) -> String, point: impl Fn(&str, &str) -> Option<domain::geo::Point>) -> Facts {
+    let to: ShipTo = serde_json::from_str(&order.ship_to).unwrap_or_default();
+    let given = to.latitude.zip(to.longitude).and_then(|(lat, lon)| domain::geo::Point::new(lat, lon));
+    let code = to.postal_code.clone().unwrap_or_default();
+    Facts {
+        channel: order.channel.clone(),
+        customer: order.customer.clone().unwrap_or_default(),
+        point: given.or_else(|| point(&to.country, &code)),
+        country: to.country,
+        postal_code: code,
+        skus: order.lines.iter().map(|l| sku(l.kit.unwrap_or(l.item))).collect(),
+        units: order.lines.iter().map(|l| l.quantity).sum(),
     }
 }
 

@@ -127,6 +127,7 @@ fn connect(engine: &Engine) -> Result<(), Failed> {
             compares: n == 1,
             restocks: true,
             late: 60_000_000,
+            location: None,
         };
         let Answer::Channel(channel) = engine.submit_blocking(Command::ConnectChannel(Box::new(new)), "bench")?.answer else { continue };
         let row = ListedRow { external: "S1".into(), sku: Some("S1".into()), title: "S1".into(), shown: Some(0) };

@@ -2,7 +2,7 @@
 //! small mishaps, connected as real ones would be.
 
 use crate::Failed;
-use engine::channels::connect;
+use engine::channels::connect::{self, Connection};
 use engine::secrets::Vault;
 use engine::{Command, Engine, Stop};
 use sim::markets::market::Listing;
@@ -99,7 +99,16 @@ impl Markets {
             }
             // More than half of the stock stays with the shop whose orders are played.
             let policy = domain::quota::Policy { percent: Some(15), ..Default::default() };
-            let new = connect::read_new(vault, place.kind, place.code, place.name, &place.served.address, settings.clone(), policy)?;
+            let connection = Connection {
+                kind: place.kind.into(),
+                code: place.code.into(),
+                name: place.name.into(),
+                address: place.served.address.clone(),
+                settings: settings.clone(),
+                policy,
+                location: None,
+            };
+            let new = connect::read_new(vault, connection)?;
             match engine.submit(Command::ConnectChannel(Box::new(new)), "demo".into(), None).await {
                 Ok(_) => {}
                 // A database that was played before has it; the address is another one now.

@@ -256,7 +256,7 @@ impl Player {
             if !returned.is_empty() {
                 // To where the first parcel came from: the address on its label.
                 let location = view.fulfillments.first().map_or(super::places::MAIN, |f| &f.location).to_owned();
-                self.send(None, Command::ReturnOrder(ReturnOrder { id, location, lines: returned, state: None, reason }), None)?;
+                self.send(None, Command::ReturnOrder(ReturnOrder { id, location, lines: returned, state: None, reason, refund: false }), None)?;
             }
         }
         Ok(())

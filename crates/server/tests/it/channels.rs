@@ -23,7 +23,7 @@ fn shop(site: &Site) -> (Arc<Market>, Arc<Shopify>, Served) {
 fn connection(served: &Served) -> Value {
     json!({
         "code": "shop", "kind": "shopify", "name": "Our shop", "address": served.address,
-        "settings": { "access_token": "shpat_simulated", "client_secret": "hush", "location": "1" }
+        "settings": { "access_token": "shpat_simulated", "client_secret": "hush", "location": "1", "poll_seconds": "5" }
     })
 }
 

@@ -231,6 +231,16 @@ fn a_secret_is_changed_without_a_gap_and_only_subscribers_are_told() {
             assert_eq!(deliver(&site, "shop", &order_told()), told, "{secrets}");
         }
 
+        // An app that signs in by its secret: a new one is used at once, without starting anything anew.
+        let mut front = Shopify::new(market.clone());
+        (front.access_token, front.client_secret) = (None, "new".into());
+        let signs_in = site.block_on(serve(Arc::new(front).router())).unwrap();
+        let settings = |secret: &str| json!({ "client_id": "client", "client_secret": secret, "location": "1" });
+        site.ok("PATCH /channels/shop", json!({ "address": signs_in.address, "settings": settings("old") }));
+        assert_eq!(subscribe(&site, "shop", address).told(), "502 channel_unreachable");
+        site.ok("PATCH /channels/shop", json!({ "settings": settings("new old") }));
+        assert_eq!(subscribe(&site, "shop", address).told(), "200");
+
         // Shopify does not answer; it is told as what it is.
         drop(served);
         site.ok("PATCH /channels/shop", json!({ "address": "http://127.0.0.1:1" }));

@@ -3,6 +3,7 @@
 mod api;
 mod brunel;
 mod channels;
+mod desk;
 mod imports;
 mod links;
 mod nodes;
@@ -13,3 +14,4 @@ mod routing;
 mod statements;
 mod stock;
 mod support;
+mod warehouses;

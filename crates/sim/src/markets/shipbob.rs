@@ -57,6 +57,11 @@ impl ShipBob {
         self.state().held.push((sku.to_owned(), on_hand, sellable));
     }
 
+    /// What it says it has of something, from now on.
+    pub fn count(&self, sku: &str, on_hand: i64) {
+        self.state().held.iter_mut().filter(|(held, ..)| held == sku).for_each(|(_, there, sellable)| (*there, *sellable) = (on_hand, on_hand));
+    }
+
     /// Ids of the orders with this reference.
     pub fn taken(&self, reference: &str) -> Vec<i64> {
         self.state().orders.iter().filter(|(_, o)| o["reference_id"] == reference).map(|(id, _)| *id).collect()

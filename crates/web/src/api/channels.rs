@@ -10,12 +10,13 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Response, StatusCode};
 use domain::quota::Policy;
 use domain::{Noun, Refused};
-use engine::channels::connect::{self, ChannelView, KindView, UpdateChannel};
+use engine::channels::connect::{self, ChannelView, Connection, KindView, UpdateChannel};
 use engine::channels::listings::{ListingView, MapListing};
 use engine::channels::push::{BeginPushes, DUE, Push};
-use engine::channels::{read, webhook as hook, worker};
+use engine::channels::{read, webhook as hook, workers};
 use engine::db::Value;
 use engine::views::{Id, Time};
+use engine::warehouses::read::{self as handed, HandoverView};
 use engine::{Answer, Command};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -23,7 +24,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub fn read() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(kinds)).routes(routes!(list)).routes(routes!(one)).routes(routes!(listings)).routes(routes!(waiting))
+    OpenApiRouter::new()
+        .routes(routes!(kinds))
+        .routes(routes!(list))
+        .routes(routes!(one))
+        .routes(routes!(listings))
+        .routes(routes!(waiting))
+        .routes(routes!(handovers))
 }
 
 pub fn operate() -> OpenApiRouter<App> {
@@ -56,6 +63,9 @@ struct NewChannel {
     #[serde(default)]
     #[schema(value_type = Object)]
     policy: Policy,
+    /// For a warehouse that somebody else runs: the code of the location that it stands for, which must be of kind third_party.
+    #[serde(default)]
+    location: Option<String>,
 }
 
 /// The fields to change; those left out stay. Settings are given whole.
@@ -92,6 +102,21 @@ struct ChannelStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     fault_at: Option<Time>,
+    /// The last resync that was asked for on this server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resync: Option<Resync>,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+struct Resync {
+    #[schema(value_type = String, format = DateTime)]
+    began_at: Time,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    ended_at: Option<Time>,
+    /// Listings whose quantity was read, of how many; 0 of 0 while the catalog is still being read.
+    read: usize,
+    of: usize,
+    fault: Option<String>,
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -116,6 +141,13 @@ impl ChannelStatus {
             orders_late: health.orders_late,
             fault,
             fault_at: fault_at.map(Time),
+            resync: health.resync.map(|r| Resync {
+                began_at: Time(r.began_at),
+                ended_at: r.ended_at.map(Time),
+                read: r.read,
+                of: r.of,
+                fault: r.fault,
+            }),
         }
     }
 }
@@ -143,8 +175,10 @@ async fn one(State(app): State<App>, Path(code): Path<String>) -> Result<Respons
 /// Connect a channel. Its worker starts within a second.
 #[utoipa::path(post, path = "/channels", tag = "Channels", request_body = NewChannel, responses((status = 201, body = ChannelView), (status = 409, body = super::ProblemDetails), (status = 422, body = super::ProblemDetails)))]
 async fn create(State(app): State<App>, change: Change<NewChannel>) -> Result<Response<Body>, Problem> {
-    let NewChannel { code, kind, name, address, settings, policy } = &change.body;
-    let new = connect::read_new(&app.vault, kind, code, name, address, settings.clone(), policy.clone())?;
+    let NewChannel { code, kind, name, address, settings, policy, location } = &change.body;
+    let (code, kind, name, address) = (code.clone(), kind.clone(), name.clone(), address.clone());
+    let connection = Connection { code, kind, name, address, settings: settings.clone(), policy: policy.clone(), location: location.clone() };
+    let new = connect::read_new(&app.vault, connection)?;
     change.run(&app, |_| Command::ConnectChannel(Box::new(new))).await
 }
 
@@ -163,7 +197,7 @@ async fn update(State(app): State<App>, Path(code): Path<String>, change: Change
 #[utoipa::path(post, path = "/channels/{code}/check", tag = "Channels", params(("code" = String, Path)), responses((status = 200), (status = 404, body = super::ProblemDetails), (status = 502, body = super::ProblemDetails)))]
 async fn check(State(app): State<App>, Path(code): Path<String>) -> Result<Response<Body>, Problem> {
     let channel = find(&app, &code).await?;
-    match worker::check(&app.engine, &app.vault, &channel).await? {
+    match workers::check(&app.engine, &app.vault, &channel).await? {
         Ok(account) => Ok(json(StatusCode::OK, &serde_json::json!({ "account": account }))),
         Err(why) => Err(Problem::new(StatusCode::BAD_GATEWAY, "channel_unreachable", why)),
     }
@@ -199,12 +233,13 @@ async fn resume(State(app): State<App>, Path(code): Path<String>, change: Change
     change.run(&app, |_| Command::UpdateChannel(UpdateChannel { code, paused: Some(false), ..UpdateChannel::default() })).await
 }
 
-/// Read everything that the channel lists and shows, now. Answers when it is done, with how many listings were read.
-#[utoipa::path(post, path = "/channels/{code}/resync", tag = "Channels", params(("code" = String, Path)), responses((status = 200), (status = 404, body = super::ProblemDetails)))]
+/// Read everything that the channel lists and shows, now. It goes on by itself; `resync` of `GET /channels/{code}` tells how far it is.
+/// Answers whether it was begun by this call, or was under way already.
+#[utoipa::path(post, path = "/channels/{code}/resync", tag = "Channels", params(("code" = String, Path)), responses((status = 202), (status = 404, body = super::ProblemDetails), (status = 422, body = super::ProblemDetails)))]
 async fn resync(State(app): State<App>, Path(code): Path<String>) -> Result<Response<Body>, Problem> {
     let channel = find(&app, &code).await?;
-    let read = worker::resync(&app.engine, &app.vault, &channel, |_| {}).await?;
-    Ok(json(StatusCode::OK, &serde_json::json!({ "listings_read": read })))
+    let begun = app.workers.resync(&app.engine, &app.vault, &channel);
+    Ok(json(StatusCode::ACCEPTED, &serde_json::json!({ "begun": begun })))
 }
 
 /// What would be sent now, without sending it: for a channel that is paused, or to see what waits.
@@ -241,6 +276,14 @@ async fn listings(State(app): State<App>, Path(code): Path<String>, Params(param
     let (limit, after) = (limit(params.limit)?, cursor(params.after.as_deref(), 0)?);
     let found = app.read(move |tx, config| read::listings(tx, config, &code, after, limit + 1)).await?;
     Ok(json(StatusCode::OK, &List::new(found, limit, |l| l.id.0.to_string())))
+}
+
+/// What was handed over to a warehouse that somebody else runs, the newest first.
+#[utoipa::path(get, path = "/channels/{code}/handovers", tag = "Channels", params(("code" = String, Path), Page), responses((status = 200, body = List<HandoverView>), (status = 404, body = super::ProblemDetails)))]
+async fn handovers(State(app): State<App>, Path(code): Path<String>, Params(params): Params<Page>) -> Result<Response<Body>, Problem> {
+    let (limit, before) = (limit(params.limit)?, cursor(params.after.as_deref(), i64::MAX)?);
+    let found = app.read(move |tx, config| handed::list(tx, config, &code, before, limit + 1)).await?;
+    Ok(json(StatusCode::OK, &List::new(found, limit, |h| h.fulfillment.0.to_string())))
 }
 
 /// Say which item a listing is, how many units it is, its policy; or try it again after a refusal.

@@ -48,10 +48,11 @@ async fn one(State(app): State<App>, Path(id): Path<String>) -> Result<Response<
     Ok(json(StatusCode::OK, &found))
 }
 
-/// Do something about it: retry, backorder, dismiss or assign.
+/// Do something about it: one of the exception's `actions`.
 #[utoipa::path(post, path = "/exceptions/{id}", tag = "Exceptions", params(("id" = String, Path)), request_body = Solve, responses((status = 200, body = ExceptionView), (status = 404, body = super::ProblemDetails), (status = 422, body = super::ProblemDetails)))]
 async fn act(State(app): State<App>, Path(id): Path<String>, change: Change<Solve>) -> Result<Response<Body>, Problem> {
     let id = number(Noun::Exception, &id)?;
-    let about = app.read(move |tx, config| solve::about(tx, config, id)).await?;
-    change.run(&app, |body| Command::Solve(solve::with_order(Solve { id, ..body }, about))).await
+    let solve = Solve { id, ..change.body.clone() };
+    let solve = app.read(move |tx, config| solve::with_subject(tx, config, solve)).await?;
+    change.run(&app, |_| Command::Solve(Box::new(solve))).await
 }

@@ -12,6 +12,7 @@ use engine::events::{self, EventView};
 use engine::orders::cancel::CancelOrder;
 use engine::orders::place::PlaceOrder;
 use engine::orders::read::{self as reads, Filter};
+use engine::orders::reroute::Reroute;
 use engine::orders::r#return::ReturnOrder;
 use engine::orders::ship::Ship;
 use engine::views::OrderView;
@@ -27,7 +28,7 @@ pub fn read() -> OpenApiRouter<App> {
 }
 
 pub fn operate() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(place)).routes(routes!(cancel)).routes(routes!(return_order)).routes(routes!(ship))
+    OpenApiRouter::new().routes(routes!(place)).routes(routes!(cancel)).routes(routes!(return_order)).routes(routes!(ship)).routes(routes!(reroute))
 }
 
 #[derive(Deserialize, Default, utoipa::IntoParams)]
@@ -112,4 +113,13 @@ async fn return_order(State(app): State<App>, Path(text): Path<String>, change: 
 async fn ship(State(app): State<App>, Path(text): Path<String>, change: Change<Ship>) -> Result<Response<Body>, Problem> {
     let fulfillment = id(Noun::Fulfillment, &text)?;
     change.run(&app, |body| Command::Ship(Ship { fulfillment, ..body })).await
+}
+
+/// Let another location send what is open of a fulfillment: the one that is named, or the one that the rules choose among the others.
+/// If somebody else's warehouse has it, it is asked back first, and rerouted when the warehouse says that it stays.
+#[utoipa::path(post, path = "/fulfillments/{id}/reroute", tag = "Orders", params(("id" = String, Path)), request_body = Reroute, responses((status = 200, body = OrderView), (status = 409, description = "`insufficient_stock` or `not_routable`: nothing was changed", body = super::ProblemDetails)))]
+async fn reroute(State(app): State<App>, Path(text): Path<String>, change: Change<Reroute>) -> Result<Response<Body>, Problem> {
+    let fulfillment = id(Noun::Fulfillment, &text)?;
+    let ship_to = app.read(move |tx, _| engine::orders::reroute::ship_to(tx, fulfillment)).await?;
+    change.run(&app, |body| Command::Reroute(Box::new(Reroute { fulfillment, ship_to, ..body }))).await
 }

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, Response};
 use axum::response::{Html, IntoResponse, Redirect};
 use engine::channels::listings::ListingView;
 use engine::channels::read::{self, ChannelStatus};
-use engine::channels::worker::Health;
+use engine::channels::workers::Health;
 use maud::{Markup, html};
 
 /// A queue older than this is slow, in microseconds.

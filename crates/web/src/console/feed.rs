@@ -10,7 +10,7 @@ use serde_json::Value;
 /// Every kind of event there is, for the script: a stream tells them apart by name.
 pub const KINDS: &str = "item.created item.updated location.created location.updated rules.changed import.progressed \
     reservation.held reservation.extended reservation.released reservation.expired reservation.ordered \
-    order.placed order.routed order.left_over order.filled order.shipped order.canceled order.returned \
+    order.placed order.routed order.left_over order.filled order.shipped order.canceled order.returned order.return_expected order.handed_over order.recalled order.rerouted \
     stock.received stock.adjusted stock.moved stock.counted transfer.sent transfer.received \
     channel.connected channel.updated listing.mapped exception.opened exception.solved";
 
@@ -40,6 +40,10 @@ fn words(event: &EventView) -> Markup {
         "order.left_over" => html! { b { (text("number")) } " found no place, waits for the next routing run" },
         "order.filled" => html! { b { (text("number")) } " filled from new stock" (waiting(int("backordered"))) },
         "order.shipped" => html! { b { (text("number")) } " shipped, " (num(int("shipped"))) " of " (units(int("units"))) },
+        "order.return_expected" => html! { (units(int("units"))) " of " b { (text("number")) } " are on their way back" },
+        "order.handed_over" => html! { b { (text("number")) } " is with the warehouse" },
+        "order.recalled" => html! { b { (text("number")) } " asked back from the warehouse" },
+        "order.rerouted" => html! { b { (text("number")) } " sent from elsewhere" },
         "order.canceled" => html! { b { (text("number")) } " canceled" @if int("units") > 0 { ", " (units(int("units"))) " stay" } },
         "order.returned" => html! { b { (text("number")) } " came back, whole or in parts" },
         "reservation.held" => {

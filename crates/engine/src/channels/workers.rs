@@ -1,0 +1,358 @@
+//! The workers of this node: one for each channel, started and ended as channels come and change, and what they came to.
+
+use super::rows::Channel;
+use super::{connect, worker};
+use crate::db::Conn;
+use crate::exceptions::{Kind, report, solved};
+use crate::secrets::Vault;
+use crate::{Command, Config, Engine, Stop, jobs, warehouses};
+use connectors::account::{self, Account};
+use connectors::transport::{Fault, Pace, Wire, WireOptions};
+use connectors::{marketplace, warehouse};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// What the workers of this node came to, for figures and pages.
+#[derive(Clone, Default)]
+pub struct Workers {
+    health: Arc<Mutex<HashMap<i64, Health>>>,
+    /// The ways to the channels, shared by their workers and their webhooks, so that limits and tokens are.
+    wires: Arc<Mutex<HashMap<i64, (String, Arc<Wire>)>>>,
+    /// Public keys by which their webhooks are verified.
+    pub(super) keys: super::keys::Keys,
+}
+
+/// How a channel's worker is doing on this node.
+#[derive(Debug, Clone, Default)]
+pub struct Health {
+    /// The last fault, and when; None once something worked.
+    pub fault: Option<(i64, String)>,
+    /// When something worked last; 0 if nothing did.
+    pub worked_at: i64,
+    /// Microseconds from the wish to the marketplace's acknowledgement, the latest 10,000.
+    pub(super) latencies: std::collections::VecDeque<u32>,
+    pub pushed: u64,
+    pub calls: u64,
+    pub throttled: u64,
+    pub orders_read: u64,
+    /// Orders that were told later than a minute after they were placed.
+    pub orders_late: u64,
+    /// The last resync, if one was asked for.
+    pub resync: Option<Resync>,
+}
+
+/// How far reading everything anew is.
+#[derive(Debug, Clone, Default)]
+pub struct Resync {
+    /// Microseconds since 1970 UTC.
+    pub began_at: i64,
+    pub ended_at: Option<i64>,
+    pub read: usize,
+    /// Listings to be read; 0 while they are still being listed.
+    pub of: usize,
+    pub fault: Option<String>,
+}
+
+impl Health {
+    /// Microseconds from the wish to the acknowledgement: (p50, p95, p99); None before the first.
+    pub fn latency(&self) -> Option<(u32, u32, u32)> {
+        let mut sorted: Vec<u32> = self.latencies.iter().copied().collect();
+        sorted.sort_unstable();
+        let at = |share: usize| sorted.get((sorted.len() * share / 100).min(sorted.len().saturating_sub(1))).copied();
+        Some((at(50)?, at(95)?, at(99)?))
+    }
+}
+
+impl Workers {
+    pub fn health(&self, channel: i64) -> Option<Health> {
+        self.lock().get(&channel).cloned()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<i64, Health>> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The way to a channel, made anew when its settings have changed.
+    pub async fn wire(&self, engine: &Engine, vault: &Vault, channel: &Channel) -> Result<Arc<Wire>, Stop> {
+        let version = version(engine, channel).await?;
+        let known = self.wires.lock().unwrap_or_else(PoisonError::into_inner).get(&channel.id).filter(|(v, _)| *v == version).map(|(_, w)| w.clone());
+        if let Some(wire) = known {
+            return Ok(wire);
+        }
+        let wire = Arc::new(wire(engine, vault, channel).await?);
+        self.wires.lock().unwrap_or_else(PoisonError::into_inner).insert(channel.id, (version, wire.clone()));
+        Ok(wire)
+    }
+
+    pub(crate) fn note(&self, channel: i64, note: impl FnOnce(&mut Health)) {
+        note(self.lock().entry(channel).or_default());
+    }
+
+    /// Reads anew everything that a channel lists and shows, or that a warehouse has, beside its worker; [`Health::resync`] tells how far
+    /// it is. False if that is under way already.
+    pub fn resync(&self, engine: &Engine, vault: &Vault, channel: &Channel) -> bool {
+        let (id, began_at) = (channel.id, engine.now());
+        let mut runs = false;
+        self.note(id, |h| {
+            runs = h.resync.as_ref().is_some_and(|r| r.ended_at.is_none());
+            if !runs {
+                h.resync = Some(Resync { began_at, ..Resync::default() });
+            }
+        });
+        if runs {
+            return false;
+        }
+        let desk = Desk { engine: engine.clone(), workers: self.clone(), vault: vault.clone(), holder: String::new(), channel: channel.clone() };
+        tokio::spawn(async move {
+            let told = |read, of| desk.workers.note_resync(id, |r| (r.read, r.of) = (read, of));
+            let round = async {
+                let wire = desk.workers.wire(&desk.engine, &desk.vault, &desk.channel).await?;
+                match (marketplace::by_word(&desk.channel.kind), warehouse::by_word(&desk.channel.kind)) {
+                    (Some(market), _) => worker::resync(&desk, market, &wire, told).await,
+                    (None, Some(warehouse)) => warehouses::worker::snapshot(&desk, warehouse, &wire, |read| told(read, read)).await,
+                    (None, None) => Ok(()),
+                }
+            };
+            let fault = match round.await {
+                Ok(()) => None,
+                Err(Trouble::Stop(stop)) => Some(stop.to_string()),
+                Err(Trouble::Fault(fault)) => Some(format!("{fault:?}")),
+            };
+            let now = desk.engine.now();
+            desk.workers.note_resync(id, |r| (r.ended_at, r.fault) = (Some(now), fault));
+        });
+        true
+    }
+
+    fn note_resync(&self, channel: i64, note: impl FnOnce(&mut Resync)) {
+        self.note(channel, |h| note(h.resync.get_or_insert_default()));
+    }
+
+    /// Works for all channels until the engine stops: starts a worker for each channel that has none, ends those of channels
+    /// that were changed, so that the new one has the new settings.
+    pub async fn run(self, engine: Engine, vault: Vault) {
+        let holder = format!("{}-{}", std::process::id(), engine.now());
+        let mut running: HashMap<i64, (String, tokio::task::AbortHandle)> = HashMap::new();
+        loop {
+            let channels = match config(&engine).await {
+                Ok(config) => config.channels.clone(),
+                Err(Stop::Stopped) => return,
+                Err(error) => {
+                    tracing::warn!("channels cannot be read and will be tried again: {error}");
+                    Vec::new()
+                }
+            };
+            for channel in channels {
+                // Without it the database does not answer: it is tried again, as all else is.
+                let Ok(version) = version(&engine, &channel).await else { continue };
+                let known = running.get(&channel.id);
+                if known.is_some_and(|(v, task)| *v == version && !task.is_finished()) {
+                    continue;
+                }
+                if let Some((_, task)) = running.remove(&channel.id) {
+                    task.abort();
+                }
+                let id = channel.id;
+                let desk = Desk { engine: engine.clone(), workers: self.clone(), vault: vault.clone(), holder: holder.clone(), channel };
+                running.insert(id, (version, tokio::spawn(live(desk)).abort_handle()));
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+async fn live(desk: Desk) {
+    let wire = loop {
+        match desk.workers.wire(&desk.engine, &desk.vault, &desk.channel).await {
+            Ok(found) => break found,
+            Err(Stop::Stopped) => return,
+            Err(stop) => {
+                desk.workers.note(desk.channel.id, |h| h.fault = Some((desk.engine.now(), stop.to_string())));
+                tokio::time::sleep(Duration::from_secs(10)).await;
+            }
+        }
+    };
+    match (marketplace::by_word(&desk.channel.kind), warehouse::by_word(&desk.channel.kind)) {
+        (Some(market), _) => worker::live(&desk, market, &wire).await,
+        (None, Some(warehouse)) => warehouses::worker::live(&desk, warehouse, &wire).await,
+        (None, None) => std::future::pending().await,
+    }
+}
+
+pub(crate) async fn config(engine: &Engine) -> Result<Arc<Config>, Stop> {
+    engine
+        .read(|tx| {
+            let mut config = Arc::default();
+            Config::refresh(tx, &mut config)?;
+            Ok(config)
+        })
+        .await
+}
+
+pub(crate) fn actor() -> Arc<str> {
+    "system".into()
+}
+
+/// All settings of a channel, its secrets too, and whether those are still encrypted with an old key.
+pub(super) async fn settings(engine: &Engine, vault: &Vault, channel: &Channel) -> Result<(BTreeMap<String, String>, Option<String>), Stop> {
+    let id = channel.id;
+    let sealed = engine.read(move |tx| connect::secrets(tx, id)).await?;
+    let mut settings: BTreeMap<String, String> = serde_json::from_str(&channel.settings).unwrap_or_default();
+    let (text, old) = vault.decrypt(&channel.code, &sealed)?;
+    settings.extend(serde_json::from_str::<BTreeMap<String, String>>(&text).unwrap_or_default());
+    Ok((settings, old.then_some(text)))
+}
+
+/// Changes with whatever was changed of a channel, its secrets too.
+async fn version(engine: &Engine, channel: &Channel) -> Result<String, Stop> {
+    let id = channel.id;
+    let sealed = engine.read(move |tx| connect::secrets(tx, id)).await?;
+    Ok(format!("{channel:?} {}", blake3::hash(sealed.as_bytes())))
+}
+
+fn account_of(channel: &Channel) -> Result<&'static dyn Account, Stop> {
+    account::by_word(&channel.kind).ok_or_else(|| Stop::broken(format!("there is no connector “{}”", channel.kind)))
+}
+
+/// The way to a channel, with its secrets. Refuses a channel whose secrets or address cannot be used.
+pub async fn wire(engine: &Engine, vault: &Vault, channel: &Channel) -> Result<Wire, Stop> {
+    let account = account_of(channel)?;
+    let (settings, old) = settings(engine, vault, channel).await?;
+    if let Some(text) = old {
+        let again = vault.encrypt(&channel.code, &text)?;
+        let code = channel.code.to_string();
+        let update = connect::UpdateChannel { code, secrets: Some(again), ..Default::default() };
+        engine.submit(Command::UpdateChannel(update), actor(), None).await?;
+    }
+    let clock = {
+        let engine = engine.clone();
+        Arc::new(move || engine.now())
+    };
+    let options = WireOptions { account, address: channel.address.clone(), settings, clock, seed: channel.id as u64, pace: Pace::default() };
+    Wire::new(options).map_err(|fault| Stop::broken(format!("{fault:?}")))
+}
+
+/// Asks the account something harmless: its name, or why it does not answer.
+pub async fn check(engine: &Engine, vault: &Vault, channel: &Channel) -> Result<Result<String, String>, Stop> {
+    let wire = wire(engine, vault, channel).await?;
+    Ok(account_of(channel)?.check(&wire).await.map_err(|fault| format!("{fault:?}")))
+}
+
+/// What the worker of one channel works with.
+pub(crate) struct Desk {
+    pub engine: Engine,
+    pub workers: Workers,
+    pub vault: Vault,
+    pub holder: String,
+    pub channel: Channel,
+}
+
+/// What stops a round.
+pub(crate) enum Trouble {
+    Stop(Stop),
+    Fault(Fault),
+}
+
+impl From<Stop> for Trouble {
+    fn from(stop: Stop) -> Trouble {
+        Trouble::Stop(stop)
+    }
+}
+
+impl From<Fault> for Trouble {
+    fn from(fault: Fault) -> Trouble {
+        Trouble::Fault(fault)
+    }
+}
+
+pub(crate) type Round = Result<(), Trouble>;
+
+/// The engine has stopped, and so does the worker.
+pub(crate) struct Stopped;
+
+/// Seconds for which a node works on a channel without asking again; a node that died is followed after that.
+const LEASE: i64 = 15;
+
+impl Desk {
+    /// Whether this node may work on the channel.
+    pub async fn lease(&self) -> Result<bool, Stop> {
+        if matches!(self.engine.url(), crate::Url::Sqlite(_)) {
+            return Ok(true);
+        }
+        let (engine, holder, name) = (self.engine.clone(), self.holder.clone(), format!("channel:{}", self.channel.id));
+        let work = move || jobs::lease(&engine, &mut Conn::open(engine.url())?, &name, &holder, LEASE);
+        tokio::task::spawn_blocking(work).await.map_err(|e| Stop::broken(e.to_string()))?
+    }
+
+    pub async fn submit(&self, command: Command) -> Result<crate::Reply, Stop> {
+        self.engine.submit(command, actor(), None).await
+    }
+
+    /// Notes how a round ended; answers whether it went well.
+    pub async fn noted(&self, round: Round) -> Result<bool, Stopped> {
+        let (id, now) = (self.channel.id, self.engine.now());
+        let text = match round {
+            Ok(()) => {
+                let mut first = false;
+                self.workers.note(id, |h| {
+                    first = h.worked_at == 0 || h.fault.is_some();
+                    (h.fault, h.worked_at) = (None, now);
+                });
+                if first {
+                    let _ = self.submit(solved(self.about("authorization"), "the credentials are accepted")).await;
+                }
+                return Ok(true);
+            }
+            Err(Trouble::Stop(Stop::Stopped)) => return Err(Stopped),
+            Err(Trouble::Stop(stop)) => stop.to_string(),
+            // Waiting for one's turn is no fault.
+            Err(Trouble::Fault(Fault::Throttled { .. })) => return Ok(false),
+            Err(Trouble::Fault(fault)) => {
+                if let Fault::Unauthorized { detail } = &fault {
+                    let title = format!("{} no longer accepts the credentials", self.channel.name);
+                    let detail = format!("{detail}. Enter new ones; until then nothing is sent and no orders come.");
+                    let _ = self.submit(report(Kind::AuthorizationExpired, self.about("authorization"), id, title, detail)).await;
+                }
+                format!("{fault:?}")
+            }
+        };
+        tracing::warn!("channel {}: {text}", self.channel.code);
+        self.workers.note(id, |h| h.fault = Some((now, text)));
+        Ok(false)
+    }
+
+    /// The key of the exception of this kind about the channel.
+    pub fn about(&self, what: &str) -> String {
+        format!("{what}:{}", self.channel.code)
+    }
+}
+
+/// Something that is either well or not, told to the exceptions desk when it changes.
+pub(crate) struct Alarm {
+    kind: Kind,
+    what: &'static str,
+    rings: Option<bool>,
+}
+
+impl Alarm {
+    pub fn new(kind: Kind, what: &'static str) -> Alarm {
+        Alarm { kind, what, rings: None }
+    }
+
+    /// `trouble` is a title and what to do about it.
+    pub async fn tell(&mut self, desk: &Desk, trouble: Option<(String, String)>) -> Result<(), Stop> {
+        let rings = trouble.is_some();
+        if self.rings == Some(rings) {
+            return Ok(());
+        }
+        let about = desk.about(self.what);
+        let command = match trouble {
+            Some((title, detail)) => report(self.kind, about, desk.channel.id, title, detail),
+            None => solved(about, "it is well again"),
+        };
+        desk.submit(command).await?;
+        self.rings = Some(rings);
+        Ok(())
+    }
+}

@@ -1,0 +1,86 @@
+//! The exceptions desk: what people do about orders from a marketplace that cannot be taken on as they are.
+
+use crate::support::{Site, on_both};
+use serde_json::{Value, json};
+use sim::markets::market::Listing;
+use sim::markets::{Market, Served, serve, shopify::Shopify};
+use std::sync::Arc;
+
+/// A site with 10 lamps and 10 torches, a shop that lists the lamp and a box that is no item here, and its worker at work.
+fn shop(site: &Site) -> (Arc<Market>, Served) {
+    site.locations(&[("LON", json!({}))]);
+    site.item("LAMP", json!({}), "LON 10");
+    site.item("TORCH", json!({}), "LON 10");
+    let time = site.time.clone();
+    let market = Market::with_clock(5, Arc::new(move || time.now()));
+    for (id, sku) in [("101", "LAMP"), ("102", "BOX")] {
+        market.list(Listing { id: id.into(), sku: sku.into(), title: sku.into(), price: 999, ..Listing::default() });
+    }
+    let served = site.block_on(serve(Arc::new(Shopify::new(market.clone())).router())).unwrap();
+    let settings = json!({ "access_token": "shpat_simulated", "client_secret": "hush", "location": "1", "poll_seconds": "1" });
+    site.ok("POST /channels", json!({"code": "shop", "kind": "shopify", "name": "Our shop", "address": served.address, "settings": settings}));
+    site.work();
+    site.until("the lamp is for sale", || market.shown("101").filter(|shown| *shown > 0));
+    (market, served)
+}
+
+fn orders(site: &Site) -> Vec<Value> {
+    site.get("/orders?channel=shop")["data"].as_array().unwrap().clone()
+}
+
+fn open(site: &Site, kind: &str) -> Option<(String, Value)> {
+    let found = site.get("/exceptions")["data"].as_array().unwrap().iter().find(|e| e["kind"] == kind).cloned();
+    found.map(|e| (format!("POST /exceptions/{}", e["id"].as_str().unwrap()), e))
+}
+
+#[test]
+fn a_listing_is_mapped_where_its_order_waits() {
+    on_both(|url| {
+        let site = Site::new(url);
+        let (market, _served) = shop(&site);
+        market.edit_behind_our_back("102", 3);
+        market.buy("102", 1).unwrap();
+        let (act, exception) = site.until("a person is told", || open(&site, "unmapped"));
+        assert_eq!(exception["actions"], json!(["remap", "retry", "cancel", "dismiss", "assign"]));
+        assert_eq!(site.call(&act, json!({"action": "substitute"})).told(), "422 invalid_field");
+        assert_eq!(site.call(&act, json!({"action": "remap"})).told(), "422 invalid_field", "which item?");
+        assert_eq!(site.call(&act, json!({"action": "remap", "sku": "NONE"})).told(), "404 unknown_item");
+        assert_eq!(site.call(&act, json!({"action": "remap", "sku": "LAMP", "units_per_listing": 4})).body["open"], false);
+        let order = orders(&site).pop().unwrap();
+        assert_eq!(crate::support::fulfillments(&order), "LON: LAMP 4");
+        market.edit_behind_our_back("102", 1);
+        market.buy("102", 1).unwrap();
+        site.until("the next one needs nobody", || (orders(&site).len() == 2).then_some(()));
+        site.verify();
+    });
+}
+
+#[test]
+fn what_cannot_be_filled_is_substituted_or_canceled_with_its_money_back() {
+    on_both(|url| {
+        let site = Site::new(url);
+        let (market, _served) = shop(&site);
+        market.edit_behind_our_back("101", 90);
+        let substituted = market.buy("101", 12).unwrap();
+        let (act, exception) = site.until("a person is told", || open(&site, "unfillable"));
+        assert_eq!(exception["actions"], json!(["retry", "backorder", "substitute", "cancel", "dismiss", "assign"]));
+        assert_eq!(site.call(&act, json!({"action": "substitute", "sku": "TORCH"})).told(), "422 invalid_field", "instead of what?");
+        let torches = json!({"action": "substitute", "instead_of": "LAMP", "sku": "TORCH"});
+        assert_eq!(site.call(&act, torches.clone()).body["open"], true, "there are 10");
+        site.receive("LON", "TORCH", 5);
+        assert_eq!(site.call(&act, torches).body["open"], false);
+        let order = orders(&site).pop().unwrap();
+        assert_eq!((&order["lines"][0]["sku"], &order["lines"][0]["unit_price"]["amount"]), (&json!("TORCH"), &json!("9.99")));
+        // What is canceled there later is the substitute here.
+        market.cancel(&substituted, false).ok();
+        site.until("it is canceled here", || (orders(&site)[0]["status"] == "canceled").then_some(()));
+        assert_eq!(site.stock("TORCH"), "available 15");
+
+        let hopeless = market.buy("101", 40).unwrap();
+        let (act, _) = site.until("a person is told again", || open(&site, "unfillable"));
+        site.ok(&act, json!({"action": "cancel", "note": "out of stock"}));
+        site.until("it is canceled there", || market.order(&hopeless).and_then(|o| o.canceled_at));
+        assert_eq!(orders(&site).len(), 1, "it never was an order here");
+        site.verify();
+    });
+}
