@@ -99,8 +99,8 @@ fn each_crate_keeps_to_its_room() {
     none(faults, "keep rules in domain, SQL in engine, sockets in connectors/transport.rs and web/serve.rs");
 }
 
-/// Lines of code that a connector takes, without tests, comments and blank lines. When this was written: ShipBob 251, Amazon's
-/// warehouses 207, Amazon 660, eBay 773, Shopify 916, of which 200 are the text of its queries.
+/// Lines of code that a connector takes, without tests, comments and blank lines. When this was written: ShipBob 255, Amazon's
+/// warehouses 210, Amazon 660, eBay 773, Shopify 926, of which 200 are the text of its queries.
 const CONNECTOR_LINES: std::ops::RangeInclusive<usize> = 200..=1000;
 
 #[test]

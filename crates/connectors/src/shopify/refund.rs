@@ -20,6 +20,9 @@ const LONGEST: usize = 200;
 /// and however the suggestion has changed since.
 pub(super) async fn refund(wire: &Wire, refund: &Refund) -> Result<(), Fault> {
     let order = gid("Order", &refund.order);
+    if refund.lines.is_empty() {
+        return Err(Fault::Refused { status: 0, code: "nothing_to_refund".into(), detail: format!("no line of order {order} is to be refunded") });
+    }
     let known = look(wire, &order, refund).await?;
     if is_paid(&known, refund) {
         return Ok(());

@@ -41,6 +41,7 @@ async fn what_came_back_is_paid_once_and_not_shown() {
     let too_many = CONNECTOR.refund(&wire, &refund(&id, "return-3", &[(1, 1, true)])).await;
     assert!(matches!(too_many, Err(Fault::Refused { .. })), "{too_many:?}");
     assert_eq!(shop.market.truth().refunds, 2);
+    assert!(matches!(CONNECTOR.refund(&wire, &refund(&id, "k", &[])).await, Err(Fault::Refused { code, .. }) if code == "nothing_to_refund"));
     assert!(matches!(CONNECTOR.refund(&wire, &refund("1", "k", &[(0, 1, true)])).await, Err(Fault::Refused { code, .. }) if code == "not_found"));
 }
 
