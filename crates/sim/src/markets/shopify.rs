@@ -88,6 +88,11 @@ impl Shopify {
         std::mem::take(&mut *self.asked.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Keys are remembered for a while only.
+    pub fn forget_keys(&self) {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn may_enter(&self, headers: &HeaderMap) -> bool {
         let token = headers.get("x-shopify-access-token").and_then(|v| v.to_str().ok()).unwrap_or_default();
         self.access_token.as_deref() == Some(token) || self.market.token_is_good(token)
