@@ -19,6 +19,8 @@ pub struct Workers {
     health: Arc<Mutex<HashMap<i64, Health>>>,
     /// The ways to the channels, shared by their workers and their webhooks, so that limits and tokens are.
     wires: Arc<Mutex<HashMap<i64, (String, Arc<Wire>)>>>,
+    /// Public keys by which their webhooks are verified.
+    pub(super) keys: super::keys::Keys,
 }
 
 /// How a channel's worker is doing on this node.
@@ -75,7 +77,7 @@ impl Workers {
 
     /// The way to a channel, made anew when its settings have changed.
     pub async fn wire(&self, engine: &Engine, vault: &Vault, channel: &Channel) -> Result<Arc<Wire>, Stop> {
-        let version = format!("{channel:?}");
+        let version = version(engine, channel).await?;
         let known = self.wires.lock().unwrap_or_else(PoisonError::into_inner).get(&channel.id).filter(|(v, _)| *v == version).map(|(_, w)| w.clone());
         if let Some(wire) = known {
             return Ok(wire);
@@ -144,7 +146,8 @@ impl Workers {
                 }
             };
             for channel in channels {
-                let version = format!("{channel:?}");
+                // Without it the database does not answer: it is tried again, as all else is.
+                let Ok(version) = version(&engine, &channel).await else { continue };
                 let known = running.get(&channel.id);
                 if known.is_some_and(|(v, task)| *v == version && !task.is_finished()) {
                     continue;
@@ -201,6 +204,13 @@ pub(super) async fn settings(engine: &Engine, vault: &Vault, channel: &Channel) 
     let (text, old) = vault.decrypt(&channel.code, &sealed)?;
     settings.extend(serde_json::from_str::<BTreeMap<String, String>>(&text).unwrap_or_default());
     Ok((settings, old.then_some(text)))
+}
+
+/// Changes with whatever was changed of a channel, its secrets too.
+async fn version(engine: &Engine, channel: &Channel) -> Result<String, Stop> {
+    let id = channel.id;
+    let sealed = engine.read(move |tx| connect::secrets(tx, id)).await?;
+    Ok(format!("{channel:?} {}", blake3::hash(sealed.as_bytes())))
 }
 
 fn account_of(channel: &Channel) -> Result<&'static dyn Account, Stop> {

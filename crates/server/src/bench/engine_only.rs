@@ -117,7 +117,8 @@ fn connect(engine: &Engine) -> Result<(), Failed> {
     for n in 1..=3 {
         let new = NewChannel {
             code: format!("C{n}"),
-            kind: "shopify".into(),
+            // Any: nothing is sent.
+            kind: connectors::marketplace::ALL.first().map_or_else(String::new, |market| market.word().to_owned()),
             name: format!("Channel {n}"),
             address: "http://127.0.0.1:1".into(),
             settings: Default::default(),

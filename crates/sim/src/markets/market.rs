@@ -29,6 +29,29 @@ pub struct Line {
     pub quantity: i64,
     pub canceled: i64,
     pub shipped: i64,
+    /// Of those that were shipped, paid back since.
+    pub returned: i64,
+}
+
+/// Money paid back to the buyer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Refund {
+    pub id: String,
+    pub note: String,
+    pub lines: Vec<RefundLine>,
+    pub at: i64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RefundLine {
+    /// Empty for the order as a whole.
+    pub line: String,
+    /// 0 where only money is told.
+    pub quantity: i64,
+    /// Hundredths.
+    pub amount: i64,
+    /// Of those that have not left, which are shown again; otherwise those that left go first.
+    pub restock: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +76,7 @@ pub struct Order {
     pub country: &'static str,
     pub lines: Vec<Line>,
     pub shipments: Vec<Shipment>,
+    pub refunds: Vec<Refund>,
 }
 
 impl Order {
@@ -69,6 +93,9 @@ pub struct Truth {
     pub units_sold: i64,
     pub units_canceled: i64,
     pub units_shipped: i64,
+    pub refunds: u64,
+    /// Hundredths paid back.
+    pub refunded: i64,
     /// Buyers who found too little shown.
     pub turned_away: u64,
     /// Quantities set by the seller's program, and those refused because something else was shown.
@@ -256,7 +283,7 @@ impl Market {
             let left = state.listings.get(*id).map_or(0, |l| l.shown) - quantity;
             state.show(id, left, now);
             state.truth.units_sold += quantity;
-            lines.push(Line { id: format!("{number}{n:02}"), listing: (*id).to_owned(), quantity: *quantity, canceled: 0, shipped: 0 });
+            lines.push(Line { id: format!("{number}{n:02}"), listing: (*id).to_owned(), quantity: *quantity, canceled: 0, shipped: 0, returned: 0 });
         }
         state.truth.orders += 1;
         let buyer = format!("Buyer {}", state.rng.u32(1..1000));
@@ -272,6 +299,7 @@ impl Market {
             country,
             lines,
             shipments: Vec::new(),
+            refunds: Vec::new(),
         };
         state.orders.insert(number, order);
         state.tell(EventKind::Placed(number.to_string()), now);
@@ -345,6 +373,37 @@ impl Market {
             let (carrier, tracking_number) = (carrier.map(str::to_owned), tracking_number.map(str::to_owned));
             order.shipments.push(Shipment { id: id.clone(), carrier, tracking_number, lines: lines.to_vec(), at: order.updated_at });
             Ok(id)
+        })
+    }
+
+    /// Pays back; answers the refund's id, which is made here. All lines or none.
+    pub fn refund(&self, order: &str, mut refund: Refund) -> Result<String, No> {
+        self.change(order, EventKind::Changed, |state, order| {
+            let mut canceled = Vec::new();
+            for told in refund.lines.iter().filter(|l| l.quantity > 0) {
+                let line = order.lines.iter_mut().find(|l| l.id == told.line).ok_or(No::Unknown)?;
+                let left = if told.restock { 0 } else { (line.shipped - line.returned).min(told.quantity) };
+                let open = told.quantity - left;
+                if line.canceled + line.shipped + open > line.quantity {
+                    return Err(No::TooMany);
+                }
+                line.returned += left;
+                line.canceled += open;
+                canceled.push((line.listing.clone(), open, told.restock));
+            }
+            for (listing, units, restock) in canceled {
+                state.truth.units_canceled += units;
+                let shown = state.listings.get(&listing).map_or(0, |l| l.shown);
+                if restock {
+                    state.show(&listing, shown + units, order.updated_at);
+                }
+            }
+            state.next += 1;
+            (refund.id, refund.at) = (state.next.to_string(), order.updated_at);
+            state.truth.refunds += 1;
+            state.truth.refunded += refund.lines.iter().map(|l| l.amount).sum::<i64>();
+            order.refunds.push(refund.clone());
+            Ok(refund.id)
         })
     }
 

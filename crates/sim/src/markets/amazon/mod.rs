@@ -3,14 +3,16 @@
 
 mod fba;
 mod feeds;
+mod notifications;
 
 use super::ask::{Ask, Front, date, empty, json, time, with_header, with_unknown};
-use super::market::{Listing, Market, No, Order};
+use super::market::{Listing, Market, No, Order, Shipment};
 use super::{Delivery, EventKind};
 use axum::Router;
 use axum::response::Response;
 use fba::Fba;
 use feeds::Feeds;
+use notifications::Notifications;
 use serde_json::{Value, json as value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,7 +28,7 @@ const DAY: i64 = 86_400 * SECOND;
 const REACH: usize = 1000;
 
 /// (operation, calls a second, burst)
-const RATES: [(&str, f64, f64); 14] = [
+const RATES: [(&str, f64, f64); 15] = [
     ("searchOrders", 0.0056, 20.0),
     ("getOrder", 0.5, 30.0),
     ("confirmShipment", 2.0, 10.0),
@@ -41,6 +43,7 @@ const RATES: [(&str, f64, f64); 14] = [
     ("createOrder", 2.0, 30.0),
     ("getMarketplaceParticipations", 0.016, 15.0),
     ("outbound", 2.0, 30.0),
+    ("notifications", 5.0, 25.0),
 ];
 
 pub struct Amazon {
@@ -60,6 +63,9 @@ struct State {
     packages: BTreeMap<(String, String), String>,
     feeds: Feeds,
     fba: Fba,
+    notifications: Notifications,
+    /// Orders, by plain id, whose parcels the carrier brought back.
+    brought_back: BTreeSet<String>,
 }
 
 fn order_id(plain: &str) -> String {
@@ -87,6 +93,8 @@ impl Amazon {
             packages: BTreeMap::new(),
             feeds: Feeds::default(),
             fba: Fba::default(),
+            notifications: Notifications::default(),
+            brought_back: BTreeSet::new(),
         };
         Arc::new(Amazon { market, speed, state: Mutex::new(state) })
     }
@@ -102,6 +110,11 @@ impl Amazon {
     /// Amazon sends this order, by its plain id, from its own warehouse.
     pub fn is_sent_by_amazon(&self, order: &str) {
         self.state().sent_by_amazon.insert(order.to_owned());
+    }
+
+    /// The carrier finds nobody and brings this order's parcels back, by its plain id.
+    pub fn bring_back(&self, order: &str) {
+        self.state().brought_back.insert(order.to_owned());
     }
 
     /// Rows of a feed fail as often as `rows`, a whole feed ends badly as often as `whole`.
@@ -180,9 +193,22 @@ impl Amazon {
             "salesChannel": { "channelName": "AMAZON", "marketplaceId": MARKETPLACE }, "buyer": { "buyerName": order.buyer },
             "recipient": { "deliveryAddress": address }, "proceeds": { "grandTotal": money(total) },
             "fulfillment": { "fulfillmentStatus": Amazon::status(order), "fulfilledBy": if by_amazon { "AMAZON" } else { "MERCHANT" } },
-            "orderItems": items.collect::<Vec<_>>(),
+            "orderItems": items.collect::<Vec<_>>(), "packages": self.packages(order),
         });
         with_unknown(&self.market, body)
+    }
+
+    fn packages(&self, order: &Order) -> Vec<Value> {
+        let back = self.state().brought_back.contains(&order.id);
+        let package = |(n, shipment): (usize, &Shipment)| {
+            let items: Vec<Value> = shipment.lines.iter().map(|(line, quantity)| value!({ "orderItemId": line, "quantity": quantity })).collect();
+            let (status, detail) = if back { ("UNDELIVERABLE", "RETURNED_TO_SELLER") } else { ("SHIPPED", "PICKED_UP") };
+            value!({
+                "packageReferenceId": (n + 1).to_string(), "packageStatus": { "status": status, "detailedStatus": detail },
+                "shipTime": date(shipment.at), "packageItems": items,
+            })
+        };
+        order.shipments.iter().enumerate().map(package).collect()
     }
 
     fn orders(&self, ask: &Ask) -> Response {
@@ -337,6 +363,9 @@ impl Amazon {
     }
 
     fn token(&self, ask: &Ask) -> Response {
+        if ask.form("grant_type").as_deref() == Some("client_credentials") {
+            return self.application_token(ask);
+        }
         if ask.form("grant_type").as_deref() != Some("refresh_token")
             || ["refresh_token", "client_id", "client_secret"].iter().any(|n| ask.form(n).is_none())
         {
@@ -400,6 +429,7 @@ impl Front for Amazon {
             ("GET", ["feeds", "2021-06-30", "feeds", id]) => self.limited("getFeed", || self.feed(id)),
             ("GET", ["feeds", "2021-06-30", "documents", id]) => self.limited("getFeedDocument", || self.document(ask, id)),
             ("GET", ["fba", "inventory", "v1", "summaries"]) => self.limited("getInventorySummaries", || self.summaries(ask)),
+            (_, ["notifications", "v1", rest @ ..]) => self.limited("notifications", || self.notifications(ask, rest)),
             (_, ["fulfillment", "outbound", "2026-07-04", rest @ ..]) => self.limited("outbound", || self.outbound(ask, rest)),
             _ => unknown(),
         }
