@@ -74,7 +74,7 @@ impl Marketplace for Amazon {
     }
 
     fn batch(&self) -> usize {
-        quantities::BATCH
+        quantities::AT_ONCE
     }
 
     /// The list ends two minutes before now, by Amazon's own rule; one more for clocks.

@@ -17,6 +17,9 @@ use std::time::Duration;
 
 /// Most quantities in one call.
 pub const BATCH: usize = 500;
+/// What is asked for at once: two seconds of patches at the published rate. A quantity that is wanted meanwhile waits no longer
+/// than that for less urgent ones, and what was taken is booked as soon.
+pub const AT_ONCE: usize = 10;
 /// More than this many go by feed, but for those that go down.
 const FEW: usize = 20;
 /// How often a feed is asked after, and how long after each time unless the setting says otherwise.

@@ -21,7 +21,7 @@ pub struct Bench {
     /// What to measure; everything if left out
     #[arg(value_enum)]
     only: Vec<What>,
-    /// Seconds for each measurement, after a few to warm up; 8 if left out, 30 for the busy hour and before the outage
+    /// Seconds for each measurement, after some to warm up; 8 if left out, 30 for the busy hour and before the outage
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=7_200))]
     seconds: Option<u64>,
     /// A PostgreSQL to measure on, as a URL of an empty database, which takes one measurement; one of our own is started if left out
@@ -36,6 +36,10 @@ pub struct Bench {
     /// Orders a second in all, at our own shop and the marketplaces; 1,000 in the busy hour and 100 around the outage if left out
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     rate: Option<u64>,
+    /// Seconds of load before the busy hour or the outage is measured. Reading again what is known already, and recalls, reach their
+    /// usual size after six minutes
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=7_200))]
+    warm_up: u64,
     /// Items that all three marketplaces list in the busy hour and around the outage
     #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(10..=100_000))]
     listed: u64,
@@ -201,6 +205,7 @@ impl Bench {
     fn channels(&self, runtime: &tokio::runtime::Runtime, machine: &Machine, wanted: impl Fn(What) -> bool) -> Result<Channels, Failed> {
         let options = channels::Options {
             seconds: self.seconds.unwrap_or(30),
+            warm_up: self.warm_up,
             rate: self.rate,
             outage: self.outage,
             listed: self.listed as usize,

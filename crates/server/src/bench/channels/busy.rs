@@ -9,14 +9,13 @@ use crate::progress::thousands;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
-/// Nothing is measured before.
-pub const WARM_UP: Duration = Duration::from_secs(5);
 /// Orders of the last seconds come with the next reading, which is waited for so long.
 pub const LAST_ORDERS: Duration = Duration::from_secs(20);
 
 #[derive(Debug, serde::Serialize)]
 pub struct Busy {
     pub database: String,
+    pub warm_up_s: u64,
     pub seconds: u64,
     pub items: usize,
     /// Orders a second that came, our own shop's and the marketplaces'.
@@ -37,7 +36,7 @@ pub fn measure(clients: &Runtime, place: &Place, options: &Options) -> Result<Bu
     let rates = Rates::of(options.rate.unwrap_or(1_000));
     let (mut busy, sales) = clients.block_on(async {
         let load = Load::start(&world, rates, options.seed);
-        tokio::time::sleep(WARM_UP).await;
+        watch(&world, Instant::now() + Duration::from_secs(options.warm_up)).await?;
         let (before, from) = (world.moment().await?, load.elapsed());
         watch(&world, Instant::now() + Duration::from_secs(options.seconds)).await?;
         let (after, until) = (world.moment().await?, load.elapsed());
@@ -54,6 +53,7 @@ pub fn measure(clients: &Runtime, place: &Place, options: &Options) -> Result<Bu
         let there: usize = channels.iter().map(|c| c.orders).sum();
         let busy = Busy {
             database,
+            warm_up_s: options.warm_up,
             seconds: options.seconds,
             items: options.listed,
             asked_per_second: rates.shop + rates.markets.iter().sum::<f64>(),
@@ -86,7 +86,13 @@ pub async fn watch(world: &World, until: Instant) -> Result<(), Failed> {
 
 impl Busy {
     pub fn print(&self) {
-        println!("\nBusy hour, {}: {} items on three marketplaces, for {} s", self.database, thousands(self.items as i64), self.seconds);
+        println!(
+            "\nBusy hour, {}: {} items on three marketplaces, for {} s after {} s",
+            self.database,
+            thousands(self.items as i64),
+            self.seconds,
+            self.warm_up_s
+        );
         println!("  orders a second          {:>10.1}   of {:.1} that came", self.orders_per_second, self.asked_per_second);
         self.shop.print();
         print_traffic(&self.channels);

@@ -19,6 +19,7 @@ use world::{Traffic, World};
 /// What these measurements can be told.
 pub struct Options {
     pub seconds: u64,
+    pub warm_up: u64,
     /// Orders a second in all; each measurement has its own if left out.
     pub rate: Option<u64>,
     pub outage: u64,

@@ -1,7 +1,7 @@
 //! An outage: one marketplace answers nothing for a time while its buyers and all others go on; then it comes back.
 
 use super::super::{Place, kind};
-use super::busy::{LAST_ORDERS, WARM_UP, watch};
+use super::busy::{LAST_ORDERS, watch};
 use super::load::{Load, Rates, Shop};
 use super::world::{Traffic, World};
 use super::{Checked, Options, print_traffic};
@@ -30,7 +30,7 @@ pub struct Outage {
     /// Listings of eBay that wanted a write when it came back, and its orders that were not counted.
     pub queue_at_return: i64,
     pub not_counted_at_return: usize,
-    /// Seconds from its return until no listing waits since before; None if that did not happen.
+    /// Seconds from its return until no listing waits; None if that did not happen.
     pub queue_drained_s: Option<f64>,
     /// Seconds from its return until all that was sold there before is counted here.
     pub orders_counted_s: Option<f64>,
@@ -51,7 +51,7 @@ pub fn measure(clients: &Runtime, place: &Place, options: &Options) -> Result<Ou
     let ebay = world.markets.places[GONE].market.clone();
     let (mut outage, sales) = clients.block_on(async {
         let load = Load::start(&world, rates, options.seed);
-        tokio::time::sleep(WARM_UP).await;
+        watch(&world, Instant::now() + Duration::from_secs(options.warm_up)).await?;
         let begins = (world.moment().await?, load.elapsed());
         watch(&world, Instant::now() + Duration::from_secs(options.seconds)).await?;
         let goes = (world.moment().await?, load.elapsed());
@@ -74,7 +74,8 @@ pub fn measure(clients: &Runtime, place: &Place, options: &Options) -> Result<Ou
             tokio::time::sleep(Duration::from_millis(250)).await;
             let after = Some(back.elapsed().as_secs_f64());
             let gone = &world.statuses().await?[GONE];
-            if gone.oldest_wish.is_none_or(|since| since.0 > returns.0.at) {
+            // A wish whose write could not be sent begins anew, so that the age of the oldest says nothing.
+            if gone.queue == 0 && world.workers.health(channel).is_some_and(|h| h.fault.is_none()) {
                 queue_drained_s = queue_drained_s.or(after);
             }
             let missing = missing(world.counted(channel, i64::MIN, returns.0.at).await?.len());

@@ -108,13 +108,14 @@ impl World {
         loop {
             let statuses = self.statuses().await?;
             let all = self.books.items() as i64;
-            if statuses.iter().all(|s| s.mapped == all && s.queue == 0 && s.exposure > 0) {
+            let written = |s: &ChannelStatus| self.workers.health(s.channel.id.0).map_or(0, |h| h.pushed as i64);
+            if statuses.iter().all(|s| s.mapped == all && s.queue == 0 && written(s) >= all) {
                 break;
             }
             if began.elapsed() > SETTLED_IN {
                 return Err(Failed(format!("not everything is on sale after {} s", SETTLED_IN.as_secs())));
             }
-            let part = |s: &ChannelStatus| format!("{} {} listed, {} wait", s.channel.code, s.mapped, s.queue);
+            let part = |s: &ChannelStatus| format!("{} {} listed, {} written", s.channel.code, s.mapped, written(s));
             eprintln!("  listing: {}", statuses.iter().map(part).collect::<Vec<_>>().join("; "));
             tokio::time::sleep(Duration::from_secs(2)).await;
         }
