@@ -162,6 +162,12 @@ impl Market {
         self.lock().listings.values().cloned().collect()
     }
 
+    /// How many of them show something.
+    pub fn listings_on_sale(&self) -> usize {
+        self.settle();
+        self.lock().listings.values().filter(|l| l.shown > 0).count()
+    }
+
     /// At most `count` of them, after this one or from the first.
     pub fn listings_after(&self, after: Option<&str>, count: usize) -> Vec<Listing> {
         self.settle();

@@ -32,12 +32,17 @@ pub struct Memory {
 pub struct Filled {
     pub channel: String,
     pub mapped: u64,
+    /// Listings that show a quantity there.
+    pub on_sale: u64,
     /// Quantities that the marketplace acknowledged.
     pub writes: u64,
+    /// Listings that want a write, and those whose quantity it refused.
+    pub queue: u64,
+    pub refused: u64,
     /// Seconds until all was listed and mapped; None if that did not happen.
     pub listed_s: Option<f64>,
-    /// Seconds until every listing had been written once.
-    pub written_s: Option<f64>,
+    /// Seconds until every listing showed a quantity.
+    pub on_sale_s: Option<f64>,
 }
 
 pub fn measure(clients: &Runtime, place: &Place, listings: u64, options: &Options) -> Result<Memory, Failed> {
@@ -51,7 +56,9 @@ pub fn measure(clients: &Runtime, place: &Place, listings: u64, options: &Option
             markets.list(n as usize, &growth::sku(n));
         }
         markets.bazaar.set_speed(options.amazon_speed);
-        markets.connect(&engine, &Vault::parse(SECRET_KEY)?, &Default::default(), "bench").await?;
+        // There are millions of each; Amazon takes no quantity beyond one.
+        let policy = domain::quota::Policy { cap: Some(100), ..Default::default() };
+        markets.connect(&engine, &Vault::parse(SECRET_KEY)?, &policy, "bench").await?;
         Ok::<_, Failed>(markets)
     })?;
     engine.shut_down();
@@ -74,7 +81,7 @@ pub fn measure(clients: &Runtime, place: &Place, listings: u64, options: &Option
         tokio::select! {
             // Nobody buys; this throws away what the marketplaces note meanwhile.
             () = markets.webhooks(&address) => Ok(()),
-            done = memory.watch(&server, &key, Duration::from_secs(options.limit)) => done,
+            done = memory.watch(&server, &markets, &key, Duration::from_secs(options.limit)) => done,
         }
     })?;
     (memory.resident_at_end_mb, memory.resident_at_most_mb) = server.memory_mb();
@@ -83,7 +90,7 @@ pub fn measure(clients: &Runtime, place: &Place, listings: u64, options: &Option
 
 impl Memory {
     /// Asks the server how far it is, until it is done.
-    async fn watch(&mut self, server: &Server, key: &str, limit: Duration) -> Result<(), Failed> {
+    async fn watch(&mut self, server: &Server, markets: &Markets, key: &str, limit: Duration) -> Result<(), Failed> {
         let (began, mut told) = (Instant::now(), Instant::now());
         let mut connection = Connection::open(&server.address).await?;
         loop {
@@ -91,16 +98,19 @@ impl Memory {
             let status = connection.exchange(&get("/channels", key)).await?;
             let found: serde_json::Value = serde_json::from_slice(connection.body())?;
             self.seconds = began.elapsed().as_secs_f64();
-            for filled in &mut self.channels {
+            for (filled, place) in self.channels.iter_mut().zip(&markets.places) {
                 let Some(row) = found["data"].as_array().into_iter().flatten().find(|c| c["code"] == *filled.channel) else {
                     return Err(Failed(format!("the server answered {status} without the channel {}", filled.channel)));
                 };
-                (filled.mapped, filled.writes) = (row["mapped"].as_u64().unwrap_or(0), row["writes"].as_u64().unwrap_or(0));
+                let number = |field: &str| row[field].as_u64().unwrap_or(0);
+                (filled.mapped, filled.writes, filled.queue, filled.refused) =
+                    (number("mapped"), number("writes"), number("queue"), number("refused"));
+                filled.on_sale = place.market.listings_on_sale() as u64;
                 if filled.mapped >= self.listings {
                     filled.listed_s.get_or_insert(self.seconds);
                 }
-                if filled.writes >= self.listings {
-                    filled.written_s.get_or_insert(self.seconds);
+                if filled.on_sale >= self.listings {
+                    filled.on_sale_s.get_or_insert(self.seconds);
                 }
             }
             if self.channels.iter().all(|c| c.listed_s.is_some()) {
@@ -108,11 +118,11 @@ impl Memory {
             }
             if told.elapsed() > Duration::from_secs(10) {
                 told = Instant::now();
-                let part = |c: &Filled| format!("{} {} mapped, {} written", c.channel, c.mapped, c.writes);
+                let part = |c: &Filled| format!("{} {} mapped, {} on sale, {} wait", c.channel, c.mapped, c.on_sale, c.queue);
                 let parts: Vec<String> = self.channels.iter().map(part).collect();
                 eprintln!("  {:.0} s: {}; {:.0} MB", self.seconds, parts.join("; "), server.memory_mb().0);
             }
-            if self.channels.iter().all(|c| c.written_s.is_some()) || began.elapsed() > limit {
+            if self.channels.iter().all(|c| c.on_sale_s.is_some()) || began.elapsed() > limit {
                 return Ok(());
             }
         }
@@ -133,8 +143,17 @@ impl Memory {
         );
         let seconds = |s: Option<f64>| s.map_or_else(|| "not in this time".to_owned(), |s| format!("{s:.0} s"));
         for c in &self.channels {
-            let (mapped, writes) = (thousands(c.mapped), thousands(c.writes));
-            println!("  {:<9}{mapped} mapped: {}; {writes} written: all once after {}", c.channel, seconds(c.listed_s), seconds(c.written_s));
+            println!(
+                "  {:<9}{} mapped, all: {}; {} on sale, all: {}; {} writes, {} wait, {} refused",
+                c.channel,
+                thousands(c.mapped),
+                seconds(c.listed_s),
+                thousands(c.on_sale),
+                seconds(c.on_sale_s),
+                thousands(c.writes),
+                thousands(c.queue),
+                thousands(c.refused)
+            );
         }
     }
 }
