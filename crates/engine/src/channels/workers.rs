@@ -59,7 +59,13 @@ pub struct Resync {
 impl Health {
     /// Microseconds from the wish to the acknowledgement: (p50, p95, p99); None before the first.
     pub fn latency(&self) -> Option<(u32, u32, u32)> {
-        let mut sorted: Vec<u32> = self.latencies.iter().copied().collect();
+        self.latency_since(0)
+    }
+
+    /// The same of the writes after the first `pushed`, as far as they are among the latest 10,000.
+    pub fn latency_since(&self, pushed: u64) -> Option<(u32, u32, u32)> {
+        let count = usize::try_from(self.pushed.saturating_sub(pushed)).unwrap_or(usize::MAX);
+        let mut sorted: Vec<u32> = self.latencies.iter().rev().take(count).copied().collect();
         sorted.sort_unstable();
         let at = |share: usize| sorted.get((sorted.len() * share / 100).min(sorted.len().saturating_sub(1))).copied();
         Some((at(50)?, at(95)?, at(99)?))

@@ -18,6 +18,11 @@ use std::time::Instant;
 
 /// Locations `L1…`, items `S1…`, and plenty of each everywhere.
 pub fn seed(engine: &Engine, items: usize, locations: usize) -> Result<(), Failed> {
+    seed_with(engine, items, locations, 1_000_000_000)
+}
+
+/// The same with this many of each item in each location.
+pub fn seed_with(engine: &Engine, items: usize, locations: usize, quantity: i64) -> Result<(), Failed> {
     // Around Britain, so that distances differ.
     for n in 1..=locations {
         let location = NewLocation {
@@ -37,7 +42,7 @@ pub fn seed(engine: &Engine, items: usize, locations: usize) -> Result<(), Faile
     for location in 1..=locations {
         let all: Vec<usize> = (1..=items).collect();
         for chunk in all.chunks(500) {
-            let lines = chunk.iter().map(|n| SkuLine { sku: format!("S{n}"), quantity: 1_000_000_000 }).collect();
+            let lines = chunk.iter().map(|n| SkuLine { sku: format!("S{n}"), quantity }).collect();
             engine.submit_blocking(Command::Receive(Receive { location: format!("L{location}"), lines, reference: None }), "bench")?;
         }
     }

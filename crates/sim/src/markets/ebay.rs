@@ -226,13 +226,17 @@ impl Ebay {
             to = time(b).map_or(i64::MAX, |b| b.saturating_add(999));
         }
         let at = |o: &Order| if by_creation { o.placed_at } else { o.updated_at };
-        let mut orders: Vec<Order> = self.market.orders_since(i64::MIN).into_iter().filter(|o| (from..=to).contains(&at(o))).collect();
-        // The newest first, by when they were placed: not the order in which they change.
-        orders.sort_by_key(|o| std::cmp::Reverse(o.placed_at));
-        let page: Vec<Value> = orders.iter().skip(offset).take(limit).map(|o| self.order_json(o, false)).collect();
+        // Whatever was placed then has changed since then at the earliest.
+        let (total, orders) = self.market.among_orders_since(from, |orders| {
+            let mut found: Vec<&Order> = orders.filter(|o| (from..=to).contains(&at(o))).collect();
+            // The newest first, by when they were placed: not the order in which they change.
+            found.sort_by_key(|o| std::cmp::Reverse(o.placed_at));
+            (found.len(), found.into_iter().skip(offset).take(limit).cloned().collect::<Vec<Order>>())
+        });
+        let page: Vec<Value> = orders.iter().map(|o| self.order_json(o, false)).collect();
         let link = |offset: usize| format!("https://api.ebay.com/sell/fulfillment/v1/order?limit={limit}&offset={offset}");
-        let mut body = value!({ "href": link(offset), "total": orders.len(), "limit": limit, "offset": offset, "orders": page });
-        if offset + limit < orders.len() {
+        let mut body = value!({ "href": link(offset), "total": total, "limit": limit, "offset": offset, "orders": page });
+        if offset + limit < total {
             body["next"] = link(offset + limit).into();
         }
         json(200, &with_unknown(&self.market, body))
@@ -253,11 +257,11 @@ impl Ebay {
         }
         // Some accounts see the offset count pages, as it is written, and some see it count items.
         let step = if self.market.seed.is_multiple_of(2) { 1 } else { limit };
-        let listings = self.market.listings();
         let from = offset * limit / step;
-        let rows: Vec<Value> = listings.iter().skip(from).take(limit).map(Ebay::item_json).collect();
-        let mut body = value!({ "total": listings.len(), "size": rows.len(), "limit": limit, "inventoryItems": rows, "href": ask.path.join("/") });
-        if from + limit < listings.len() {
+        let (listings, total) = self.market.listings_from(from, limit);
+        let rows: Vec<Value> = listings.iter().map(Ebay::item_json).collect();
+        let mut body = value!({ "total": total, "size": rows.len(), "limit": limit, "inventoryItems": rows, "href": ask.path.join("/") });
+        if from + limit < total {
             body["next"] = format!("/sell/inventory/v1/inventory_item?limit={limit}&offset={}", offset + step).into();
         }
         json(200, &with_unknown(&self.market, body))

@@ -3,7 +3,8 @@
 
 use super::mishaps::{Faults, Mishap};
 use super::{Event, EventKind};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -123,7 +124,11 @@ struct State {
     /// Down until then.
     down_until: Option<Instant>,
     listings: BTreeMap<String, Listing>,
+    /// (SKU, listing), to find listings by their SKU.
+    skus: BTreeSet<(String, String)>,
     orders: BTreeMap<u64, Order>,
+    /// (last change, order), to find what changed without looking at every order there ever was.
+    changes: BTreeSet<(i64, u64)>,
     truth: Truth,
     events: Vec<Event>,
     event_number: u64,
@@ -169,13 +174,39 @@ impl Market {
     // Listings
 
     pub fn list(&self, listing: Listing) {
-        self.lock().listings.insert(listing.id.clone(), listing);
+        let mut state = self.lock();
+        state.skus.insert((listing.sku.clone(), listing.id.clone()));
+        if let Some(old) = state.listings.insert(listing.id.clone(), listing.clone())
+            && old.sku != listing.sku
+        {
+            state.skus.remove(&(old.sku, old.id));
+        }
     }
 
     /// In the order of their ids.
     pub fn listings(&self) -> Vec<Listing> {
         self.settle();
         self.lock().listings.values().cloned().collect()
+    }
+
+    /// How many of them show something.
+    pub fn listings_on_sale(&self) -> usize {
+        self.settle();
+        self.lock().listings.values().filter(|l| l.shown > 0).count()
+    }
+
+    /// At most `count` of them, after this one or from the first.
+    pub fn listings_after(&self, after: Option<&str>, count: usize) -> Vec<Listing> {
+        self.settle();
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.lock().listings.range::<str, _>((from, Bound::Unbounded)).take(count).map(|(_, l)| l.clone()).collect()
+    }
+
+    /// At most `count` of them from the `place`th on, counting from 0; and how many there are in all.
+    pub fn listings_from(&self, place: usize, count: usize) -> (Vec<Listing>, usize) {
+        self.settle();
+        let state = self.lock();
+        (state.listings.values().skip(place).take(count).cloned().collect(), state.listings.len())
     }
 
     pub fn listing(&self, id: &str) -> Option<Listing> {
@@ -185,7 +216,9 @@ impl Market {
 
     pub fn by_sku(&self, sku: &str) -> Option<Listing> {
         self.settle();
-        self.lock().listings.values().find(|l| l.sku == sku).cloned()
+        let state = self.lock();
+        let (found, id) = state.skus.range((sku.to_owned(), String::new())..).next()?;
+        state.listings.get(id).filter(|_| found == sku).cloned()
     }
 
     pub fn shown(&self, listing: &str) -> Option<i64> {
@@ -302,6 +335,7 @@ impl Market {
             refunds: Vec::new(),
         };
         state.orders.insert(number, order);
+        state.changes.insert((updated_at, number));
         state.tell(EventKind::Placed(number.to_string()), now);
         if paid {
             state.tell(EventKind::Paid(number.to_string()), now);
@@ -415,8 +449,11 @@ impl Market {
         if order.canceled_at.is_some() {
             return Err(No::AlreadyCanceled);
         }
+        let before = order.updated_at;
         order.updated_at = state.tick(now);
         let done = work(&mut state, &mut order)?;
+        state.changes.remove(&(before, key));
+        state.changes.insert((order.updated_at, key));
         state.orders.insert(key, order);
         state.tell(kind(id.to_owned()), now);
         Ok(done)
@@ -428,9 +465,14 @@ impl Market {
 
     /// All that changed at or after `from`, in the order of their last change.
     pub fn orders_since(&self, from: i64) -> Vec<Order> {
-        let mut orders: Vec<Order> = self.lock().orders.values().filter(|o| o.updated_at >= from).cloned().collect();
-        orders.sort_by_key(|o| (o.updated_at, o.id.clone()));
-        orders
+        self.among_orders_since(from, |orders| orders.cloned().collect())
+    }
+
+    /// Looks through all that changed at or after `from`, in the order of their last change, without a copy of each. The market
+    /// stands still meanwhile: `look` must not ask it anything.
+    pub fn among_orders_since<T>(&self, from: i64, look: impl FnOnce(&mut dyn Iterator<Item = &Order>) -> T) -> T {
+        let state = self.lock();
+        look(&mut state.changes.range((from, 0)..).filter_map(|(_, order)| state.orders.get(order)))
     }
 
     pub fn truth(&self) -> Truth {

@@ -104,6 +104,8 @@ impl Shopify {
             "Orders" => 592.0,
             "SetQuantities" | "CreateFulfillment" | "CancelOrder" | "CreateRefund" | "Subscribe" => 10.0,
             "Shop" => 2.0,
+            // An order and what it holds; the list of ten of them costs ten times as much, and 2.
+            "Order" => 59.0,
             _ => 500.0_f64.min(self.points),
         };
         let spent = match throttle {
@@ -160,8 +162,9 @@ impl Shopify {
     fn orders(&self, query: &str, after: Option<&str>, first: usize) -> Value {
         let since = query.strip_prefix("updated_at:>=").map(|t| t.trim_matches('\'')).and_then(|t| t.parse::<jiff::Timestamp>().ok());
         let after = after.and_then(|c| c.split_once('|')).map(|(at, id)| (at.parse().unwrap_or(0), id.to_owned()));
-        let mut orders = self.market.orders_since(since.map_or(i64::MAX, |t| t.as_microsecond()));
-        orders.retain(|o| after.as_ref().is_none_or(|after| (o.updated_at, o.id.clone()) > *after));
+        let since = since.map_or(i64::MAX, |t| t.as_microsecond()).max(after.as_ref().map_or(i64::MIN, |(at, _)| *at));
+        let beyond = |o: &&Order| after.as_ref().is_none_or(|after| (o.updated_at, o.id.clone()) > *after);
+        let mut orders: Vec<Order> = self.market.among_orders_since(since, |orders| orders.filter(beyond).take(first + 1).cloned().collect());
         let more = orders.len() > first;
         orders.truncate(first);
         let cursor = orders.last().map(|o| format!("{}|{}", o.updated_at, o.id));
@@ -215,8 +218,7 @@ impl Shopify {
     // Quantities
 
     fn listings(&self, location: &str, after: Option<&str>, first: usize) -> Value {
-        let mut listings = self.market.listings();
-        listings.retain(|l| after.is_none_or(|after| l.id.as_str() > after));
+        let mut listings = self.market.listings_after(after, first + 1);
         let more = listings.len() > first;
         listings.truncate(first);
         let nodes = listings.iter().map(|l| {

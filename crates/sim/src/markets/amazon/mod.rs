@@ -48,13 +48,13 @@ const RATES: [(&str, f64, f64); 15] = [
 
 pub struct Amazon {
     market: Arc<Market>,
-    /// Rates are this many times as high.
-    speed: f64,
     state: Mutex<State>,
 }
 
 struct State {
     rng: fastrand::Rng,
+    /// Rates are this many times as high.
+    speed: f64,
     /// Orders, by plain id, that Amazon sends itself.
     sent_by_amazon: BTreeSet<String>,
     /// Tokens of pages: what the other parameters were, where it goes on, when it was made.
@@ -88,6 +88,7 @@ impl Amazon {
     pub fn new(market: Arc<Market>, speed: f64) -> Arc<Amazon> {
         let state = State {
             rng: fastrand::Rng::with_seed(market.seed),
+            speed,
             sent_by_amazon: BTreeSet::new(),
             pages: BTreeMap::new(),
             packages: BTreeMap::new(),
@@ -96,7 +97,12 @@ impl Amazon {
             notifications: Notifications::default(),
             brought_back: BTreeSet::new(),
         };
-        Arc::new(Amazon { market, speed, state: Mutex::new(state) })
+        Arc::new(Amazon { market, state: Mutex::new(state) })
+    }
+
+    /// Rates are this many times as high from now on; answers say so.
+    pub fn set_speed(&self, speed: f64) {
+        self.state().speed = speed;
     }
 
     pub fn router(self: &Arc<Amazon>) -> Router {
@@ -249,12 +255,12 @@ impl Amazon {
         let by = ask.param("fulfilledBy").unwrap_or("");
         let by_amazon = self.state().sent_by_amazon.clone();
         // Whatever was placed then has changed since then at the earliest.
-        let mut found: Vec<Order> = self.market.orders_since(place.0);
-        found.sort_by_key(|o| (at(o), o.id.clone()));
-        found.retain(|o| (at(o), o.id.clone()) > place && at(o) <= before);
-        found.retain(|o| by.is_empty() || by.contains(if by_amazon.contains(&o.id) { "AMAZON" } else { "MERCHANT" }));
-        let more = found.len() > limit;
-        found.truncate(limit);
+        let is_by = |o: &Order| by.is_empty() || by.contains(if by_amazon.contains(&o.id) { "AMAZON" } else { "MERCHANT" });
+        let (more, found) = self.market.among_orders_since(place.0, |orders| {
+            let mut found: Vec<&Order> = orders.filter(|o| at(o) <= before && (at(o), &o.id) > (place.0, &place.1) && is_by(o)).collect();
+            found.sort_by_key(|o| (at(o), o.id.clone()));
+            (found.len() > limit, found.into_iter().take(limit).cloned().collect::<Vec<Order>>())
+        });
         let page: Vec<Value> = found.iter().map(|o| self.order_json(o)).collect();
         let mut body = value!({ "orders": page, before_name: date(before) });
         if let Some(last) = found.last().filter(|_| more) {
@@ -280,19 +286,23 @@ impl Amazon {
         if !(1..=20).contains(&limit) {
             return error(400, "InvalidInput", "pageSize");
         }
-        let all = self.market.listings();
         let after = ask.param("createdAfter").and_then(time).unwrap_or(0);
         let names: Option<Vec<&str>> = ask.param("identifiers").map(|names| names.split(',').collect());
         if names.as_ref().is_some_and(|n| n.len() > 20 || ask.param("identifiersType") != Some("SKU")) {
             return error(400, "InvalidInput", "identifiers");
         }
-        let wanted =
-            |(place, listing): &(usize, &Listing)| created(*place) >= after && names.as_ref().is_none_or(|n| n.contains(&listing.sku.as_str()));
-        let found: Vec<(usize, &Listing)> = all.iter().enumerate().filter(wanted).collect();
+        if let Some(names) = names {
+            let items: Vec<Value> = names.iter().filter_map(|sku| self.market.by_sku(sku)).take(limit).map(|l| self.item_json(0, &l)).collect();
+            return json(200, &with_unknown(&self.market, value!({ "numberOfResults": items.len(), "items": items })));
+        }
+        // Each was made a second after the one before.
+        let first = usize::try_from((after - created(0) + SECOND - 1).div_euclid(SECOND)).unwrap_or(0);
         let from: usize = ask.param("pageToken").and_then(|t| t.strip_prefix("page=")?.parse().ok()).unwrap_or(0);
-        let items: Vec<Value> = found.iter().take(REACH).skip(from).take(limit).map(|(place, l)| self.item_json(*place, l)).collect();
-        let mut body = value!({ "numberOfResults": found.len(), "items": items });
-        if from + limit < found.len().min(REACH) {
+        let (listings, total) = self.market.listings_from(first + from, limit.min(REACH.saturating_sub(from)));
+        let found = total.saturating_sub(first);
+        let items: Vec<Value> = listings.iter().enumerate().map(|(n, l)| self.item_json(first + from + n, l)).collect();
+        let mut body = value!({ "numberOfResults": found, "items": items });
+        if from + limit < found.min(REACH) {
             body["pagination"] = value!({ "nextToken": format!("page={}", from + limit) });
         }
         json(200, &with_unknown(&self.market, body))
@@ -357,7 +367,7 @@ impl Amazon {
     /// A call of an operation: within its rate, and with the rate told.
     fn limited(&self, operation: &str, work: impl FnOnce() -> Response) -> Response {
         let (_, rate, burst) = RATES.iter().find(|(name, ..)| *name == operation).copied().unwrap_or((operation, 1.0, 1.0));
-        let rate = rate * self.speed;
+        let rate = rate * self.state().speed;
         let answer = if self.market.spend(operation, burst, rate, 1.0).is_ok() { work() } else { self.throttled() };
         with_header(answer, "x-amzn-ratelimit-limit", &rate.to_string())
     }
