@@ -10,8 +10,49 @@ use connectors::marketplace::{self, Marketplace, Notice, Rejected};
 use connectors::transport::Fault;
 use connectors::warehouse::{self, Warehouse};
 use domain::Refused;
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// Takes in a webhook: `headers` in lower case, the raw body. None if it is not signed by this channel, or is too old.
+/// Webhooks that were taken in lately, so that a copy is not acted on again: marketplaces send ten of one, and a stranger who
+/// caught one could make us ask for its order as often as he likes.
+#[derive(Clone, Default)]
+pub struct Seen(Arc<Mutex<(VecDeque<[u8; 32]>, HashSet<[u8; 32]>)>>);
+
+/// Most that are remembered.
+const REMEMBERED: usize = 20_000;
+/// Headers by which a message is named; without one, its body is its name.
+const NAMES: [&str; 3] = ["webhook-id", "x-shopify-webhook-id", "x-shopify-event-id"];
+
+impl Seen {
+    fn name(channel: i64, headers: &[(String, String)], body: &[u8]) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&channel.to_le_bytes());
+        for (name, value) in headers.iter().filter(|(name, _)| NAMES.contains(&name.as_str())) {
+            hasher.update(name.as_bytes()).update(value.as_bytes());
+        }
+        hasher.update(body);
+        *hasher.finalize().as_bytes()
+    }
+
+    fn has(&self, name: &[u8; 32]) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.contains(name)
+    }
+
+    fn add(&self, name: [u8; 32]) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.1.insert(name) {
+            seen.0.push_back(name);
+        }
+        if seen.0.len() > REMEMBERED
+            && let Some(oldest) = seen.0.pop_front()
+        {
+            seen.1.remove(&oldest);
+        }
+    }
+}
+
+/// Takes in a webhook: `headers` in lower case, the raw body. None if it is not signed by this channel, or is too old. A copy of one
+/// that was taken in is answered as it was, and nothing is done.
 pub async fn receive(
     workers: &Workers,
     engine: &Engine,
@@ -23,6 +64,7 @@ pub async fn receive(
     let config = config(engine).await?;
     let Some(channel) = config.channel_by_code(code) else { return Ok(Err(Rejected::Signature)) };
     let (mut settings, _) = settings(engine, vault, channel).await?;
+    let name = Seen::name(channel.id, headers, body);
     if let Some(market) = marketplace::by_word(&channel.kind) {
         if let Some(name) = market.key_wanted(headers) {
             let wire = workers.wire(engine, vault, channel).await?;
@@ -32,13 +74,28 @@ pub async fn receive(
             }
         }
         return Ok(match market.webhook(&|name| settings.get(name).cloned(), headers, body, engine.now()) {
-            Ok(told) => Ok(notice(workers, engine, vault, channel, market, told).await?),
+            Ok(_) if workers.seen.has(&name) => Ok(0),
+            Ok(told) => {
+                let (count, all) = notice(workers, engine, vault, channel, market, told).await?;
+                if all {
+                    workers.seen.add(name);
+                }
+                Ok(count)
+            }
             Err(rejected) => Err(rejected),
         });
     }
     let Some(warehouse) = warehouse::by_word(&channel.kind) else { return Ok(Err(Rejected::Signature)) };
     Ok(match warehouse.notice(&|name| settings.get(name).cloned(), headers, body, engine.now()) {
-        Ok(ids) => Ok(follow(workers, engine, vault, channel, warehouse, ids).await?),
+        Ok(_) if workers.seen.has(&name) => Ok(0),
+        Ok(ids) => {
+            let asked = ids.len();
+            let count = follow(workers, engine, vault, channel, warehouse, ids).await?;
+            if count == asked {
+                workers.seen.add(name);
+            }
+            Ok(count)
+        }
         Err(rejected) => Err(rejected),
     })
 }
@@ -99,7 +156,8 @@ async fn follow(
     Ok(count)
 }
 
-/// Takes in what a webhook said. Orders that it only names are asked for; whatever fails comes with the next poll.
+/// Takes in what a webhook said: how many orders, and whether they are all that it spoke of. Orders that it only names are asked for;
+/// whatever fails comes with the next poll.
 async fn notice(
     workers: &Workers,
     engine: &Engine,
@@ -107,7 +165,8 @@ async fn notice(
     channel: &Channel,
     market: &dyn Marketplace,
     notice: Notice,
-) -> Result<usize, Stop> {
+) -> Result<(usize, bool), Stop> {
+    let mut all = true;
     let orders = match notice {
         Notice::Orders(orders) => orders,
         Notice::Ask(ids) => {
@@ -116,6 +175,7 @@ async fn notice(
             for id in ids.iter().take(MOST) {
                 orders.extend(market.order(&wire, id).await.ok());
             }
+            all = orders.len() == ids.len();
             orders
         }
         // The numbers are read with a time that is known; a webhook's is not.
@@ -134,5 +194,5 @@ async fn notice(
         };
         engine.submit(Command::TakeOrders(Box::new(command)), actor(), None).await?;
     }
-    Ok(count)
+    Ok((count, all))
 }

@@ -17,6 +17,7 @@ use std::time::Duration;
 #[derive(Clone, Default)]
 pub struct Workers {
     health: Arc<Mutex<HashMap<i64, Health>>>,
+    pub(super) seen: super::webhook::Seen,
     /// The ways to the channels, shared by their workers and their webhooks, so that limits and tokens are.
     wires: Arc<Mutex<HashMap<i64, (String, Arc<Wire>)>>>,
     /// Public keys by which their webhooks are verified.

@@ -144,3 +144,33 @@ fn an_order_for_an_unmapped_listing_waits_for_a_person() {
         site.verify();
     });
 }
+
+#[test]
+fn a_copy_of_a_webhook_is_not_acted_on_again() {
+    on_both(|url| {
+        let site = Site::new(url);
+        let (market, front, served) = shop(&site);
+        site.ok("POST /channels", connection(&served));
+        // Nobody works for the channel: whatever it is asked, it is asked because of a webhook.
+        market.edit_behind_our_back("101", 5);
+        let order = market.buy("101", 1).unwrap();
+        let deliver = |copies: usize| {
+            for event in market.events() {
+                let delivery = front.delivery(&event);
+                let headers: Vec<(&str, &str)> =
+                    delivery.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).chain([("authorization", "")]).collect();
+                for _ in 0..copies {
+                    assert_eq!(site.send("POST /webhooks/shop", delivery.body.clone(), &headers).told(), "200");
+                }
+            }
+            market.truth().requests
+        };
+        let asked = deliver(10);
+        assert!((1..=2).contains(&asked), "asked {asked} times for ten copies");
+        assert_eq!(orders(&site).len(), 1);
+        market.cancel(&order, true).unwrap();
+        assert!(deliver(3) > asked, "news is no copy");
+        assert_eq!(orders(&site)[0]["status"], "canceled");
+        site.verify();
+    });
+}

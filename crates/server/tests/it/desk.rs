@@ -85,3 +85,38 @@ fn what_cannot_be_filled_is_substituted_or_canceled_with_its_money_back() {
         site.verify();
     });
 }
+
+#[test]
+fn money_goes_back_for_what_came_back_and_for_what_never_left() {
+    on_both(|url| {
+        let site = Site::new(url);
+        let (market, _served) = shop(&site);
+        let bought = market.buy("101", 3).unwrap();
+        let order = site.until("the order is here", || orders(&site).pop());
+        let path = |what: &str| format!("POST /orders/{}/{what}", order["id"].as_str().unwrap());
+        let paid_back =
+            |refunds: usize| site.until("the shop paid back", || market.order(&bought).filter(|o| o.refunds.len() == refunds)).refunds.pop().unwrap();
+        // One is canceled before it left, the others leave, and one of them comes back.
+        site.ok(&path("cancel"), json!({"lines": [{"sku": "LAMP", "quantity": 1}], "reason": "broken"}));
+        let first = paid_back(1);
+        assert_eq!((first.lines[0].quantity, first.lines[0].amount), (1, 999));
+        let fulfillment = order["fulfillments"][0]["id"].as_str().unwrap();
+        site.ok(&format!("POST /fulfillments/{fulfillment}/ship"), json!({"carrier": "DHL", "tracking_number": "T1"}));
+        site.until("the shop knows that they left", || market.order(&bought).filter(|o| !o.shipments.is_empty()));
+        let back = |refund: bool| json!({"location": "LON", "lines": [{"sku": "LAMP", "quantity": 1}], "refund": refund});
+        site.ok(&path("return"), back(true));
+        assert_eq!(paid_back(2).lines[0].quantity, 1);
+        site.ok(&path("return"), back(false));
+        site.time.advance(30);
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        assert_eq!(market.order(&bought).unwrap().refunds.len(), 2, "only where it was asked for");
+        let told = site.get(&format!("/orders/{}/events", order["id"].as_str().unwrap()));
+        let expected = |e: &Value| e["type"].as_str().is_some_and(|t| t.ends_with("order.return_expected"));
+        site.until("what the shop says of it is in the timeline", || {
+            let told = site.get(&format!("/orders/{}/events", order["id"].as_str().unwrap()));
+            told["data"].as_array().unwrap().iter().any(expected).then_some(())
+        });
+        assert!(told["data"].as_array().unwrap().len() >= 4);
+        site.verify();
+    });
+}
