@@ -26,12 +26,21 @@ pub trait Marketplace: Account {
     fn writes(&self) -> Writes;
     /// Most quantities in one call of [`Marketplace::set_quantities`].
     fn batch(&self) -> usize;
+    /// Most quantities in one call that takes its time, beside which urgent ones go on; None if one call is as quick as another.
+    fn bulk(&self) -> Option<usize> {
+        None
+    }
     /// How long after it happened an order is surely in the list, in microseconds: what was placed longer ago than this
     /// before a complete reading of the list began has been read.
     fn settles_in(&self) -> i64;
     /// Seconds between two readings of the list of orders, within what the marketplace allows; webhooks are faster.
     fn polls_every(&self) -> u64 {
         5
+    }
+    /// Longest that a write may still be applied after it was sent, in microseconds: 15 minutes where it is applied at once or not
+    /// at all; more where it may wait in a queue there.
+    fn late(&self) -> i64 {
+        900 * 1_000_000
     }
     /// Whether an order canceled there puts its units back into what it shows, without being asked.
     fn restocks_on_cancel(&self) -> bool;
@@ -60,7 +69,8 @@ pub trait Marketplace: Account {
         let detail = format!("{} cannot be told to refund: refund order {} there", self.name(), refund.order);
         Box::pin(async move { Err(Fault::Refused { status: 405, code: "refund_not_offered".into(), detail }) })
     }
-    /// Asks to be told of orders at this address, as far as that is not asked yet; answers the topics. Safe to repeat.
+    /// Asks to be told of orders at this address, as far as that is not asked yet; answers the topics. Safe to repeat, and to be
+    /// repeated now and then: marketplaces drop subscriptions whose address did not answer.
     fn subscribe<'a>(&'a self, _wire: &'a Wire, _address: &'a str) -> Work<'a, Vec<String>> {
         let detail = format!("{} has no subscriptions by API: enter the address there", self.name());
         Box::pin(async move { Err(Fault::Refused { status: 405, code: "subscribe_not_offered".into(), detail }) })

@@ -78,6 +78,26 @@ pub fn parse_time(text: &str) -> Option<i64> {
     text.trim().parse::<Timestamp>().ok().map(|t| t.as_microsecond())
 }
 
+/// Whether it is by one of these secrets; several stand apart by blanks while they are being changed, and one may have blanks in
+/// it. All are tried, so that the time that it takes does not tell which it was.
+pub fn is_by_one_of(secrets: &str, is_by: impl Fn(&str) -> bool) -> bool {
+    let whole = Some(secrets).filter(|s| !s.trim().is_empty());
+    whole.into_iter().chain(secrets.split_whitespace()).fold(false, |found, secret| found | is_by(secret))
+}
+
+/// The secret that is used where only one can be: the first.
+pub fn first(secrets: &str) -> &str {
+    secrets.split_whitespace().next().unwrap_or_default()
+}
+
+/// Refuses an address that nobody would send webhooks to.
+pub fn https(address: &str) -> Result<(), Fault> {
+    if address.starts_with("https://") && address.len() <= 512 && !address.contains(char::is_whitespace) {
+        return Ok(());
+    }
+    Err(Fault::Refused { status: 0, code: "address".into(), detail: "the address for webhooks must begin with https://".into() })
+}
+
 /// The rows of a list; no list has no rows.
 pub fn rows<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
     value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
@@ -135,6 +155,14 @@ mod tests {
         ] {
             assert_eq!(divide(amount, by).as_deref(), one, "{amount} / {by}");
         }
+    }
+
+    #[test]
+    fn one_of_several_secrets_is_enough_and_none_opens_nothing() {
+        let is_b = |secrets: &str| is_by_one_of(secrets, |secret| secret == "b");
+        assert_eq!(["a b", "b a", "b", "a", "", "  "].map(is_b), [true, true, true, false, false, false]);
+        assert!(is_by_one_of("a b", |secret| secret == "a b") && !is_by_one_of(" ", |_| true));
+        assert_eq!([first("new old"), first(""), first(" one ")], ["new", "", "one"]);
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub struct Request {
     /// From the root of the marketplace's address, with its query, escaped; or a whole URL, as uploads have, which gets
     /// no headers but the request's own.
     pub path: String,
+    /// They take the place of the account's own of the same name.
     pub headers: Vec<(&'static str, String)>,
     /// With its media type.
     pub body: Option<(&'static str, Vec<u8>)>,
@@ -183,6 +184,8 @@ pub struct Wire {
     pace: Pace,
     client: reqwest::Client,
     token: tokio::sync::Mutex<Held>,
+    /// Other tokens than the account's, by the operation that gets them, and when each is to be renewed.
+    others: tokio::sync::Mutex<BTreeMap<&'static str, (String, i64)>>,
     /// What must never be shown: secret settings, and the last tokens.
     secrets: Vec<String>,
     tokens: Mutex<VecDeque<String>>,
@@ -231,7 +234,9 @@ impl Wire {
             .build()
             .map_err(|e| Fault::Unavailable { detail: format!("no HTTP client: {e}") })?;
         let secret = options.account.settings().iter().filter(|s| s.secret).filter_map(|s| options.settings.get(s.name));
-        let secrets = secret.filter(|s| !s.is_empty()).cloned().collect();
+        // One setting may hold several, while they are being changed.
+        let secrets = secret.flat_map(|all| std::iter::once(all.as_str()).chain(all.split_whitespace()));
+        let secrets = secrets.filter(|s| !s.is_empty()).map(str::to_owned).collect();
         let state = State {
             limits: Limits::default(),
             circuit: Circuit::new(pace.circuit_after, pace.circuit_open),
@@ -246,6 +251,7 @@ impl Wire {
             pace,
             client,
             token: tokio::sync::Mutex::default(),
+            others: tokio::sync::Mutex::default(),
             secrets,
             tokens: Mutex::default(),
             state: Mutex::new(state),
@@ -279,6 +285,7 @@ impl Wire {
             };
             if let (Fault::Unauthorized { .. }, Some(token), false) = (&fault, &token, renewed) {
                 renewed = true;
+                self.others.lock().await.clear();
                 self.forget(token).await;
                 continue;
             }
@@ -392,7 +399,8 @@ impl Wire {
         let method = reqwest::Method::from_bytes(request.method.as_bytes()).map_err(|e| unsendable(e.to_string()))?;
         let url = if request.path.starts_with("http") { request.path.clone() } else { format!("{}{}", self.address, request.path) };
         let mut builder = self.client.request(method, url);
-        for (name, value) in headers.iter().chain(&request.headers) {
+        let is_own = |name: &str| request.headers.iter().any(|(own, _)| *own == name);
+        for (name, value) in headers.iter().filter(|(name, _)| !is_own(name)).chain(&request.headers) {
             builder = builder.header(*name, value);
         }
         if let Some((media_type, body)) = &request.body {
@@ -437,12 +445,7 @@ impl Wire {
         }
         match self.sign_in(&request).await {
             Ok(token) => {
-                let life = token.expires_at - now;
-                held.renew_at = token.expires_at - EARLY.min(life / 4);
-                let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-                tokens.push_front(token.text.clone());
-                tokens.truncate(4);
-                drop(tokens);
+                held.renew_at = self.keep(&token, now);
                 let token = Arc::new(token);
                 (held.token, held.failed) = (Some(token.clone()), None);
                 Ok(Some(token))
@@ -452,6 +455,26 @@ impl Wire {
                 Err(fault)
             }
         }
+    }
+
+    /// A token by this request, for the few operations that want another one than the account's; it goes into a header of theirs.
+    pub async fn other_token(&self, sign_in: &Request) -> Result<String, Fault> {
+        let mut others = self.others.lock().await;
+        let now = (self.clock)();
+        if let Some((text, _)) = others.get(sign_in.what).filter(|(_, renew_at)| now < *renew_at) {
+            return Ok(text.clone());
+        }
+        let token = self.sign_in(sign_in).await.map_err(|fault| self.hide(fault))?;
+        others.insert(sign_in.what, (token.text.clone(), self.keep(&token, now)));
+        Ok(token.text)
+    }
+
+    /// Notes a token among what must not be shown; answers when it is to be renewed.
+    fn keep(&self, token: &Token, now: i64) -> i64 {
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.push_front(token.text.clone());
+        tokens.truncate(8);
+        token.expires_at - EARLY.min((token.expires_at - now) / 4)
     }
 
     /// Asks for a token once. Without one the request itself is surely not done, so nothing is told as lost.

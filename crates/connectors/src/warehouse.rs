@@ -26,6 +26,8 @@ pub trait Warehouse: Account {
     fn cancel<'a>(&'a self, wire: &'a Wire, id: &'a str) -> Work<'a, bool>;
     /// What the warehouse has, page by page.
     fn stock<'a>(&'a self, wire: &'a Wire, page: Option<String>) -> Work<'a, Page<Held>>;
+    /// Asks to be told of orders at this address, as far as that is not asked yet; answers the topics. Safe to repeat.
+    fn subscribe<'a>(&'a self, wire: &'a Wire, address: &'a str) -> Work<'a, Vec<String>>;
     /// Reads a notice: the ids of the orders to follow, by the warehouse's names. `headers` in lower case, `now` in microseconds.
     fn notice(&self, secrets: &dyn Fn(&str) -> Option<String>, headers: &[(String, String)], body: &[u8], now: i64) -> Result<Vec<String>, Rejected>;
 }

@@ -96,7 +96,21 @@ pub fn verify(url: &Url, mut progress: impl FnMut(u64)) -> Result<Report, Stop> 
     {
         report.tell(format!("events: {count} of {newest} are there"));
     }
+    contracts(&mut tx, &mut report)?;
     Ok(report)
+}
+
+/// Contracts count what was ordered under them: compared with the orders themselves.
+fn contracts(tx: &mut Tx<'_>, report: &mut Report) -> Result<(), Stop> {
+    const ORDERED: Sql = Sql(
+        "SELECT l.item, c.code, l.ordered, CAST(COALESCE(SUM(x.quantity - x.canceled), 0) AS BIGINT) FROM contract_lines l JOIN channels c ON c.id = l.channel LEFT JOIN orders o ON o.channel = c.code AND o.placed_at >= c.created_at LEFT JOIN order_lines x ON x.order_id = o.id AND x.item = l.item GROUP BY l.listing, l.item, c.code, l.ordered ORDER BY l.listing",
+    );
+    for (item, code, counted, ordered) in tx.rows(ORDERED, &[], |r| (r.int(0), r.text(1), r.int(2), r.int(3)))? {
+        if counted != ordered {
+            report.tell(format!("contract {code}, item {item}: {counted} are counted as ordered, the orders say {ordered}"));
+        }
+    }
+    Ok(())
 }
 
 /// Units that documents claim, by (item, location, state).

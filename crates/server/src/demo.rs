@@ -4,7 +4,7 @@
 //! plays the same way by the file's own clock; here time is now, and the past only sets the pace. See demo/README.md for the
 //! source of the orders.
 
-mod markets;
+mod buyers;
 
 use crate::replay::buyer::{Buyer, DAILY};
 use crate::replay::history::{History, day};
@@ -73,10 +73,10 @@ impl Demo {
             };
             let (prepared, key) = tokio::task::spawn_blocking(prepare).await??;
             let vault = engine::secrets::Vault::open(engine.url())?;
-            let markets = markets::Markets::start(&engine, &vault).await?;
+            let markets = buyers::open(&engine, &vault).await?;
             let address = format!("http://{}", listener.local_addr()?);
             let buyers = tokio::spawn(async move {
-                tokio::join!(markets.buyers(), markets.webhooks(&address));
+                tokio::join!(buyers::buy(&markets), markets.webhooks(&address));
             });
             println!("Holdfast listens on http://{}  ({})", listener.local_addr()?, engine.url());
             println!("Admin key: {key}");

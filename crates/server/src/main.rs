@@ -4,6 +4,7 @@ mod bench;
 mod demo;
 mod files;
 mod key;
+mod markets;
 mod progress;
 mod replay;
 mod route;

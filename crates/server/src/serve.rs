@@ -101,14 +101,19 @@ pub async fn bind(address: &str) -> Result<TcpListener, Failed> {
 
 /// Serves and does the background work until `stop`, then finishes what was accepted.
 pub async fn serve(engine: Engine, listener: TcpListener, routing_run_seconds: u64, outside: Outside, stop: impl Future<Output = ()>) {
-    let work = tokio::spawn(background(engine.clone(), routing_run_seconds));
     let vault = Vault::open(engine.url()).unwrap_or_else(|error| {
         tracing::error!("the channels' secrets cannot be opened, so no channel is served: {error}");
         Vault::default()
     });
-    let app = App::new(engine.clone()).with_vault(vault.clone()).with_outside(outside.clone());
-    let alerts = tokio::spawn(engine::alerts::worker::run(engine.clone(), vault.clone(), outside));
-    let channels = tokio::spawn(app.workers.clone().run(engine.clone(), vault));
+    serve_app(App::new(engine).with_vault(vault).with_outside(outside), listener, routing_run_seconds, stop).await;
+}
+
+/// As [`serve`], for whoever wants to look at the workers of the channels meanwhile.
+pub async fn serve_app(app: App, listener: TcpListener, routing_run_seconds: u64, stop: impl Future<Output = ()>) {
+    let engine = app.engine.clone();
+    let work = tokio::spawn(background(engine.clone(), routing_run_seconds));
+    let alerts = tokio::spawn(engine::alerts::worker::run(engine.clone(), app.vault.clone(), app.outside.clone()));
+    let channels = tokio::spawn(app.workers.clone().run(engine.clone(), app.vault.clone()));
     web::serve::serve(app, listener, stop).await;
     work.abort();
     channels.abort();

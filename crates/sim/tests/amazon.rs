@@ -27,6 +27,7 @@ const DOCUMENTS: &[(&str, &str)] = &[
     ("", "amazon/fbaInventory.json"),
     ("", "amazon/fulfillmentOutbound_2026-07-04.json"),
     ("", "amazon/sellers.json"),
+    ("", "amazon/notifications.json"),
 ];
 const OUTSIDE: &[Exception] = &[
     ("POST", "/auth/o2/token", "Login with Amazon has no document among those of the API"),
@@ -36,6 +37,8 @@ const OUTSIDE: &[Exception] = &[
 const EXCEPTIONS: &[Exception] = &[];
 const MINUTE: i64 = 60_000_000;
 const CONNECTOR: Amazon = Amazon;
+const QUEUE: &str = "arn:aws:sqs:us-east-1:123456789012:orders";
+const ADDRESS: &str = "https://holdfast.example/api/v1/webhooks/amazon";
 
 struct World {
     market: Arc<Market>,
@@ -67,6 +70,7 @@ impl World {
             ("marketplace_id", MARKETPLACE),
             ("login_address", &served.address),
             ("feed_poll_milliseconds", "1"),
+            ("notifications_to", QUEUE),
         ];
         let wire = wire(&CONNECTOR, &served.address, &settings, seed);
         World { market, front, schemas, wire, ahead, _served: served }
@@ -381,10 +385,26 @@ fn an_event_is_taken_only_with_the_secret_and_only_when_it_is_new() {
         }
         assert_eq!(CONNECTOR.webhook(&|_| None, &deliveries[0].headers, body, now), Err(Rejected::Signature));
         assert_eq!(CONNECTOR.webhook(&|_| Some(String::new()), &[("x-api-key".into(), String::new())], body, now), Err(Rejected::Signature));
+        // Secrets are changed without a gap: the old and the new one are good meanwhile.
+        let change = |secret: &'static str| {
+            CONNECTOR.webhook(&move |name| (name == "webhook_secret").then(|| secret.to_owned()), &headers_of("old"), body, now)
+        };
+        assert!(change("new old").is_ok() && change("old new").is_ok());
+        assert_eq!(change("new older"), Err(Rejected::Signature));
+        let elsewhere = |name: &str| match name {
+            "webhook_secret" => Some("old".to_owned()),
+            _ => Some("A1F83G8C2ARO7P".to_owned()),
+        };
+        let told = CONNECTOR.webhook(&elsewhere, &headers_of("old"), body, now);
+        assert!(matches!(told, Ok(Notice::Other(_))), "an order of another marketplace: {told:?}");
         let other = format!("{{\"NotificationType\":\"FEED_PROCESSING_FINISHED\",\"EventTime\":\"{}\"}}", jiff::Timestamp::now());
         assert_eq!(CONNECTOR.webhook(&secrets, &deliveries[0].headers, other.as_bytes(), now), Ok(Notice::Other("FEED_PROCESSING_FINISHED".into())));
         assert!(matches!(CONNECTOR.webhook(&secrets, &deliveries[0].headers, b"[]", now), Err(Rejected::NotUnderstood(_))));
     });
+}
+
+fn headers_of(secret: &str) -> Vec<(String, String)> {
+    vec![("x-api-key".to_owned(), secret.to_owned())]
 }
 
 fn order_to_send(reference: &str) -> HandOver {
@@ -468,6 +488,84 @@ fn the_whole_stock_is_read_though_names_of_pages_live_thirty_seconds() {
             assert_eq!((all.rows.len(), all.unread.len()), (120, 0), "jump {jump_at}");
             assert_eq!((all.rows[3].sku.as_str(), all.rows[3].on_hand, all.rows[3].available), (sku(3).as_str(), 13, 3));
             world.schemas.assert_kept(6);
+        }
+    });
+}
+
+#[test]
+fn what_a_carrier_brought_back_is_told() {
+    run(async {
+        let world = World::new(8).await;
+        world.list(2, 10);
+        let id = world.market.buy_lines(&[("10000", 2), ("10001", 1)], true).unwrap();
+        world.market.ship(&id, &[(format!("{id}00"), 1)], Some("UPS"), Some("1Z")).unwrap();
+        let returned = async || {
+            let order = CONNECTOR.order(&world.wire, &format!("111-{id:0>7}-0000001")).await.unwrap();
+            order.lines.iter().map(|l| l.returned).collect::<Vec<_>>()
+        };
+        assert_eq!(returned().await, [0, 0]);
+        world.front.bring_back(&id);
+        assert_eq!(returned().await, [1, 0]);
+        let refund = connectors::marketplace::Refund { order: id.clone(), key: "k".into(), reason: String::new(), lines: Vec::new() };
+        assert!(matches!(CONNECTOR.refund(&world.wire, &refund).await, Err(Fault::Refused { code, .. }) if code == "refund_not_offered"));
+        world.schemas.assert_kept(8);
+    });
+}
+
+#[test]
+fn notices_are_subscribed_to_once_and_only_into_a_queue() {
+    run(async {
+        let world = World::new(9).await;
+        world.list(1, 10);
+        let told = || {
+            world.market.buy("10000", 1).unwrap();
+            world.front.told("a key").len()
+        };
+        assert_eq!(told(), 0);
+        for _ in 0..2 {
+            assert_eq!(CONNECTOR.subscribe(&world.wire, ADDRESS).await.unwrap(), ["ORDER_CHANGE"]);
+            assert_eq!(Fba.subscribe(&world.wire, ADDRESS).await.unwrap(), ["FULFILLMENT_ORDER_STATUS"]);
+            assert_eq!((world.front.destinations(), world.front.subscriptions().len()), (1, 2));
+        }
+        assert!(told() > 0);
+        world.front.forget_subscriptions();
+        assert_eq!(told(), 0);
+        CONNECTOR.subscribe(&world.wire, ADDRESS).await.unwrap();
+        assert!(told() > 0);
+        // Another queue takes the place of the first; EventBridge is refused in Amazon's own words.
+        let another = "arn:aws:sqs:us-east-1:123456789012:other";
+        CONNECTOR.subscribe(&world.wire, another).await.unwrap();
+        assert_eq!(world.front.subscriptions()["ORDER_CHANGE"]["sqs"]["arn"], another);
+        let bridge = CONNECTOR.subscribe(&world.wire, "123456789012/us-east-1").await;
+        assert!(matches!(&bridge, Err(Fault::Refused { detail, .. }) if detail.contains("does not support AWS_EVENT_BRIDGE")), "{bridge:?}");
+        for nowhere in ["", "arn:aws:sqs:us-east-1:123456789012:orders.fifo", "arn:aws:sns:us-east-1:123456789012:x", "12345/us-east-1", "ftp://x"] {
+            let refused = CONNECTOR.subscribe(&world.wire, nowhere).await;
+            assert!(matches!(&refused, Err(Fault::Refused { code, .. }) if code == "notifications_to"), "{nowhere}: {refused:?}");
+        }
+        world.schemas.assert_kept(9);
+    });
+}
+
+#[test]
+fn subscribing_leaves_one_subscription_whatever_goes_wrong() {
+    run(async {
+        for seed in seeds(30) {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let world = World::new(seed).await;
+            world.market.set_faults(faults(&mut rng));
+            for place in [ADDRESS, "arn:aws:sqs:us-east-1:123456789012:other"] {
+                let mut tries = 0;
+                while let Err(fault) = CONNECTOR.subscribe(&world.wire, place).await {
+                    assert!(!matches!(fault, Fault::Refused { .. }), "seed {seed}: {fault:?}");
+                    tries += 1;
+                    assert!(tries < 500, "seed {seed}: it never succeeds");
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                let queue = if place == ADDRESS { QUEUE } else { place };
+                assert_eq!(world.front.subscriptions()["ORDER_CHANGE"]["sqs"]["arn"], queue, "seed {seed}");
+            }
+            assert_eq!((world.front.destinations(), world.front.subscriptions().len()), (2, 1), "seed {seed}");
+            world.schemas.assert_kept(seed);
         }
     });
 }

@@ -6,8 +6,8 @@ mod wires;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use connectors::account::Account;
-use connectors::ebay::{Ebay, call_limits, challenge, key_name, public_key};
-use connectors::marketplace::{MarketOrder, MarketState, Marketplace, Notice, Rejected, SetOutcome, SetQuantity, Shipped};
+use connectors::ebay::{Ebay, call_limits};
+use connectors::marketplace::{MarketOrder, MarketState, Marketplace, Notice, Refund, RefundLine, Rejected, SetOutcome, SetQuantity, Shipped};
 use connectors::transport::{Fault, Wire};
 use holdfast_sim::markets::market::{Listing, Order};
 use holdfast_sim::markets::{Faults, Market, Served, ebay, serve};
@@ -40,13 +40,22 @@ struct World {
 }
 
 const CONNECTOR: Ebay = Ebay;
+const ADDRESS: &str = "https://holdfast.example/api/v1/webhooks/ebay";
+const VERIFICATION: &str = "a_token-of-our-own-with-40-characters-in";
 
 impl World {
     async fn new(seed: u64, market: Arc<Market>) -> World {
         let front = ebay::Ebay::new(market.clone());
         let schemas = Schemas::new(DOCUMENTS, OUTSIDE, EXCEPTIONS);
         let served = serve(schemas.around(front.router())).await.unwrap();
-        let settings = [("client_id", "app"), ("client_secret", "cert"), ("refresh_token", "v^1.1#refresh")];
+        let settings = [
+            ("client_id", "app"),
+            ("client_secret", "cert"),
+            ("refresh_token", "v^1.1#refresh"),
+            ("verification_token", VERIFICATION),
+            ("webhook_address", ADDRESS),
+            ("alert_email", "alerts@example.com"),
+        ];
         let wire = wire(&CONNECTOR, &served.address, &settings, seed);
         World { market, front, schemas, wire, seed, _served: served }
     }
@@ -317,8 +326,8 @@ fn a_notification_is_taken_only_from_ebay_and_only_when_it_is_new() {
         assert_eq!(deliveries.len(), 4, "one for each line, when it is placed and when it is paid");
         let now = world.market.now();
         let good = &deliveries[0];
-        let kid = key_name(&good.headers).unwrap();
-        let key = public_key(&world.wire, &kid).await.unwrap();
+        let kid = CONNECTOR.key_wanted(&good.headers).unwrap();
+        let key = CONNECTOR.fetch_key(&world.wire, &kid).await.unwrap();
         let secrets = |name: &str| (name == format!("public_key:{kid}")).then(|| key.clone());
         let read = |headers: &[(String, String)], body: &[u8], now| CONNECTOR.webhook(&secrets, headers, body, now);
 
@@ -347,8 +356,15 @@ fn a_notification_is_taken_only_from_ebay_and_only_when_it_is_new() {
         let headers = [("x-ebay-signature".to_owned(), world.front.sign(body.as_bytes()))];
         assert_eq!(read(&headers, body.as_bytes(), now), Ok(Notice::Other("ITEM_AVAILABILITY".into())));
         assert!(matches!(read(&[("x-ebay-signature".to_owned(), world.front.sign(b"[]"))], b"[]", now), Err(Rejected::NotUnderstood(_))));
-        assert!(matches!(public_key(&world.wire, "../x").await, Err(Fault::Refused { status: 404, .. })));
-        assert_eq!(challenge("a", "b", "c"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert!(matches!(CONNECTOR.fetch_key(&world.wire, "../x").await, Err(Fault::Refused { status: 404, .. })));
+        for strange in ["", "../../sell/inventory/v1", "a b", &"a".repeat(65)] {
+            let header = STANDARD.encode(format!("{{\"kid\":\"{strange}\"}}"));
+            assert_eq!(CONNECTOR.key_wanted(&[("x-ebay-signature".into(), header)]), None, "{strange} is not asked for");
+        }
+        let setting = |name: &str| if name == "verification_token" { "b".to_owned() } else { String::new() };
+        let answer = CONNECTOR.challenge(&setting, "a", "c");
+        assert_eq!(answer.as_deref(), Some("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
+        assert_eq!((CONNECTOR.challenge(&setting, "a", ""), CONNECTOR.challenge(&|_| String::new(), "a", "c")), (None, None));
         world.schemas.assert_kept(5);
     });
 }
@@ -371,5 +387,184 @@ fn limits_and_the_account_can_be_read_and_tokens_run_out() {
         let seen = world.schemas.seen();
         assert!(seen.contains_key("getRateLimits") && seen.contains_key("getOrders"), "{seen:?}");
         assert_eq!(world.seed, 9);
+    });
+}
+
+/// Answers a challenge as our server would.
+fn answering(world: &World, token: &'static str) {
+    let setting = move |name: &str| if name == "verification_token" { token.to_owned() } else { String::new() };
+    world.front.probe_with(Arc::new(move |address, code| CONNECTOR.challenge(&setting, code, address)));
+}
+
+#[test]
+fn ebay_tells_of_orders_once_it_was_asked_and_its_challenge_was_answered() {
+    run(async {
+        let world = World::new(3, Market::new(3)).await;
+        world.list(1, 10);
+        let subscribe = async |address: &str| CONNECTOR.subscribe(&world.wire, address).await;
+        let refused = async |address: &str| match subscribe(address).await {
+            Err(Fault::Refused { code, .. }) => code,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(refused("http://holdfast.example/hooks").await, "address");
+        assert_eq!(refused("https://elsewhere.example/hooks").await, "webhook_address");
+        answering(&world, "another token");
+        assert_eq!(refused(ADDRESS).await, "195020", "the challenge was not answered");
+        assert_eq!(world.front.known(), (0, 0));
+        world.market.buy(&world.listing(0), 1).unwrap();
+        assert!(world.front.told().is_empty());
+
+        answering(&world, VERIFICATION);
+        // More destinations of others than fit on a page.
+        world.front.crowd(230);
+        for _ in 0..3 {
+            assert_eq!(subscribe(ADDRESS).await.unwrap(), ["ORDER_CONFIRMATION"]);
+            assert_eq!(world.front.known(), (231, 1));
+        }
+        let order = world.market.buy(&world.listing(0), 1).unwrap();
+        let told = world.front.told();
+        let key = CONNECTOR.fetch_key(&world.wire, ebay::KEY).await.unwrap();
+        let read = |d: &holdfast_sim::markets::Delivery| CONNECTOR.webhook(&|_| Some(key.clone()), &d.headers, &d.body, world.market.now());
+        assert_eq!(
+            told.iter().map(|(address, d)| (address.as_str(), read(d))).next(),
+            Some((ADDRESS, Ok(Notice::Ask(vec![format!("08-{order}-00001")]))))
+        );
+
+        // What eBay switched off or lost is found missing, and made again.
+        for broken in [ebay::Ebay::mark_down, ebay::Ebay::forget_subscriptions] {
+            broken(&world.front);
+            world.market.buy(&world.listing(0), 1).unwrap();
+            assert!(world.front.told().is_empty());
+            subscribe(ADDRESS).await.unwrap();
+            world.market.buy(&world.listing(0), 1).unwrap();
+            assert!(!world.front.told().is_empty());
+            assert_eq!(world.front.known(), (231, 1));
+        }
+        world.schemas.assert_kept(3);
+        let seen = world.schemas.seen();
+        for operation in ["getConfig", "updateConfig", "updateDestination", "createSubscription", "getTopic"] {
+            assert!(seen.contains_key(operation), "{operation}: {seen:?}");
+        }
+    });
+}
+
+#[test]
+fn subscribing_leaves_one_subscription_whatever_goes_wrong() {
+    run(async {
+        for seed in seeds(30) {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let world = World::new(seed, Market::new(seed)).await;
+            answering(&world, VERIFICATION);
+            world.market.set_faults(faults(&mut rng));
+            for _ in 0..2 {
+                let mut tries = 0;
+                while let Err(fault) = CONNECTOR.subscribe(&world.wire, ADDRESS).await {
+                    assert!(!matches!(fault, Fault::Refused { .. }), "seed {seed}: {fault:?}");
+                    tries += 1;
+                    assert!(tries < 500, "seed {seed}: it never succeeds");
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                assert_eq!(world.front.known(), (1, 1), "seed {seed}");
+                world.front.mark_down();
+            }
+            world.schemas.assert_kept(seed);
+        }
+    });
+}
+
+/// Of lines: (which, how many, what one cost).
+fn refund_of(order: &str, key: &str, lines: &[(usize, i64, &str)]) -> Refund {
+    let line = |(n, quantity, price): &(usize, i64, &str)| {
+        let unit_price = Some(((*price).to_owned(), "USD".to_owned()));
+        RefundLine { line: format!("{order}{n:02}"), quantity: *quantity, unit_price, came_back: true }
+    };
+    Refund { order: format!("08-{order}-00001"), key: key.into(), reason: "torn".into(), lines: lines.iter().map(line).collect() }
+}
+
+#[test]
+fn a_refund_is_paid_and_what_came_back_whole_is_told() {
+    run(async {
+        let world = World::new(4, Market::new(4)).await;
+        world.list(2, 50);
+        let id = world.market.buy_lines(&[(&world.listing(0), 3), (&world.listing(1), 1)], true).unwrap();
+        world.market.ship(&id, &[(format!("{id}00"), 3), (format!("{id}01"), 1)], None, None).unwrap();
+        let refunded = || world.market.truth().refunded;
+        let returned = async |name: &str| CONNECTOR.order(&world.wire, name).await.unwrap().lines.iter().map(|l| l.returned).collect::<Vec<_>>();
+        let name = format!("08-{id}-00001");
+
+        CONNECTOR.refund(&world.wire, &refund_of(&id, "a", &[(0, 1, "10.00"), (1, 1, "10.01")])).await.unwrap();
+        assert_eq!((refunded(), returned(&name).await), (2001, vec![0, 1]), "of a part of a line eBay tells only money");
+        // As much of the same lines may be another refund, or this one again: of the second line nothing is left, so it is this one.
+        CONNECTOR.refund(&world.wire, &refund_of(&id, "a", &[(0, 1, "10.00"), (1, 1, "10.01")])).await.unwrap();
+        CONNECTOR.refund(&world.wire, &refund_of(&id, "b", &[(0, 2, "10.00")])).await.unwrap();
+        CONNECTOR.refund(&world.wire, &refund_of(&id, "b", &[(0, 2, "10.00")])).await.unwrap();
+        assert_eq!((refunded(), returned(&name).await), (4001, vec![3, 1]));
+        assert_eq!(CONNECTOR.order(&world.wire, &name).await.unwrap().state, MarketState::Shipped);
+
+        // Where it cannot be told, a person looks.
+        let other = world.market.buy(&world.listing(0), 3).unwrap();
+        CONNECTOR.refund(&world.wire, &refund_of(&other, "c", &[(0, 1, "10.00")])).await.unwrap();
+        let again = CONNECTOR.refund(&world.wire, &refund_of(&other, "d", &[(0, 1, "10.00")])).await;
+        assert!(matches!(&again, Err(Fault::Refused { code, .. }) if code == "perhaps_refunded"), "{again:?}");
+        assert_eq!(refunded(), 5001);
+        CONNECTOR.refund(&world.wire, &refund_of(&other, "e", &[(0, 2, "10.00")])).await.unwrap();
+        let order = CONNECTOR.order(&world.wire, &format!("08-{other}-00001")).await.unwrap();
+        assert_eq!((order.state, order.lines[0].canceled, order.lines[0].returned), (MarketState::Canceled, 3, 0), "all paid back, none sent");
+
+        let unpaid = world.market.buy_lines(&[(&world.listing(0), 1)], false).unwrap();
+        let early = CONNECTOR.refund(&world.wire, &refund_of(&unpaid, "f", &[(0, 1, "10.00")])).await;
+        assert!(matches!(early, Err(Fault::Unavailable { .. })), "the buyer's payment is under way: {early:?}");
+        world.market.pay(&unpaid).unwrap();
+        let too_much = CONNECTOR.refund(&world.wire, &refund_of(&unpaid, "g", &[(0, 1, "10.50")])).await;
+        assert!(matches!(&too_much, Err(Fault::Refused { code, .. }) if code == "34915"), "{too_much:?}");
+        let mut nothing = refund_of(&unpaid, "h", &[(0, 1, "10.00")]);
+        nothing.lines[0].unit_price = None;
+        assert!(matches!(CONNECTOR.refund(&world.wire, &nothing).await, Err(Fault::Refused { code, .. }) if code == "price_unknown"));
+        nothing.lines.clear();
+        assert!(matches!(CONNECTOR.refund(&world.wire, &nothing).await, Err(Fault::Refused { code, .. }) if code == "nothing_to_refund"));
+        world.schemas.assert_kept(4);
+    });
+}
+
+#[test]
+fn a_refund_is_never_paid_twice_however_often_it_is_tried() {
+    run(async {
+        let (mut paid, mut asked) = (0, 0);
+        for seed in seeds(40) {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let world = World::new(seed, Market::new(seed)).await;
+            world.list(2, 100);
+            let id = world.market.buy_lines(&[(&world.listing(0), 3), (&world.listing(1), 1)], true).unwrap();
+            world.market.set_faults(faults(&mut rng));
+            world.front.let_refunds_lag(rng.u32(0..6));
+            let lines: &[(usize, i64, &str)] = [&[(0, 1, "10.00")][..], &[(0, 1, "10.00"), (1, 1, "10.01")], &[(0, 3, "10.00")]][rng.usize(0..3)];
+            let refund = refund_of(&id, "k", lines);
+            let mut tries = 0;
+            loop {
+                let before = world.market.truth().refunds;
+                let result = CONNECTOR.refund(&world.wire, &refund).await;
+                let now = world.market.truth().refunds;
+                assert!(now <= 1, "seed {seed}: paid {now} times");
+                match result {
+                    Ok(()) => {
+                        paid += 1;
+                        break assert_eq!(now, 1, "seed {seed}: told as paid");
+                    }
+                    // Paid by a try whose reply was lost: eBay cannot tell whose it is.
+                    Err(Fault::Refused { code, .. }) if code == "perhaps_refunded" => {
+                        asked += 1;
+                        break assert_eq!(now, 1, "seed {seed}: a person looks only where something was paid");
+                    }
+                    Err(fault @ Fault::Refused { .. }) => panic!("seed {seed}: {fault:?}"),
+                    Err(fault) if done_by_fault(&fault) == Done::SurelyNot => assert_eq!(now, before, "seed {seed}: {fault:?}"),
+                    Err(_) => {}
+                }
+                tries += 1;
+                assert!(tries < 500, "seed {seed}: it never ends");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            world.schemas.assert_kept(seed);
+        }
+        assert!(paid > 3 * asked, "{paid} paid, {asked} left to a person");
     });
 }

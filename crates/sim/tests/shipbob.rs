@@ -21,6 +21,10 @@ const EXCEPTIONS: &[Exception] = &[
     ("get-all-inventory-levels", "query cursor is not in the document", "the link to the next page has it"),
 ];
 
+const ADDRESS: &str = "https://holdfast.example/api/v1/webhooks/bob";
+/// The new one first, as while they are being changed.
+const SECRETS: &str = "whsec_bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3 whsec_b2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xk";
+
 struct World {
     market: Arc<Market>,
     front: Arc<simulated::ShipBob>,
@@ -35,7 +39,8 @@ impl World {
         let front = simulated::ShipBob::new(market.clone(), 1000.0);
         let schemas = Schemas::new(DOCUMENTS, &[], EXCEPTIONS);
         let served = serve(schemas.around(front.router())).await.unwrap();
-        let wire = wire(&ShipBob, &served.address, &[("token", TOKEN), ("channel_id", CHANNEL)], seed);
+        let settings = [("token", TOKEN), ("channel_id", CHANNEL), ("webhook_secret", SECRETS)];
+        let wire = wire(&ShipBob, &served.address, &settings, seed);
         World { market, front, schemas, wire, _served: served }
     }
 }
@@ -175,5 +180,60 @@ fn a_notice_is_taken_only_from_shipbob_and_only_when_it_is_new() {
         assert_eq!(read("whsec_AAAA", &delivery.body, now), Err(Rejected::Signature));
         assert_eq!(read(&secret, b"{\"topic\":\"order.shipped\"}", now), Err(Rejected::Signature));
         assert_eq!(ShipBob.notice(&|_| None, &delivery.headers, &delivery.body, now), Err(Rejected::Signature));
+    });
+}
+
+#[test]
+fn shipbob_tells_those_who_asked_and_signs_with_their_secret() {
+    run(async {
+        let world = World::new(5).await;
+        let id = ShipBob.hand_over(&world.wire, &order("first")).await.unwrap();
+        let number: i64 = id.parse().unwrap();
+        world.front.send_out(number, 1);
+        assert!(world.front.told().is_empty());
+        world.front.crowd(120);
+        for _ in 0..3 {
+            let topics = ShipBob.subscribe(&world.wire, ADDRESS).await.unwrap();
+            assert!(topics.contains(&"order.shipped".to_owned()) && topics.contains(&"order.shipment.exception".to_owned()), "{topics:?}");
+            assert_eq!(world.front.webhooks(), 121);
+        }
+        let heard = || {
+            world.front.send_out(number, 9);
+            let told: Vec<_> = world.front.told().into_iter().filter(|(address, _)| address == ADDRESS).collect();
+            let read = |d: &holdfast_sim::markets::Delivery, secrets: &str| {
+                ShipBob.notice(&|_| Some(secrets.to_owned()), &d.headers, &d.body, world.market.now())
+            };
+            told.iter().map(|(_, d)| (read(d, SECRETS), read(d, SECRETS.split(' ').nth(1).unwrap()))).collect::<Vec<_>>()
+        };
+        assert_eq!(heard(), [(Ok(vec![id.clone()]), Err(Rejected::Signature))], "by the new secret");
+        world.front.switch_off();
+        assert!(heard().is_empty());
+        ShipBob.subscribe(&world.wire, ADDRESS).await.unwrap();
+        assert_eq!((heard().len(), world.front.webhooks()), (1, 121), "the one that was switched off is replaced");
+
+        let without = wire(&ShipBob, &world._served.address, &[("token", TOKEN), ("channel_id", CHANNEL)], 5);
+        assert!(matches!(ShipBob.subscribe(&without, ADDRESS).await, Err(Fault::Refused { code, .. }) if code == "webhook_secret"));
+        assert!(matches!(ShipBob.subscribe(&world.wire, "http://x.example").await, Err(Fault::Refused { code, .. }) if code == "address"));
+        world.schemas.assert_kept(5);
+    });
+}
+
+#[test]
+fn subscribing_leaves_one_subscription_whatever_goes_wrong() {
+    run(async {
+        for seed in seeds(20) {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let world = World::new(seed).await;
+            world.market.set_faults(faults(&mut rng));
+            let mut tries = 0;
+            while let Err(fault) = ShipBob.subscribe(&world.wire, ADDRESS).await {
+                assert!(!matches!(fault, Fault::Refused { .. }), "seed {seed}: {fault:?}");
+                tries += 1;
+                assert!(tries < 500, "seed {seed}: it never succeeds");
+                tokio::time::sleep(Duration::from_millis(30)).await;
+            }
+            assert_eq!(world.front.webhooks(), 1, "seed {seed}");
+            world.schemas.assert_kept(seed);
+        }
     });
 }

@@ -90,6 +90,10 @@ impl Warehouse for Fba {
         Box::pin(stock(wire, page))
     }
 
+    fn subscribe<'a>(&'a self, wire: &'a Wire, address: &'a str) -> Work<'a, Vec<String>> {
+        Box::pin(super::notifications::subscribe(wire, address, "FULFILLMENT_ORDER_STATUS"))
+    }
+
     fn notice(&self, secrets: &dyn Fn(&str) -> Option<String>, headers: &[(String, String)], body: &[u8], now: i64) -> Result<Vec<String>, Rejected> {
         super::is_ours(secrets, headers)?;
         let event: Value = serde_json::from_slice(body).map_err(|e| Rejected::NotUnderstood(e.to_string()))?;

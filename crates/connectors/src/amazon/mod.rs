@@ -3,12 +3,13 @@
 
 pub mod fba;
 mod listings;
+mod notifications;
 mod orders;
 mod quantities;
 
 use crate::account::{Account, Setting, Work};
 use crate::marketplace::{MarketListing, MarketOrder, Marketplace, Notice, Page, Rejected, SetOutcome, SetQuantity, Shipped, Writes};
-use crate::read::{date, escape, json, text, time};
+use crate::read::{date, escape, is_by_one_of, json, text, time};
 use crate::transport::{Fault, Limit, Request, Response, Wire};
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
@@ -22,7 +23,16 @@ const SETTINGS: &[Setting] = &[
     Setting { name: "refresh_token", help: "what the seller's consent gave, Atzr|…", secret: true },
     Setting { name: "seller_id", help: "Merchant token, such as A2EXAMPLE", secret: false },
     Setting { name: "marketplace_id", help: "such as ATVPDKIKX0DER for amazon.com, which is also what is taken if empty", secret: false },
-    Setting { name: "webhook_secret", help: "what the API destination sends as x-api-key, for notifications", secret: true },
+    Setting {
+        name: "webhook_secret",
+        help: "what comes as x-api-key with a notification; several apart by blanks while they are being changed",
+        secret: true,
+    },
+    Setting {
+        name: "notifications_to",
+        help: "where Amazon sends notifications: the ARN of a standard SQS queue, or account/region of AWS for EventBridge",
+        secret: false,
+    },
     Setting { name: "login_address", help: "where tokens come from; https://api.amazon.com if empty", secret: false },
     Setting { name: "feed_poll_milliseconds", help: "how long to wait before asking after a feed; 5000 if empty", secret: false },
 ];
@@ -32,7 +42,7 @@ const OLDEST: i64 = 24 * 3600 * 1_000_000;
 const AHEAD: i64 = 300 * 1_000_000;
 
 /// (operation, calls a second, burst) as Amazon publishes them.
-const LIMITS: [(&str, f64, f64); 14] = [
+const LIMITS: [(&str, f64, f64); 19] = [
     ("searchOrders", 0.0056, 20.0),
     ("getOrder", 0.5, 30.0),
     ("confirmShipment", 2.0, 10.0),
@@ -47,6 +57,11 @@ const LIMITS: [(&str, f64, f64); 14] = [
     ("createOrder", 2.0, 30.0),
     ("getOrder.outbound", 2.0, 30.0),
     ("cancelOrder", 2.0, 30.0),
+    ("getDestinations", 1.0, 5.0),
+    ("createDestination", 1.0, 5.0),
+    ("getSubscription", 1.0, 5.0),
+    ("createSubscription", 1.0, 5.0),
+    ("deleteSubscriptionById", 1.0, 5.0),
 ];
 
 fn get(what: &'static str, path: String) -> Request {
@@ -71,17 +86,7 @@ impl Account for Amazon {
     }
 
     fn sign_in(&self, setting: &dyn Fn(&str) -> String) -> Option<Request> {
-        let login = Some(setting("login_address")).filter(|a| !a.is_empty()).unwrap_or_else(|| "https://api.amazon.com".into());
-        let [id, secret, refresh] = ["client_id", "client_secret", "refresh_token"].map(|name| escape(&setting(name)));
-        let form = format!("grant_type=refresh_token&refresh_token={refresh}&client_id={id}&client_secret={secret}");
-        Some(Request {
-            what: "token",
-            method: "POST",
-            path: format!("{login}/auth/o2/token"),
-            headers: Vec::new(),
-            body: Some(("application/x-www-form-urlencoded;charset=UTF-8", form.into_bytes())),
-            repeatable: true,
-        })
+        Some(sign_in("token", setting, format!("refresh_token&refresh_token={}", escape(&setting("refresh_token")))))
     }
 
     fn headers(&self, _setting: &dyn Fn(&str) -> String, token: &str) -> Vec<(&'static str, String)> {
@@ -130,7 +135,11 @@ impl Marketplace for Amazon {
     }
 
     fn batch(&self) -> usize {
-        quantities::BATCH
+        quantities::AT_ONCE
+    }
+
+    fn bulk(&self) -> Option<usize> {
+        Some(quantities::BULK)
     }
 
     /// The list ends two minutes before now, by Amazon's own rule; one more for clocks.
@@ -184,19 +193,49 @@ impl Marketplace for Amazon {
         Box::pin(async move { Err(Fault::Refused { status: 405, code: "cancel_not_offered".into(), detail }) })
     }
 
+    fn late(&self) -> i64 {
+        86_400 * 1_000_000
+    }
+
+    fn subscribe<'a>(&'a self, wire: &'a Wire, address: &'a str) -> Work<'a, Vec<String>> {
+        Box::pin(notifications::subscribe(wire, address, "ORDER_CHANGE"))
+    }
+
     /// An event as Amazon publishes it, or wrapped by EventBridge, whose API destination sends the secret as `x-api-key`.
     fn webhook(&self, secrets: &dyn Fn(&str) -> Option<String>, headers: &[(String, String)], body: &[u8], now: i64) -> Result<Notice, Rejected> {
         is_ours(secrets, headers)?;
         let event: Value = serde_json::from_slice(body).map_err(|e| Rejected::NotUnderstood(e.to_string()))?;
-        notification(event.get("detail").unwrap_or(&event), now)
+        let event = event.get("detail").unwrap_or(&event);
+        // A seller's notices are of all marketplaces; each is a channel of its own.
+        let told = text(event, "/Payload/OrderChangeNotification/Summary/MarketplaceId");
+        let ours = secrets("marketplace_id").filter(|id| !id.is_empty());
+        if told.zip(ours).is_some_and(|(told, ours)| told != ours) {
+            return Ok(Notice::Other("an order of another marketplace".into()));
+        }
+        notification(event, now)
+    }
+}
+
+/// Gets a token by a grant of Login with Amazon, with what the grant needs.
+fn sign_in(what: &'static str, setting: &dyn Fn(&str) -> String, grant: String) -> Request {
+    let login = Some(setting("login_address")).filter(|a| !a.is_empty()).unwrap_or_else(|| "https://api.amazon.com".into());
+    let [id, secret] = ["client_id", "client_secret"].map(|name| escape(&setting(name)));
+    let form = format!("grant_type={grant}&client_id={id}&client_secret={secret}");
+    Request {
+        what,
+        method: "POST",
+        path: format!("{login}/auth/o2/token"),
+        headers: Vec::new(),
+        body: Some(("application/x-www-form-urlencoded;charset=UTF-8", form.into_bytes())),
+        repeatable: true,
     }
 }
 
 /// Whether the sender knows the secret.
 fn is_ours(secrets: &dyn Fn(&str) -> Option<String>, headers: &[(String, String)]) -> Result<(), Rejected> {
-    let secret = secrets("webhook_secret").filter(|s| !s.is_empty()).ok_or(Rejected::Signature)?;
+    let secret = secrets("webhook_secret").ok_or(Rejected::Signature)?;
     let sent = headers.iter().find(|(name, _)| name == "x-api-key").map(|(_, value)| value.as_bytes()).ok_or(Rejected::Signature)?;
-    if bool::from(sent.ct_eq(secret.as_bytes())) { Ok(()) } else { Err(Rejected::Signature) }
+    if is_by_one_of(&secret, |secret| sent.ct_eq(secret.as_bytes()).into()) { Ok(()) } else { Err(Rejected::Signature) }
 }
 
 /// Reads a notification that came by a way that vouches for it, such as a queue.

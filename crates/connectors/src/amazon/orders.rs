@@ -7,7 +7,7 @@ use crate::read::{CANCELED, date, escape, json, rows, text, time, whole};
 use crate::transport::{Fault, Wire};
 use serde_json::Value;
 
-const INCLUDED: &str = "BUYER,RECIPIENT,PROCEEDS,CANCELLATION,FULFILLMENT";
+const INCLUDED: &str = "BUYER,RECIPIENT,PROCEEDS,CANCELLATION,FULFILLMENT,PACKAGES";
 /// The list ends two minutes ago, and must begin before it ends: it is asked to begin this much earlier, microseconds.
 const EARLIER: i64 = 180 * 1_000_000;
 
@@ -64,7 +64,7 @@ pub fn read(order: &Value) -> Result<MarketOrder, String> {
     let state = state(order);
     let mut lines = Vec::new();
     for line in rows(order, "/orderItems") {
-        lines.push(read_line(line, &state)?);
+        lines.push(read_line(order, line, &state)?);
     }
     if lines.is_empty() {
         return Err("it has no orderItems".into());
@@ -83,7 +83,7 @@ pub fn read(order: &Value) -> Result<MarketOrder, String> {
     })
 }
 
-fn read_line(line: &Value, state: &MarketState) -> Result<MarketLine, String> {
+fn read_line(order: &Value, line: &Value, state: &MarketState) -> Result<MarketLine, String> {
     let id = text(line, "/orderItemId").ok_or("an item has no orderItemId")?;
     let quantity = whole(line, "/quantityOrdered").filter(|q| *q >= 0).ok_or_else(|| format!("item {id} has no quantityOrdered"))?;
     let sku = text(line, "/product/sellerSku").ok_or_else(|| format!("item {id} has no sellerSku"))?;
@@ -94,6 +94,7 @@ fn read_line(line: &Value, state: &MarketState) -> Result<MarketLine, String> {
         (MarketState::Open | MarketState::Shipped, Some((sent, open))) => (quantity - sent - open).clamp(0, quantity),
         _ => 0,
     };
+    let returned = returned(order, &id).clamp(0, quantity - canceled);
     Ok(MarketLine {
         id,
         listing: sku.clone(),
@@ -101,9 +102,16 @@ fn read_line(line: &Value, state: &MarketState) -> Result<MarketLine, String> {
         title: text(line, "/product/title").unwrap_or_default(),
         quantity,
         canceled,
-        returned: 0,
+        returned,
         unit_price: text(line, "/product/price/unitPrice/amount"),
     })
+}
+
+/// Units of a line that the carrier brought back. What buyers send back themselves, and what they are paid, is not in the order.
+fn returned(order: &Value, line: &str) -> i64 {
+    let back = rows(order, "/packages").iter().filter(|p| text(p, "/packageStatus/detailedStatus").as_deref() == Some("RETURNED_TO_SELLER"));
+    let items = back.flat_map(|package| rows(package, "/packageItems"));
+    items.filter(|item| text(item, "/orderItemId").as_deref() == Some(line)).filter_map(|item| whole(item, "/quantity")).sum()
 }
 
 fn state(order: &Value) -> MarketState {

@@ -15,8 +15,10 @@ use serde_json::{Value, json};
 use std::io::Read;
 use std::time::Duration;
 
-/// Most quantities in one call.
-pub const BATCH: usize = 500;
+/// Most quantities in one feed.
+pub const BULK: usize = 500;
+/// Most that are asked for at once while others may become urgent: two seconds of patches at the published rate.
+pub const AT_ONCE: usize = 10;
 /// More than this many go by feed, but for those that go down.
 const FEW: usize = 20;
 /// How often a feed is asked after, and how long after each time unless the setting says otherwise.
@@ -36,8 +38,8 @@ fn patches(quantity: i64) -> Value {
 }
 
 pub async fn set(wire: &Wire, wanted: &[SetQuantity]) -> Result<Vec<SetOutcome>, Fault> {
-    if wanted.len() > BATCH {
-        return Err(Fault::Refused { status: 400, code: "too_many_rows".into(), detail: format!("at most {BATCH} quantities a call") });
+    if wanted.len() > BULK {
+        return Err(Fault::Refused { status: 400, code: "too_many_rows".into(), detail: format!("at most {BULK} quantities a call") });
     }
     // What is not known to go up is taken to go down.
     let by_feed = |w: &SetQuantity| wanted.len() > FEW && w.from.is_some_and(|from| from <= w.to);

@@ -1,14 +1,14 @@
 //! eBay, by its Sell APIs: Inventory for what is shown, Fulfillment for orders. A listing is an inventory item, named by
 //! its SKU. Notifications only say which orders to ask for.
 
+mod notify;
 mod orders;
+mod refund;
 mod stock;
 mod webhook;
 
-pub use webhook::{challenge, key_name, public_key};
-
 use crate::account::{Account, Setting, Work};
-use crate::marketplace::{MarketListing, MarketOrder, Marketplace, Notice, Page, Rejected, SetOutcome, SetQuantity, Shipped, Writes};
+use crate::marketplace::{MarketListing, MarketOrder, Marketplace, Notice, Page, Refund, Rejected, SetOutcome, SetQuantity, Shipped, Writes};
 use crate::read::{date, escape, json, rows, text, time, whole};
 use crate::transport::{Fault, Request, Response, Wire};
 use base64::Engine;
@@ -27,6 +27,8 @@ const SETTINGS: &[Setting] = &[
     Setting { name: "marketplace", help: "such as EBAY_US, which is also what is taken if empty", secret: false },
     Setting { name: "language", help: "of the listings, such as en-US, which is also what is taken if empty", secret: false },
     Setting { name: "verification_token", help: "32 to 80 characters of your own, for notifications", secret: true },
+    Setting { name: "webhook_address", help: "where eBay sends notifications, as it knows it: https://…/api/v1/webhooks/CODE", secret: false },
+    Setting { name: "alert_email", help: "whom eBay writes to when notifications cannot be delivered", secret: false },
 ];
 
 impl Account for Ebay {
@@ -43,16 +45,8 @@ impl Account for Ebay {
     }
 
     fn sign_in(&self, setting: &dyn Fn(&str) -> String) -> Option<Request> {
-        let basic = STANDARD.encode(format!("{}:{}", setting("client_id"), setting("client_secret")));
         let form = format!("grant_type=refresh_token&refresh_token={}", escape(&setting("refresh_token")));
-        Some(Request {
-            what: "token",
-            method: "POST",
-            path: "/identity/v1/oauth2/token".into(),
-            headers: vec![("authorization", format!("Basic {basic}"))],
-            body: Some(("application/x-www-form-urlencoded", form.into_bytes())),
-            repeatable: true,
-        })
+        Some(sign_in("token", setting, form))
     }
 
     fn headers(&self, setting: &dyn Fn(&str) -> String, token: &str) -> Vec<(&'static str, String)> {
@@ -136,8 +130,42 @@ impl Marketplace for Ebay {
         Box::pin(async move { Err(Fault::Refused { status: 405, code: "cancel_not_offered".into(), detail }) })
     }
 
+    fn refund<'a>(&'a self, wire: &'a Wire, refund: &'a Refund) -> Work<'a, ()> {
+        Box::pin(refund::refund(wire, refund))
+    }
+
+    fn subscribe<'a>(&'a self, wire: &'a Wire, address: &'a str) -> Work<'a, Vec<String>> {
+        Box::pin(notify::subscribe(wire, address))
+    }
+
+    fn key_wanted(&self, headers: &[(String, String)]) -> Option<String> {
+        webhook::key_name(headers)
+    }
+
+    fn fetch_key<'a>(&'a self, wire: &'a Wire, name: &'a str) -> Work<'a, String> {
+        Box::pin(notify::public_key(wire, name))
+    }
+
+    fn challenge(&self, setting: &dyn Fn(&str) -> String, code: &str, address: &str) -> Option<String> {
+        let token = setting("verification_token");
+        (!token.is_empty() && !address.is_empty()).then(|| webhook::challenge(code, &token, address))
+    }
+
     fn webhook(&self, secrets: &dyn Fn(&str) -> Option<String>, headers: &[(String, String)], body: &[u8], now: i64) -> Result<Notice, Rejected> {
         webhook::read(secrets, headers, body, now)
+    }
+}
+
+/// Gets a token with the keyset, by one of OAuth's grants.
+fn sign_in(what: &'static str, setting: &dyn Fn(&str) -> String, form: String) -> Request {
+    let basic = STANDARD.encode(format!("{}:{}", setting("client_id"), setting("client_secret")));
+    Request {
+        what,
+        method: "POST",
+        path: "/identity/v1/oauth2/token".into(),
+        headers: vec![("authorization", format!("Basic {basic}"))],
+        body: Some(("application/x-www-form-urlencoded", form.into_bytes())),
+        repeatable: true,
     }
 }
 

@@ -5,6 +5,7 @@
 //! half is read whole; windows are read from old to new and the last has no end, so that whatever moves, moves into a
 //! window still to be read.
 
+use super::refund::{cost, hundredths};
 use crate::marketplace::{Address, MarketLine, MarketOrder, MarketState, Page};
 use crate::read::{date, divide, escape, json, rows, text, time, whole};
 use crate::transport::{Fault, Request, Wire};
@@ -137,7 +138,7 @@ pub fn read(order: &Value) -> Result<MarketOrder, String> {
     let canceled = state == MarketState::Canceled;
     let mut lines = Vec::new();
     for line in rows(order, "/lineItems") {
-        lines.push(read_line(line, canceled)?);
+        lines.push(read_line(order, line, canceled)?);
     }
     if lines.is_empty() {
         return Err("it has no lineItems".into());
@@ -156,7 +157,7 @@ pub fn read(order: &Value) -> Result<MarketOrder, String> {
     })
 }
 
-fn read_line(line: &Value, canceled: bool) -> Result<MarketLine, String> {
+fn read_line(order: &Value, line: &Value, canceled: bool) -> Result<MarketLine, String> {
     let id = text(line, "/lineItemId").ok_or("a line has no lineItemId")?;
     let quantity = whole(line, "/quantity").filter(|q| *q > 0).ok_or_else(|| format!("line {id} has no quantity"))?;
     let sku = text(line, "/sku");
@@ -172,9 +173,18 @@ fn read_line(line: &Value, canceled: bool) -> Result<MarketLine, String> {
         title: text(line, "/title").unwrap_or_default(),
         quantity,
         canceled: if canceled { quantity } else { 0 },
-        returned: 0,
-        unit_price: text(line, "/lineItemCost/value").and_then(|cost| divide(&cost, quantity)),
+        returned: if is_paid_back(order, line) { quantity } else { 0 },
+        unit_price: text(line, "/discountedLineItemCost/value")
+            .or_else(|| text(line, "/lineItemCost/value"))
+            .and_then(|cost| divide(&cost, quantity)),
     })
+}
+
+/// Whether a line that was sent was paid back whole. Of less eBay tells amounts of money and not of units; it may be a kindness.
+fn is_paid_back(order: &Value, line: &Value) -> bool {
+    let amounts = || rows(line, "/refunds").iter().filter_map(|row| hundredths(&text(row, "/amount/value")?));
+    let all = cost(line).is_some_and(|cost| cost > 0 && amounts().sum::<i64>() >= cost);
+    line["lineItemFulfillmentStatus"] == "FULFILLED" && (all || order["orderPaymentStatus"] == "FULLY_REFUNDED")
 }
 
 /// Cancellation says most, then payment, then what was sent.
@@ -200,6 +210,8 @@ fn state(order: &Value) -> MarketState {
     }
     match word("/orderPaymentStatus").as_str() {
         "PENDING" | "FAILED" => MarketState::Pending,
+        // All was paid back and nothing sent: nothing is to be sent.
+        "FULLY_REFUNDED" if sent == "NOT_STARTED" => MarketState::Canceled,
         "PAID" | "PARTIALLY_REFUNDED" => match sent.as_str() {
             "NOT_STARTED" | "IN_PROGRESS" => MarketState::Open,
             _ => MarketState::Other(sent),
@@ -274,7 +286,8 @@ mod tests {
         assert_eq!((good.lines[0].unit_price.as_deref(), good.currency.as_deref()), (None, Some("EUR")), "9.99 for two is no exact price");
         for (place, word, state) in [
             ("/orderPaymentStatus", "PENDING", MarketState::Pending),
-            ("/orderPaymentStatus", "FULLY_REFUNDED", MarketState::Other("FULLY_REFUNDED".into())),
+            ("/orderPaymentStatus", "FULLY_REFUNDED", MarketState::Canceled),
+            ("/orderPaymentStatus", "SOMEHOW", MarketState::Other("SOMEHOW".into())),
             ("/orderFulfillmentStatus", "FULFILLED", MarketState::Shipped),
             ("/orderFulfillmentStatus", "BEAMED_UP", MarketState::Other("BEAMED_UP".into())),
         ] {

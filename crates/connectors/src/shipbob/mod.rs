@@ -1,5 +1,7 @@
 //! ShipBob, a warehouse for hire (API 2026-01). An order is named by our own reference, which is used once in a channel.
 
+mod subscribe;
+
 use crate::account::{Account, Setting, Work};
 use crate::marketplace::{Page, Rejected};
 use crate::read::{escape, json, rows, text, time, whole};
@@ -93,6 +95,10 @@ impl Warehouse for ShipBob {
 
     fn stock<'a>(&'a self, wire: &'a Wire, page: Option<String>) -> Work<'a, Page<Held>> {
         Box::pin(stock(wire, page))
+    }
+
+    fn subscribe<'a>(&'a self, wire: &'a Wire, address: &'a str) -> Work<'a, Vec<String>> {
+        Box::pin(subscribe::subscribe(wire, address))
     }
 
     /// Orders are spoken of by `order_id`, wherever a topic has it.

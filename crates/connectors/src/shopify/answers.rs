@@ -26,17 +26,18 @@ fn error_fault(error: &Value, body: &Value) -> Option<Fault> {
         // Customer data that the app may not see: the field is null, the rest is there.
         "ACCESS_DENIED" if rows(error, "/path").len() > 1 && body["data"].is_object() => None,
         "ACCESS_DENIED" => Some(Fault::Refused { status: 200, code, detail }),
-        "INTERNAL_SERVER_ERROR" | "TIMEOUT" => Some(Fault::Lost { detail: format!("{code}: {detail}") }),
+        "INTERNAL_SERVER_ERROR" | "TIMEOUT" | CONCURRENT => Some(Fault::Lost { detail: format!("{code}: {detail}") }),
         "SHOP_INACTIVE" => Some(Fault::Unauthorized { detail: format!("{code}: {detail}") }),
         _ => Some(Fault::Refused { status: 200, code, detail }),
     }
 }
 
+const CONCURRENT: &str = "IDEMPOTENCY_CONCURRENT_REQUEST";
+
 /// An earlier try of the same write has not ended: what becomes of it is not known yet.
 fn still_running(body: &Value) -> Option<Fault> {
-    let code = "IDEMPOTENCY_CONCURRENT_REQUEST";
     let errors = rows(body, "/data/inventorySetQuantities/userErrors");
-    errors.iter().any(|e| e["code"] == code).then(|| Fault::Lost { detail: format!("{code}: an earlier try is still running") })
+    errors.iter().any(|e| e["code"] == CONCURRENT).then(|| Fault::Lost { detail: format!("{CONCURRENT}: an earlier try is still running") })
 }
 
 /// Milliseconds until the bucket holds what the query costs; a second where the figures do not say, as when a cost or a

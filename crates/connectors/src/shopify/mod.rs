@@ -6,15 +6,17 @@
 mod answers;
 mod orders;
 mod queries;
+mod refund;
 mod ship;
 mod stock;
+mod subscribe;
 mod webhook;
 
 pub use queries::{QUERIES, Query, VERSION};
 
 use crate::account::{Account, Setting, Work};
-use crate::marketplace::{MarketListing, MarketOrder, Marketplace, Notice, Page, Rejected, SetOutcome, SetQuantity, Shipped, Writes};
-use crate::read::{json, text};
+use crate::marketplace::{MarketListing, MarketOrder, Marketplace, Notice, Page, Refund, Rejected, SetOutcome, SetQuantity, Shipped, Writes};
+use crate::read::{first, json, text};
 use crate::transport::{Fault, Limit, Request, Response, Wire};
 use serde_json::{Value, json};
 
@@ -24,7 +26,11 @@ pub struct Shopify;
 const SETTINGS: &[Setting] = &[
     Setting { name: "access_token", help: "of a custom app, shpat_…; empty for an app that signs in by its client id", secret: true },
     Setting { name: "client_id", help: "of an app of the developer dashboard; empty if there is an access token", secret: false },
-    Setting { name: "client_secret", help: "of the app: signs webhooks, and signs in if there is a client id", secret: true },
+    Setting {
+        name: "client_secret",
+        help: "of the app: signs webhooks, and signs in if there is a client id; several apart by blanks, the new one first, while it is being changed",
+        secret: true,
+    },
     Setting { name: "location", help: "whose stock is kept here, as gid://shopify/Location/1 or just its number", secret: false },
     Setting { name: "poll_seconds", help: "between two readings of the orders; 30 if empty. A page of orders costs about 500 points", secret: false },
 ];
@@ -52,7 +58,7 @@ impl Account for Shopify {
         }
         let body = json!({
             "client_id": setting("client_id"),
-            "client_secret": setting("client_secret"),
+            "client_secret": first(&setting("client_secret")),
             "grant_type": "client_credentials",
         });
         Some(Request {
@@ -148,6 +154,14 @@ impl Marketplace for Shopify {
 
     fn cancel<'a>(&'a self, wire: &'a Wire, order: &'a str, reason: &'a str) -> Work<'a, ()> {
         Box::pin(ship::cancel(wire, order, reason))
+    }
+
+    fn refund<'a>(&'a self, wire: &'a Wire, refund: &'a Refund) -> Work<'a, ()> {
+        Box::pin(refund::refund(wire, refund))
+    }
+
+    fn subscribe<'a>(&'a self, wire: &'a Wire, address: &'a str) -> Work<'a, Vec<String>> {
+        Box::pin(subscribe::subscribe(wire, address))
     }
 
     fn webhook(&self, secrets: &dyn Fn(&str) -> Option<String>, headers: &[(String, String)], body: &[u8], now: i64) -> Result<Notice, Rejected> {

@@ -26,6 +26,11 @@ pub const QUERIES: &[&Query] = &[
     &FULFILLMENT_LINES,
     &CREATE_FULFILLMENT,
     &CANCEL_ORDER,
+    &REFUNDS,
+    &SUGGESTED_REFUND,
+    &CREATE_REFUND,
+    &SUBSCRIPTIONS,
+    &SUBSCRIBE,
 ];
 
 pub(super) const SHOP: Query =
@@ -170,4 +175,58 @@ pub(super) const CANCEL_ORDER: Query = Query {
             ) { job { id } orderCancelUserErrors { code field message } }
         }",
     repeatable: false,
+};
+
+/// The notes of what was refunded before, and how much of these lines is still to be sent.
+pub(super) const REFUNDS: Query = Query {
+    name: "Refunds",
+    text: "query Refunds($id: ID!, $lines: [ID!]!) {
+            order(id: $id) { refunds(first: 250) { note } }
+            nodes(ids: $lines) { ... on LineItem { id currentQuantity unfulfilledQuantity } }
+        }",
+    repeatable: true,
+};
+
+pub(super) const SUGGESTED_REFUND: Query = Query {
+    name: "SuggestedRefund",
+    text: "query SuggestedRefund($id: ID!, $lines: [RefundLineItemInput!]!) {
+            order(id: $id) {
+                suggestedRefund(refundLineItems: $lines) {
+                    suggestedTransactions {
+                        kind gateway
+                        amountSet { presentmentMoney { amount currencyCode } }
+                        parentTransaction { id }
+                    }
+                }
+            }
+        }",
+    repeatable: true,
+};
+
+/// Repeatable: the key makes sure that it is done once.
+pub(super) const CREATE_REFUND: Query = Query {
+    name: "CreateRefund",
+    text: "mutation CreateRefund($input: RefundInput!, $key: String!) {
+            refundCreate(input: $input) @idempotent(key: $key) { refund { id } userErrors { field message } }
+        }",
+    repeatable: true,
+};
+
+pub(super) const SUBSCRIPTIONS: Query = Query {
+    name: "Subscriptions",
+    text: "query Subscriptions($address: String!, $after: String) {
+            webhookSubscriptions(first: 100, after: $after, uri: $address) { nodes { topic uri } pageInfo { hasNextPage endCursor } }
+        }",
+    repeatable: true,
+};
+
+/// Repeatable: a second one for the same topic and address is refused.
+pub(super) const SUBSCRIBE: Query = Query {
+    name: "Subscribe",
+    text: "mutation Subscribe($topic: WebhookSubscriptionTopic!, $address: String!) {
+            webhookSubscriptionCreate(topic: $topic, webhookSubscription: { uri: $address, format: JSON }) {
+                webhookSubscription { id } userErrors { field message }
+            }
+        }",
+    repeatable: true,
 };

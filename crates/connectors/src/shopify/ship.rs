@@ -132,7 +132,7 @@ pub(super) async fn cancel(wire: &Wire, order: &str, reason: &str) -> Result<(),
 }
 
 /// A mutation that answers errors was not done.
-fn refused(payload: &Value, list: &str) -> Result<(), Fault> {
+pub(super) fn refused(payload: &Value, list: &str) -> Result<(), Fault> {
     let Some(errors) = payload[list].as_array() else {
         return Err(Fault::Lost { detail: format!("the answer has no {list}") });
     };

@@ -237,11 +237,6 @@ pub fn kinds() -> Vec<KindView> {
     markets.chain(warehouse::ALL.iter().map(|w| kind(true, *w))).collect()
 }
 
-/// Longest that a write may still be applied after it was sent: 15 minutes where it is applied at once or not at all, a day where
-/// it may wait in a feed.
-const LATE: i64 = 900_000_000;
-const LATE_FEED: i64 = 86_400_000_000;
-
 /// What is asked for when a channel is to be connected.
 #[derive(Debug, Clone, Default)]
 pub struct Connection {
@@ -271,7 +266,6 @@ pub fn read_new(vault: &crate::secrets::Vault, connection: Connection) -> Result
         return Err(Refused::invalid("address", "must begin with https://").into());
     }
     Ok(NewChannel {
-        late: if kind == "amazon" { LATE_FEED } else { LATE },
         code,
         kind,
         name,
@@ -281,6 +275,7 @@ pub fn read_new(vault: &crate::secrets::Vault, connection: Connection) -> Result
         policy,
         compares: market.is_some_and(|m| m.writes() == marketplace::Writes::Compared),
         restocks: market.is_some_and(|m| m.restocks_on_cancel()),
+        late: market.map_or(0, |m| m.late()),
         location,
     })
 }

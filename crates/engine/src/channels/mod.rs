@@ -4,6 +4,7 @@
 //! here is what keeps them in the same transaction as the stock they promise.
 
 pub mod connect;
+mod keys;
 pub mod listings;
 pub(crate) mod load;
 pub mod outbox;

@@ -11,6 +11,9 @@ use serde::Serialize;
 
 /// Listings of channel `$1` that want a write, the most urgent first, at most `$2`.
 pub const DUE: Sql = Sql("SELECT id FROM listings WHERE channel = $1 AND due = 1 ORDER BY urgency, due_at LIMIT $2");
+/// Those of them that can wait, the least urgent first, at most `$2`.
+pub const DUE_IN_BULK: Sql =
+    Sql("SELECT id FROM listings WHERE channel = $1 AND due = 1 AND urgency >= 3 ORDER BY urgency DESC, due_at DESC LIMIT $2");
 /// Listings of channel `$1` with an id beyond `$2` of which something is known that waits for the watermark, at most `$3`.
 pub const SETTLING: Sql = Sql("SELECT id, external FROM listings WHERE channel = $1 AND settling = 1 AND id > $2 ORDER BY id LIMIT $3");
 

@@ -19,8 +19,10 @@ const PROGRESS: Sql =
 const QUEUE: Sql = Sql("SELECT COUNT(*), MIN(due_at) FROM listings WHERE channel = $1 AND due = 1");
 const COUNTS: Sql = Sql("SELECT COUNT(*), COUNT(item), COUNT(fault), CAST(COALESCE(SUM(exposure), 0) AS BIGINT) FROM listings WHERE channel = $1");
 const LIST: Sql = Sql(
-    "SELECT id, channel, external, sku, title, item, per, policy, knowledge, demand_units, demand_at, due, urgency, due_at, fault, missed, missed_at, barcode FROM listings WHERE channel = $1 AND id > $2 AND ($4 = 0 OR item IS NULL) ORDER BY id LIMIT $3",
+    "SELECT id, channel, external, sku, title, item, per, policy, knowledge, demand_units, demand_at, due, urgency, due_at, fault, missed, missed_at, barcode FROM listings WHERE channel = $1 AND id > $2 AND ($3 = 0 OR item IS NULL) ORDER BY id LIMIT $4",
 );
+const COUNTED: Sql = Sql("SELECT seen_at - placed_at, order_id FROM market_orders WHERE channel = $1 AND placed_at >= $2 AND placed_at < $3");
+
 /// A channel and how it is doing.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ChannelStatus {
@@ -81,10 +83,16 @@ pub fn all(tx: &mut Tx<'_>, config: &Config) -> Result<Vec<ChannelStatus>, Stop>
 pub fn listings(tx: &mut Tx<'_>, config: &Config, code: &str, unmapped: bool, after: i64, limit: i64) -> Result<Vec<ListingView>, Stop> {
     debug_assert!(LIST.0.contains(LISTING_COLUMNS));
     let channel = config.channel_by_code(code).ok_or_else(|| Refused::unknown(Noun::Channel, code, "code"))?;
-    let found = tx.rows(LIST, &[Value::Int(channel.id), Value::Int(after), Value::Int(limit), Value::Int(i64::from(unmapped))], Listing::read)?;
+    let found = tx.rows(LIST, &[Value::Int(channel.id), Value::Int(after), Value::Int(i64::from(unmapped)), Value::Int(limit)], Listing::read)?;
     let mut ids: Vec<i64> = found.iter().filter_map(|l| l.item).collect();
     ids.sort_unstable();
     ids.dedup();
     let items: HashMap<i64, Arc<str>> = tx.by_ids(&ITEMS_BY_ID, &ids, &[], Item::read)?.into_iter().map(|i| (i.id, i.sku)).collect();
     Ok(found.iter().map(|l| ListingView::new(l, channel.code.clone(), l.item.and_then(|i| items.get(&i).cloned()))).collect())
+}
+
+/// The orders placed at a channel from one time until another (microseconds since 1970 UTC) that are counted here: after how many
+/// microseconds each was, and whether it became an order here.
+pub fn counted(tx: &mut Tx<'_>, channel: i64, from: i64, until: i64) -> Result<Vec<(i64, bool)>, Stop> {
+    Ok(tx.rows(COUNTED, &[Value::Int(channel), Value::Int(from), Value::Int(until)], |r| (r.int(0), r.opt_int(1).is_some()))?)
 }

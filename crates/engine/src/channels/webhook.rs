@@ -7,7 +7,9 @@ use crate::secrets::Vault;
 use crate::warehouses::{self, follow::Followed};
 use crate::{Command, Engine, Stop};
 use connectors::marketplace::{self, Marketplace, Notice, Rejected};
+use connectors::transport::Fault;
 use connectors::warehouse::{self, Warehouse};
+use domain::Refused;
 
 /// Takes in a webhook: `headers` in lower case, the raw body. None if it is not signed by this channel, or is too old.
 pub async fn receive(
@@ -20,19 +22,57 @@ pub async fn receive(
 ) -> Result<Result<usize, Rejected>, Stop> {
     let config = config(engine).await?;
     let Some(channel) = config.channel_by_code(code) else { return Ok(Err(Rejected::Signature)) };
-    let (settings, _) = settings(engine, vault, channel).await?;
-    let secret = |name: &str| settings.get(name).cloned();
+    let (mut settings, _) = settings(engine, vault, channel).await?;
     if let Some(market) = marketplace::by_word(&channel.kind) {
-        return Ok(match market.webhook(&secret, headers, body, engine.now()) {
+        if let Some(name) = market.key_wanted(headers) {
+            let wire = workers.wire(engine, vault, channel).await?;
+            let fetch = async || market.fetch_key(&wire, &name).await;
+            if let Some(key) = workers.keys.get(channel.id, &name, engine.now(), fetch).await {
+                settings.insert(format!("public_key:{name}"), key);
+            }
+        }
+        return Ok(match market.webhook(&|name| settings.get(name).cloned(), headers, body, engine.now()) {
             Ok(told) => Ok(notice(workers, engine, vault, channel, market, told).await?),
             Err(rejected) => Err(rejected),
         });
     }
     let Some(warehouse) = warehouse::by_word(&channel.kind) else { return Ok(Err(Rejected::Signature)) };
-    Ok(match warehouse.notice(&secret, headers, body, engine.now()) {
+    Ok(match warehouse.notice(&|name| settings.get(name).cloned(), headers, body, engine.now()) {
         Ok(ids) => Ok(follow(workers, engine, vault, channel, warehouse, ids).await?),
         Err(rejected) => Err(rejected),
     })
+}
+
+/// The answer to a marketplace that asks whether the address of a channel's webhooks is ours; None if this one does not ask.
+pub async fn challenge(engine: &Engine, vault: &Vault, code: &str, challenge: &str) -> Result<Option<String>, Stop> {
+    let config = config(engine).await?;
+    let Some(channel) = config.channel_by_code(code) else { return Ok(None) };
+    let Some(market) = marketplace::by_word(&channel.kind) else { return Ok(None) };
+    let (settings, _) = settings(engine, vault, channel).await?;
+    let setting = |name: &str| settings.get(name).cloned().unwrap_or_default();
+    Ok(market.challenge(&setting, challenge, &setting("webhook_address")))
+}
+
+/// Asks a marketplace or a warehouse to tell of orders at this address; answers the topics, or why there is no answer. Safe to
+/// repeat.
+pub async fn subscribe(
+    workers: &Workers,
+    engine: &Engine,
+    vault: &Vault,
+    channel: &Channel,
+    address: &str,
+) -> Result<Result<Vec<String>, String>, Stop> {
+    let wire = workers.wire(engine, vault, channel).await?;
+    let answer = match (marketplace::by_word(&channel.kind), warehouse::by_word(&channel.kind)) {
+        (Some(market), _) => market.subscribe(&wire, address).await,
+        (None, Some(warehouse)) => warehouse.subscribe(&wire, address).await,
+        (None, None) => return Err(Stop::broken(format!("there is no connector “{}”", channel.kind))),
+    };
+    match answer {
+        Ok(topics) => Ok(Ok(topics)),
+        Err(Fault::Refused { code, detail, .. }) => Err(Refused::invalid("address", format!("is not taken: {detail} ({code})")).into()),
+        Err(fault) => Ok(Err(format!("{fault:?}"))),
+    }
 }
 
 /// Most orders that one webhook may make us ask for.

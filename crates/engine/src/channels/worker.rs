@@ -3,10 +3,10 @@
 
 use super::listings::{ListedRow, PutListings};
 use super::outbox::{self, EndLetters, Heard, News};
-use super::push::{BeginPushes, DUE, EndPushes, MAPPED, Push, Pushed, ReadBack, SETTLING, UNSURE, WRITING};
+use super::push::{BeginPushes, DUE, DUE_IN_BULK, EndPushes, MAPPED, Push, Pushed, ReadBack, SETTLING, UNSURE, WRITING};
 use super::read;
 use super::take_orders::TakeOrders;
-use super::workers::{Alarm, Desk, Round, Stopped};
+use super::workers::{Alarm, Desk, Round, Stopped, Trouble};
 use crate::db::{Sql, Value};
 use crate::exceptions::Kind;
 use crate::{Answer, Command, Stop};
@@ -32,8 +32,17 @@ const WATCH: Duration = Duration::from_secs(60);
 const STUCK: i64 = 900_000_000;
 /// Rows read or settled at once.
 const MANY: i64 = 500;
+/// With fewer quantities than this the slow way for many is not worth it.
+const BULK_FROM: usize = 20;
 /// Tries of a write whose answer is lost, on a marketplace that knows it again.
 const TRIES: u32 = 5;
+
+/// Which quantities are sent: by which statement, and how many at least and at most.
+struct Lane {
+    due: Sql,
+    least: usize,
+    most: usize,
+}
 
 /// As the account's own settings say, or as its marketplace is.
 fn polls_every(market: &dyn Marketplace, wire: &Wire) -> Duration {
@@ -77,12 +86,14 @@ impl Worker<'_> {
         let mut fresh = true;
         let mut turn = Turn::now();
         let mut pending: Vec<(u32, Push)> = Vec::new();
+        let mut bulk = Box::pin(self.in_bulk());
         loop {
             match self.desk.lease().await {
                 Ok(true) => {}
                 Ok(false) => {
                     // Another node has it. When it comes back here, what that node left behind is not known.
                     (fresh, pending) = (true, Vec::new());
+                    bulk = Box::pin(self.in_bulk());
                     tokio::time::sleep(Duration::from_secs(2)).await;
                     continue;
                 }
@@ -101,10 +112,28 @@ impl Worker<'_> {
             }
             // Sending does not wait for reading: an order list that is slow must not hold up a quantity.
             let until = Instant::now() + LEASED;
-            let (sent, read) = tokio::join!(self.sending(&mut pending, until), self.reading(&mut turn, until));
-            if sent.is_err() || read.is_err() {
+            let rounds = async { tokio::join!(self.sending(&mut pending, until), self.reading(&mut turn, until)) };
+            let stopped = tokio::select! {
+                Stopped = &mut bulk => true,
+                (sent, read) = rounds => sent.is_err() || read.is_err(),
+            };
+            if stopped {
                 return;
             }
+        }
+    }
+
+    /// Sends in bulk what can wait, where the marketplace has a slow way for many; what is urgent goes on beside it. Ends with the
+    /// engine. If it is dropped, whoever works here next finds its writes without an answer.
+    async fn in_bulk(&self) -> Stopped {
+        let Some(most) = self.market.bulk().filter(|_| !self.desk.channel.paused) else { return std::future::pending().await };
+        let mut pending = Vec::new();
+        loop {
+            let round = self.push(&mut pending, Lane { due: DUE_IN_BULK, least: BULK_FROM, most }).await;
+            if let Err(stopped) = self.desk.noted(round).await {
+                return stopped;
+            }
+            tokio::time::sleep(LOOK).await;
         }
     }
 
@@ -113,10 +142,11 @@ impl Worker<'_> {
         let mut events = self.desk.engine.watch_events();
         while Instant::now() < until {
             let round = async {
+                let mut asked = false;
                 if !self.desk.channel.paused {
-                    self.push(pending).await?;
+                    asked = self.push(pending, Lane { due: DUE, least: 1, most: self.market.batch() }).await?;
                 }
-                self.tell().await
+                Ok(self.tell().await? || asked)
             };
             let pause = if self.desk.noted(round.await).await? { LOOK } else { Duration::from_secs(1) };
             let _ = tokio::time::timeout(pause, events.changed()).await;
@@ -211,32 +241,34 @@ impl Worker<'_> {
             self.desk.submit(command).await?;
             page = next;
             if page.is_none() {
-                return Ok(());
+                return Ok(true);
             }
         }
     }
 
     /// Sends what waits, until nothing does.
-    async fn push(&self, pending: &mut Vec<(u32, Push)>) -> Round {
-        let (id, most) = (self.desk.channel.id, self.market.batch());
+    async fn push(&self, pending: &mut Vec<(u32, Push)>, lane: Lane) -> Round {
+        let (id, Lane { due, least, most }) = (self.desk.channel.id, lane);
+        let mut asked = false;
         loop {
             if pending.is_empty() {
-                let due = self.desk.engine.read(move |tx| Ok(tx.rows(DUE, &[Value::Int(id), Value::Int(most as i64)], |r| r.int(0))?)).await?;
-                if due.is_empty() {
-                    return Ok(());
+                let due = self.desk.engine.read(move |tx| Ok(tx.rows(due, &[Value::Int(id), Value::Int(most as i64)], |r| r.int(0))?)).await?;
+                if due.len() < least {
+                    return Ok(asked);
                 }
                 let command = Command::BeginPushes(BeginPushes { listings: due, dry: false });
                 if let Answer::Pushes(pushes) = self.desk.submit(command).await?.answer {
                     pending.extend(pushes.into_iter().map(|push| (0, push)));
                 }
                 if pending.is_empty() {
-                    return Ok(());
+                    return Ok(asked);
                 }
             }
             let wanted: Vec<SetQuantity> = pending
                 .iter()
                 .map(|(_, p)| SetQuantity { listing: p.external.clone(), from: p.from, to: p.to, key: format!("holdfast-{}", p.write) })
                 .collect();
+            asked = true;
             let answer = self.market.set_quantities(self.wire, &wanted).await;
             let fault = answer.as_ref().err().cloned();
             let mut results: Vec<(i64, i64, Pushed)> = Vec::with_capacity(pending.len());
@@ -343,7 +375,10 @@ impl Worker<'_> {
                 break;
             }
         }
-        if !unread_any && by_placement { self.settle().await } else { Ok(()) }
+        if !unread_any && by_placement {
+            self.settle().await?;
+        }
+        Ok(true)
     }
 
     fn nothing(&self) -> TakeOrders {
@@ -352,7 +387,7 @@ impl Worker<'_> {
     }
 
     /// The watermark has moved: every listing of which something waited for it is looked at again.
-    async fn settle(&self) -> Round {
+    async fn settle(&self) -> Result<(), Trouble> {
         let mut after = 0;
         loop {
             let settle: Vec<i64> = self.page(SETTLING, after).await?.into_iter().map(|(id, _)| id).collect();
@@ -370,16 +405,17 @@ impl Worker<'_> {
 
     /// Reads the numbers that are doubtful.
     async fn read_back(&self) -> Round {
-        let mut after = 0;
+        let (mut after, mut asked) = (0, false);
         loop {
             let rows = self.page(UNSURE, after).await?;
-            let Some((last, _)) = rows.last() else { return Ok(()) };
+            let Some((last, _)) = rows.last() else { return Ok(asked) };
             after = *last;
             self.read_rows(rows).await?;
+            asked = true;
         }
     }
 
-    async fn read_rows(&self, rows: Vec<(i64, String)>) -> Round {
+    async fn read_rows(&self, rows: Vec<(i64, String)>) -> Result<(), Trouble> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -396,7 +432,7 @@ impl Worker<'_> {
         let (id, now) = (self.desk.channel.id, self.desk.engine.now());
         let (letters, pointless) = self.desk.engine.read(move |tx| outbox::due(tx, id, now, 50)).await?;
         let mut ended: Vec<(i64, String, Heard)> = pointless.into_iter().map(|letter| (letter, String::new(), Heard::Yes)).collect();
-        let mut failed = None;
+        let (mut failed, asked) = (None, !letters.is_empty());
         for letter in letters {
             let answer = match &letter.news {
                 News::Shipped(shipped) => self.market.ship(self.wire, shipped).await,
@@ -422,12 +458,12 @@ impl Worker<'_> {
         if !ended.is_empty() {
             self.desk.submit(Command::EndLetters(EndLetters { channel: id, letters: ended })).await?;
         }
-        failed.map_or(Ok(()), |fault| Err(fault.into()))
+        failed.map_or(Ok(asked), |fault| Err(fault.into()))
     }
 }
 
 /// Reads what a channel lists and every number it shows, now. `told` hears how many are read, and of how many.
-pub(super) async fn resync(desk: &Desk, market: &'static dyn Marketplace, wire: &Wire, told: impl Fn(usize, usize)) -> Round {
+pub(super) async fn resync(desk: &Desk, market: &'static dyn Marketplace, wire: &Wire, told: impl Fn(usize, usize)) -> Result<(), Trouble> {
     const COUNT: Sql = Sql("SELECT COUNT(*) FROM listings WHERE channel = $1 AND item IS NOT NULL");
     let worker = Worker { desk, market, wire };
     worker.list().await?;

@@ -19,6 +19,8 @@ pub struct Workers {
     health: Arc<Mutex<HashMap<i64, Health>>>,
     /// The ways to the channels, shared by their workers and their webhooks, so that limits and tokens are.
     wires: Arc<Mutex<HashMap<i64, (String, Arc<Wire>)>>>,
+    /// Public keys by which their webhooks are verified.
+    pub(super) keys: super::keys::Keys,
 }
 
 /// How a channel's worker is doing on this node.
@@ -57,7 +59,13 @@ pub struct Resync {
 impl Health {
     /// Microseconds from the wish to the acknowledgement: (p50, p95, p99); None before the first.
     pub fn latency(&self) -> Option<(u32, u32, u32)> {
-        let mut sorted: Vec<u32> = self.latencies.iter().copied().collect();
+        self.latency_since(0)
+    }
+
+    /// The same of the writes after the first `pushed`, as far as they are among the latest 10,000.
+    pub fn latency_since(&self, pushed: u64) -> Option<(u32, u32, u32)> {
+        let count = usize::try_from(self.pushed.saturating_sub(pushed)).unwrap_or(usize::MAX);
+        let mut sorted: Vec<u32> = self.latencies.iter().rev().take(count).copied().collect();
         sorted.sort_unstable();
         let at = |share: usize| sorted.get((sorted.len() * share / 100).min(sorted.len().saturating_sub(1))).copied();
         Some((at(50)?, at(95)?, at(99)?))
@@ -75,7 +83,7 @@ impl Workers {
 
     /// The way to a channel, made anew when its settings have changed.
     pub async fn wire(&self, engine: &Engine, vault: &Vault, channel: &Channel) -> Result<Arc<Wire>, Stop> {
-        let version = format!("{channel:?}");
+        let version = version(engine, channel).await?;
         let known = self.wires.lock().unwrap_or_else(PoisonError::into_inner).get(&channel.id).filter(|(v, _)| *v == version).map(|(_, w)| w.clone());
         if let Some(wire) = known {
             return Ok(wire);
@@ -110,7 +118,7 @@ impl Workers {
                 let wire = desk.workers.wire(&desk.engine, &desk.vault, &desk.channel).await?;
                 match (marketplace::by_word(&desk.channel.kind), warehouse::by_word(&desk.channel.kind)) {
                     (Some(market), _) => worker::resync(&desk, market, &wire, told).await,
-                    (None, Some(warehouse)) => warehouses::worker::snapshot(&desk, warehouse, &wire, |read| told(read, read)).await,
+                    (None, Some(warehouse)) => warehouses::worker::snapshot(&desk, warehouse, &wire, |read| told(read, read)).await.map(drop),
                     (None, None) => Ok(()),
                 }
             };
@@ -144,7 +152,8 @@ impl Workers {
                 }
             };
             for channel in channels {
-                let version = format!("{channel:?}");
+                // Without it the database does not answer: it is tried again, as all else is.
+                let Ok(version) = version(&engine, &channel).await else { continue };
                 let known = running.get(&channel.id);
                 if known.is_some_and(|(v, task)| *v == version && !task.is_finished()) {
                     continue;
@@ -203,6 +212,13 @@ pub(super) async fn settings(engine: &Engine, vault: &Vault, channel: &Channel) 
     Ok((settings, old.then_some(text)))
 }
 
+/// Changes with whatever was changed of a channel, its secrets too.
+async fn version(engine: &Engine, channel: &Channel) -> Result<String, Stop> {
+    let id = channel.id;
+    let sealed = engine.read(move |tx| connect::secrets(tx, id)).await?;
+    Ok(format!("{channel:?} {}", blake3::hash(sealed.as_bytes())))
+}
+
 fn account_of(channel: &Channel) -> Result<&'static dyn Account, Stop> {
     account::by_word(&channel.kind).ok_or_else(|| Stop::broken(format!("there is no connector “{}”", channel.kind)))
 }
@@ -258,7 +274,8 @@ impl From<Fault> for Trouble {
     }
 }
 
-pub(crate) type Round = Result<(), Trouble>;
+/// Whether the account was asked anything, and answered.
+pub(crate) type Round = Result<bool, Trouble>;
 
 /// The engine has stopped, and so does the worker.
 pub(crate) struct Stopped;
@@ -292,7 +309,9 @@ impl Desk {
     pub async fn noted(&self, round: Round) -> Result<bool, Stopped> {
         let (id, now) = (self.channel.id, self.engine.now());
         let text = match round {
-            Ok(()) => {
+            // Who asked nothing knows nothing of how it is.
+            Ok(false) => return Ok(true),
+            Ok(true) => {
                 let mut first = false;
                 self.workers.note(id, |h| {
                     first = h.worked_at == 0 || h.fault.is_some();

@@ -98,34 +98,35 @@ impl Worker<'_> {
     async fn round(&self) -> Round {
         let (id, now) = (self.desk.channel.id, self.desk.engine.now());
         let due = self.desk.engine.read(move |tx| read::due(tx, id, now, MANY)).await?;
+        let mut asked = false;
         for handover in due {
             match (&handover.external, handover.state) {
                 // What is asked back while it is being sent is sent first, to learn what it is called there.
                 (_, State::Waiting | State::Sending) if self.desk.channel.paused && handover.state == State::Waiting => {}
-                (_, State::Waiting | State::Sending) => self.hand_over(&handover).await?,
-                (Some(external), _) => self.look_after(&handover, external).await?,
+                (_, State::Waiting | State::Sending) => asked |= self.hand_over(&handover).await?,
+                (Some(external), _) => asked |= self.look_after(&handover, external).await?,
                 (None, _) => {}
             }
         }
-        Ok(())
+        Ok(asked)
     }
 
     async fn hand_over(&self, handover: &Handover) -> Round {
         let fulfillment = handover.fulfillment;
         let begun = self.desk.submit(Command::BeginHandover(BeginHandover { fulfillment })).await?;
         if matches!(begun.answer, Answer::Count { count: 0 }) {
-            return Ok(());
+            return Ok(false);
         }
         let service = Some(self.wire.setting("service")).filter(|s| !s.is_empty()).unwrap_or(self.warehouse.service()).to_owned();
         let order = self.desk.engine.read(move |tx| read::to_hand_over(tx, fulfillment, &service)).await?;
-        let Some(order) = order else { return Ok(()) };
+        let Some(order) = order else { return Ok(false) };
         let (handed, fault) = match self.warehouse.hand_over(self.wire, &order).await {
             Ok(external) => (Handed::Taken { external }, None),
             Err(Fault::Refused { code, detail, .. }) => (Handed::Refused { code, detail }, None),
             Err(fault) => (Handed::Later { why: format!("{fault:?}") }, Some(fault)),
         };
         self.desk.submit(Command::EndHandover(EndHandover { fulfillment, handed })).await?;
-        fault.map_or(Ok(()), |fault| Err(fault.into()))
+        fault.map_or(Ok(true), |fault| Err(fault.into()))
     }
 
     /// Asks how far it is, and asks it back if it is to be.
@@ -143,12 +144,12 @@ impl Worker<'_> {
     async fn follow(&self, fulfillment: i64, external: &str) -> Round {
         let told = self.warehouse.follow(self.wire, external).await?;
         self.desk.submit(Command::Followed(Box::new(Followed { fulfillment, told }))).await?;
-        Ok(())
+        Ok(true)
     }
 
     /// Reads what it has, and holds it against the books page by page.
     async fn snapshot(&self, told: impl Fn(usize)) -> Round {
-        let Some(location) = self.desk.channel.location else { return Ok(()) };
+        let Some(location) = self.desk.channel.location else { return Ok(false) };
         let (mut page, mut count) = (None, 0);
         loop {
             let asked_at = self.desk.engine.now();
@@ -168,7 +169,7 @@ impl Worker<'_> {
             told(count);
             page = next;
             if page.is_none() {
-                return Ok(());
+                return Ok(true);
             }
         }
     }

@@ -18,6 +18,11 @@ use std::time::Instant;
 
 /// Locations `L1…`, items `S1…`, and plenty of each everywhere.
 pub fn seed(engine: &Engine, items: usize, locations: usize) -> Result<(), Failed> {
+    seed_with(engine, items, locations, 1_000_000_000)
+}
+
+/// The same with this many of each item in each location.
+pub fn seed_with(engine: &Engine, items: usize, locations: usize, quantity: i64) -> Result<(), Failed> {
     // Around Britain, so that distances differ.
     for n in 1..=locations {
         let location = NewLocation {
@@ -37,7 +42,7 @@ pub fn seed(engine: &Engine, items: usize, locations: usize) -> Result<(), Faile
     for location in 1..=locations {
         let all: Vec<usize> = (1..=items).collect();
         for chunk in all.chunks(500) {
-            let lines = chunk.iter().map(|n| SkuLine { sku: format!("S{n}"), quantity: 1_000_000_000 }).collect();
+            let lines = chunk.iter().map(|n| SkuLine { sku: format!("S{n}"), quantity }).collect();
             engine.submit_blocking(Command::Receive(Receive { location: format!("L{location}"), lines, reference: None }), "bench")?;
         }
     }
@@ -117,7 +122,8 @@ fn connect(engine: &Engine) -> Result<(), Failed> {
     for n in 1..=3 {
         let new = NewChannel {
             code: format!("C{n}"),
-            kind: "shopify".into(),
+            // Any: nothing is sent.
+            kind: connectors::marketplace::ALL.first().map_or_else(String::new, |market| market.word().to_owned()),
             name: format!("Channel {n}"),
             address: "http://127.0.0.1:1".into(),
             settings: Default::default(),

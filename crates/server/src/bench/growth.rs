@@ -39,8 +39,13 @@ fn csv(header: &str, end: u64, row: impl FnMut(u64, &mut Vec<u8>) + Send + 'stat
     Rows { next: 0, end, row, ready: header.as_bytes().to_vec() }
 }
 
+/// An item by its number, which counts from 0.
+pub fn sku(n: u64) -> String {
+    format!("S{n:07}")
+}
+
 /// Items and stock in every location; answers the rows a second of both imports.
-fn fill(engine: &Engine, items: u64) -> Result<(f64, f64), Failed> {
+pub fn fill(engine: &Engine, items: u64) -> Result<(f64, f64), Failed> {
     for n in 1..=LOCATIONS {
         let location = NewLocation {
             code: format!("L{n}"),
@@ -53,12 +58,12 @@ fn fill(engine: &Engine, items: u64) -> Result<(f64, f64), Failed> {
     }
     let write = |text: String, to: &mut Vec<u8>| to.extend_from_slice(text.as_bytes());
     let began = Instant::now();
-    let file = csv("sku,name,price,currency\n", items, move |n, to| write(format!("S{n:07},Item number {n},9.99,GBP\n"), to));
+    let file = csv("sku,name,price,currency\n", items, move |n, to| write(format!("{},Item number {n},9.99,GBP\n", sku(n)), to));
     let done = run(engine, "items", Kind::Items, file, "bench", false, |_| {})?;
     let items_rate = items as f64 / began.elapsed().as_secs_f64();
     let rows = items * LOCATIONS;
     let began = Instant::now();
-    let file = csv("sku,location,quantity\n", rows, move |n, to| write(format!("S{:07},L{},1000000\n", n / LOCATIONS, n % LOCATIONS + 1), to));
+    let file = csv("sku,location,quantity\n", rows, move |n, to| write(format!("{},L{},1000000\n", sku(n / LOCATIONS), n % LOCATIONS + 1), to));
     let stock = run(engine, "stock", Kind::Stock, file, "bench", false, |_| {})?;
     if done.accepted != items || stock.accepted != rows {
         return Err(Failed(format!("only {} items and {} stock rows were accepted", done.accepted, stock.accepted)));
@@ -81,8 +86,8 @@ pub fn measure(runtime: &tokio::runtime::Runtime, small: &Place, large: &Place, 
             figures.push(plain("import, stock rows", stock_rate, format!("{} rows", items * LOCATIONS)));
         }
         // One hot item, then all of them: a step that shares no factor with their number visits them in no apparent order.
-        let hot = drive_engine(runtime, &engine, 1_024, seconds, |_| "S0000000".to_owned())?;
-        let choose = move |n: u64| format!("S{:07}", n.wrapping_mul(7_919) % items);
+        let hot = drive_engine(runtime, &engine, 1_024, seconds, |_| sku(0))?;
+        let choose = move |n: u64| sku(n.wrapping_mul(7_919) % items);
         let random = drive_engine(runtime, &engine, 1_024, seconds, choose)?;
         engine.shut_down();
         for (what, driven) in [("engine, one hot item", hot), ("engine, items in no order,", random)] {

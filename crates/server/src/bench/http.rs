@@ -11,6 +11,9 @@ use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+/// Encrypts the secrets of channels that exist for as long as the measurement.
+pub const SECRET_KEY: &str = "00000000000000000000000000000000000000000000000000000000000000ff";
+
 /// A server of our own, ended when dropped.
 pub struct Server {
     process: Child,
@@ -26,7 +29,7 @@ impl Server {
             engine::Url::Sqlite(path) => format!("sqlite:{}", path.display()),
             engine::Url::Postgres(url) => url.clone(),
         };
-        let mut process = command.env("HOLDFAST_DATABASE", url).spawn()?;
+        let mut process = command.env("HOLDFAST_DATABASE", url).env(engine::secrets::VARIABLE, SECRET_KEY).spawn()?;
         let mut first = String::new();
         if let Some(stdout) = process.stdout.take() {
             BufReader::new(stdout).read_line(&mut first)?;
@@ -66,20 +69,22 @@ impl Drop for Server {
 }
 
 /// A keep-alive connection that sends one request at a time.
-struct Connection {
+pub struct Connection {
     stream: TcpStream,
     answer: Vec<u8>,
+    /// Where the body begins in the last answer.
+    body: usize,
 }
 
 impl Connection {
-    async fn open(address: &str) -> Result<Connection, Failed> {
+    pub async fn open(address: &str) -> Result<Connection, Failed> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Connection { stream, answer: Vec::with_capacity(4_096) })
+        Ok(Connection { stream, answer: Vec::with_capacity(4_096), body: 0 })
     }
 
     /// Sends a request and reads its answer whole; answers the status.
-    async fn exchange(&mut self, request: &[u8]) -> Result<u16, Failed> {
+    pub async fn exchange(&mut self, request: &[u8]) -> Result<u16, Failed> {
         self.stream.write_all(request).await?;
         self.answer.clear();
         loop {
@@ -99,9 +104,15 @@ impl Connection {
                         return Err(Failed("the server closed the connection".into()));
                     }
                 }
+                self.body = end + 4;
                 return Ok(status);
             }
         }
+    }
+
+    /// The body of the last answer.
+    pub fn body(&self) -> &[u8] {
+        self.answer.get(self.body..).unwrap_or_default()
     }
 }
 
@@ -110,13 +121,18 @@ fn find(bytes: &[u8], mark: &[u8]) -> Option<usize> {
 }
 
 /// A POST with everything a real one has.
-fn post(path: &str, key: &str, idempotency_key: Option<&str>, body: &str) -> Vec<u8> {
+pub fn post(path: &str, key: &str, idempotency_key: Option<&str>, body: &str) -> Vec<u8> {
     let extra = idempotency_key.map(|k| format!("Idempotency-Key: {k}\r\n")).unwrap_or_default();
     format!(
         "POST /api/v1{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n{extra}Content-Length: {}\r\n\r\n{body}",
         body.len()
     )
     .into_bytes()
+}
+
+/// A GET with the same.
+pub fn get(path: &str, key: &str) -> Vec<u8> {
+    format!("GET /api/v1{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n\r\n").into_bytes()
 }
 
 fn prepare(place: &Place, items: usize, locations: usize) -> Result<(Server, String), Failed> {
@@ -142,7 +158,7 @@ pub fn reservations(runtime: &tokio::runtime::Runtime, place: &Place, callers: u
 
 /// One reservation a request on items in no order, of a server with this many.
 pub fn random_items(runtime: &tokio::runtime::Runtime, server: &Server, key: &str, items: u64, seconds: u64) -> Result<Figure, Failed> {
-    let choose = move |n: u64| format!("S{:07}", n.wrapping_mul(7_919) % items);
+    let choose = move |n: u64| super::growth::sku(n.wrapping_mul(7_919) % items);
     let driven = reserve(runtime, server, key, 256, seconds, false, choose)?;
     Ok(server.noted(figure(&format!("HTTP, random items of {items}"), "SQLite".into(), 256, driven)))
 }

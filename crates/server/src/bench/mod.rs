@@ -1,6 +1,7 @@
 //! `holdfast bench`: measures this machine and writes a table. Every figure is taken with the load generator beside the
 //! server on the same machine, with every commit synced, and beside plain SQL on the same PostgreSQL in the same run.
 
+mod channels;
 mod engine_only;
 mod growth;
 mod http;
@@ -12,6 +13,7 @@ use crate::{Done, Failed};
 use engine::Url;
 use serde::Serialize;
 use sim::postgres::{TempFolder, TempPostgres};
+use std::cell::Cell;
 use std::process::ExitCode;
 
 #[derive(clap::Args)]
@@ -19,11 +21,11 @@ pub struct Bench {
     /// What to measure; everything if left out
     #[arg(value_enum)]
     only: Vec<What>,
-    /// Seconds for each measurement, after a second to warm up
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=600))]
-    seconds: u64,
-    /// A PostgreSQL to measure on, as a URL of an empty database; one of our own is started if left out
-    #[arg(long, value_name = "URL")]
+    /// Seconds for each measurement, after some to warm up; 8 if left out, 30 for the busy hour and before the outage
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=7_200))]
+    seconds: Option<u64>,
+    /// A PostgreSQL to measure on, as a URL of an empty database, which takes one measurement; one of our own is started if left out
+    #[arg(long, alias = "database", value_name = "URL")]
     postgres: Option<String>,
     /// Leave PostgreSQL out
     #[arg(long)]
@@ -31,6 +33,31 @@ pub struct Bench {
     /// Items in the large database of the growth measurement
     #[arg(long, default_value_t = 1_000_000)]
     items: u64,
+    /// Orders a second in all, at our own shop and the marketplaces; 1,000 in the busy hour and 100 around the outage if left out
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    rate: Option<u64>,
+    /// Seconds of load before the busy hour or the outage is measured. Reading again what is known already, and recalls, reach their
+    /// usual size after six minutes
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=7_200))]
+    warm_up: u64,
+    /// Items that all three marketplaces list in the busy hour and around the outage
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(10..=100_000))]
+    listed: u64,
+    /// Seconds that eBay answers nothing
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    outage: u64,
+    /// Listings on each of the three marketplaces while memory is watched; a third of them is measured first
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(3..=1_000_000))]
+    listings: u64,
+    /// Amazon's rates while memory is watched, as many times as published: at the published ones the first listing of 100,000 takes 17 minutes and the first quantities 6 hours
+    #[arg(long, value_name = "TIMES", default_value_t = 100.0)]
+    amazon_speed: f64,
+    /// The longest that memory is watched, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 1_800)]
+    limit: u64,
+    /// What buyers of the channels' measurements choose follows from it
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
     /// Answer as JSON
     #[arg(long)]
     json: bool,
@@ -46,8 +73,16 @@ enum What {
     Orders,
     /// The plain-SQL way on the same PostgreSQL
     Plain,
-    /// What channels cost: the same reservations with the item listed on three
+    /// All of the next four
     Channels,
+    /// What channels cost: the same reservations with the item listed on three
+    ChannelsCost,
+    /// Orders to our own shop and three simulated marketplaces at once, with real workers and real HTTP
+    ChannelsBusy,
+    /// The same while one marketplace answers nothing, and what happens when it is back
+    ChannelsOutage,
+    /// Memory of a server that keeps very many listings
+    ChannelsMemory,
     /// What a large database costs: reservations, import, start, memory
     Growth,
 }
@@ -76,6 +111,8 @@ pub struct Place {
 struct Machine {
     postgres: Option<TempPostgres>,
     given: Option<String>,
+    /// The given one has been measured on: it is no longer empty.
+    used: Cell<bool>,
 }
 
 impl Machine {
@@ -86,6 +123,11 @@ impl Machine {
 
     fn postgres(&self) -> Result<Option<Place>, Failed> {
         let text = match (&self.given, &self.postgres) {
+            (Some(_), _) if self.used.replace(true) => {
+                return Err(Failed(
+                    "the given PostgreSQL database takes one measurement: name it, as in `holdfast bench channels-busy --postgres …`".into(),
+                ));
+            }
             (Some(url), _) => url.clone(),
             (None, Some(server)) => server.database()?,
             (None, None) => return Ok(None),
@@ -102,8 +144,10 @@ impl Machine {
 impl Bench {
     pub fn run(self) -> Done {
         let wanted = |what| self.only.is_empty() || self.only.contains(&what);
+        let of_channels = |what| wanted(What::Channels) || wanted(what);
+        let seconds = self.seconds.unwrap_or(8);
         let postgres = if self.sqlite_only || self.postgres.is_some() { None } else { Some(TempPostgres::start(true)?) };
-        let machine = Machine { postgres, given: self.postgres.clone().filter(|_| !self.sqlite_only) };
+        let machine = Machine { postgres, given: self.postgres.clone().filter(|_| !self.sqlite_only), used: Cell::default() };
         let runtime = crate::serve::runtime()?;
         let mut figures: Vec<Figure> = Vec::new();
         let mut tell = |figure: Figure| {
@@ -120,41 +164,97 @@ impl Bench {
             for place in machine.places()? {
                 // Twice what one commit takes, so that the next batch is there when one is done.
                 let callers = if matches!(place.url, engine::Url::Sqlite(_)) { 2_048 } else { 8_192 };
-                tell(engine_only::reservations(&runtime, &place, callers, self.seconds)?);
+                tell(engine_only::reservations(&runtime, &place, callers, seconds)?);
             }
         }
         if wanted(What::Reservations) {
             for place in machine.places()? {
-                for figure in http::reservations(&runtime, &place, 256, self.seconds)? {
+                for figure in http::reservations(&runtime, &place, 256, seconds)? {
                     tell(figure);
                 }
             }
         }
         if wanted(What::Orders) {
             for place in machine.places()? {
-                tell(http::orders(&runtime, &place, 256, self.seconds)?);
+                tell(http::orders(&runtime, &place, 256, seconds)?);
             }
         }
         if wanted(What::Plain)
             && let Some(place) = machine.postgres()?
         {
-            tell(plain_sql::reservations(&runtime, &place, 64, self.seconds)?);
+            tell(plain_sql::reservations(&runtime, &place, 64, seconds)?);
         }
-        if wanted(What::Channels) {
-            for figure in engine_only::with_channels(&runtime, &machine.sqlite()?, &machine.sqlite()?, 2_048, self.seconds)? {
+        if of_channels(What::ChannelsCost) {
+            for figure in engine_only::with_channels(&runtime, &machine.sqlite()?, &machine.sqlite()?, 2_048, seconds)? {
                 tell(figure);
             }
         }
         if wanted(What::Growth) {
-            for figure in growth::measure(&runtime, &machine.sqlite()?, &machine.sqlite()?, self.items, self.seconds)? {
+            for figure in growth::measure(&runtime, &machine.sqlite()?, &machine.sqlite()?, self.items, seconds)? {
                 tell(figure);
             }
         }
+        let channels = self.channels(&runtime, &machine, of_channels)?;
         if self.json {
-            println!("{}", serde_json::json!({ "machine": about(), "figures": figures }));
+            println!("{}", serde_json::json!({ "machine": about(), "figures": figures, "channels": channels }));
         }
         Ok(ExitCode::SUCCESS)
     }
+
+    /// Those of the channels' measurements that are wanted, each on both databases.
+    fn channels(&self, runtime: &tokio::runtime::Runtime, machine: &Machine, wanted: impl Fn(What) -> bool) -> Result<Channels, Failed> {
+        let options = channels::Options {
+            seconds: self.seconds.unwrap_or(30),
+            warm_up: self.warm_up,
+            rate: self.rate,
+            outage: self.outage,
+            listed: self.listed as usize,
+            limit: self.limit,
+            amazon_speed: self.amazon_speed,
+            seed: self.seed,
+        };
+        let mut all = Channels::default();
+        if wanted(What::ChannelsBusy) {
+            for place in machine.places()? {
+                let busy = channels::busy(runtime, &place, &options)?;
+                if !self.json {
+                    busy.print();
+                }
+                all.busy.push(busy);
+            }
+        }
+        if wanted(What::ChannelsOutage) {
+            for place in machine.places()? {
+                let outage = channels::outage(runtime, &place, &options)?;
+                if !self.json {
+                    outage.print();
+                }
+                all.outage.push(outage);
+            }
+        }
+        if wanted(What::ChannelsMemory) {
+            // A database that was given takes one of the two.
+            let sizes = if machine.given.is_some() { vec![self.listings] } else { vec![self.listings / 3, self.listings] };
+            for listings in sizes {
+                for place in machine.places()? {
+                    let memory = channels::memory(runtime, &place, listings, &options)?;
+                    if !self.json {
+                        memory.print();
+                    }
+                    all.memory.push(memory);
+                }
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// What the channels' measurements came to.
+#[derive(Default, Serialize)]
+struct Channels {
+    busy: Vec<channels::Busy>,
+    outage: Vec<channels::Outage>,
+    memory: Vec<channels::Memory>,
 }
 
 fn line(figure: &Figure) -> String {

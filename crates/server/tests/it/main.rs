@@ -8,6 +8,7 @@ mod channels;
 mod contracts;
 mod desk;
 mod imports;
+mod links;
 mod mails;
 mod nodes;
 mod orders;

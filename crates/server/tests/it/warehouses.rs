@@ -84,6 +84,18 @@ fn a_warehouse_is_connected_to_the_one_location_that_it_stands_for() {
         assert_eq!(site.call("POST /channels", again).told(), "422 invalid_field", "one connection for each location");
         assert_eq!(site.ok("POST /channels/bob/check", Value::Null)["account"], "A Channel");
         assert!(!site.get("/channels").to_string().contains("whsec_"));
+
+        // One that does not answer is shown so, also while there is nothing to ask it.
+        let mut silent = connection(&bob, &served);
+        (silent["code"], silent["location"], silent["address"]) = (json!("mute"), json!("BOB2"), json!("http://127.0.0.1:9"));
+        site.ok("POST /channels", silent);
+        site.work();
+        let fault = || site.get("/channels/mute")["fault"].as_str().map(str::to_owned);
+        site.until("it is told", fault);
+        for _ in 0..10 {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            assert!(fault().is_some(), "it has not answered since");
+        }
     });
 }
 

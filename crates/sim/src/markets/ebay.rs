@@ -1,6 +1,9 @@
 //! eBay's Sell APIs as far as a connector uses them: lists paged by offset over a set that moves, a status for each row,
 //! 250 revisions of a listing a day, signed notifications, one for each line of an order.
 
+mod notices;
+mod refunds;
+
 use super::ask::{Ask, Front, date, empty, json, time, with_header, with_unknown};
 use super::market::{Listing, Market, No, Order};
 use super::{Delivery, Event, EventKind};
@@ -8,6 +11,7 @@ use axum::Router;
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use notices::Notices;
 use p256::ecdsa::signature::hazmat::PrehashSigner;
 use p256::ecdsa::{Signature, SigningKey};
 use serde_json::{Value, json as value};
@@ -42,6 +46,11 @@ struct State {
     shipped: BTreeMap<String, String>,
     /// Rows fail as often as this, half of them after they were done.
     rows_fail: f64,
+    notices: Notices,
+    /// Refunds that are under way, by plain order: how many more readings of the order do not show them.
+    under_way: BTreeMap<String, u32>,
+    /// How many readings each is under way.
+    lag: u32,
 }
 
 fn order_id(plain: &str) -> String {
@@ -71,7 +80,16 @@ impl Ebay {
                 break key;
             }
         };
-        let state = State { rng, revisions: BTreeMap::new(), asked_to_cancel: BTreeMap::new(), shipped: BTreeMap::new(), rows_fail: 0.0 };
+        let state = State {
+            rng,
+            revisions: BTreeMap::new(),
+            asked_to_cancel: BTreeMap::new(),
+            shipped: BTreeMap::new(),
+            rows_fail: 0.0,
+            notices: Notices::default(),
+            under_way: BTreeMap::new(),
+            lag: 0,
+        };
         Arc::new(Ebay { market, key, state: Mutex::new(state) })
     }
 
@@ -153,6 +171,7 @@ impl Ebay {
         };
         let listing = |id: &str| self.market.listing(id).unwrap_or_default();
         let total: i64 = order.lines.iter().map(|l| listing(&l.listing).price * l.quantity).sum();
+        let refunds = self.seen_refunds(order);
         let lines = order.lines.iter().map(|line| {
             let listing = listing(&line.listing);
             let sent = if line.shipped >= line.quantity { "FULFILLED" } else { "NOT_STARTED" };
@@ -160,6 +179,7 @@ impl Ebay {
                 "lineItemId": line.id, "legacyItemId": listing.id, "legacyVariationId": "0", "sku": listing.sku, "title": listing.title,
                 "quantity": line.quantity, "lineItemCost": amount(listing.price * line.quantity), "lineItemFulfillmentStatus": sent,
                 "soldFormat": "FIXED_PRICE", "listingMarketplaceId": "EBAY_US", "purchaseMarketplaceId": "EBAY_US",
+                "refunds": refunds::of(&refunds, &line.id, false),
             })
         });
         let sent = if order.is_shipped() {
@@ -174,7 +194,8 @@ impl Ebay {
         }});
         let body = value!({
             "orderId": order_id(&order.id), "salesRecordReference": order.id, "creationDate": date(order.placed_at), "lastModifiedDate": date(order.updated_at),
-            "orderFulfillmentStatus": sent, "orderPaymentStatus": if order.paid { "PAID" } else { "PENDING" }, "sellerId": "a-seller",
+            "orderFulfillmentStatus": sent, "orderPaymentStatus": refunds::payment(order, &refunds, total), "sellerId": "a-seller",
+            "paymentSummary": { "payments": [], "refunds": refunds::of(&refunds, "", true) },
             "buyer": { "username": order.buyer.replace(' ', "-") }, "pricingSummary": { "total": amount(total) },
             "cancelStatus": { "cancelState": cancel, "cancelRequests": requests },
             "fulfillmentStartInstructions": [{ "fulfillmentInstructionsType": "SHIP_TO", "shippingStep": { "shipTo": to } }],
@@ -205,13 +226,17 @@ impl Ebay {
             to = time(b).map_or(i64::MAX, |b| b.saturating_add(999));
         }
         let at = |o: &Order| if by_creation { o.placed_at } else { o.updated_at };
-        let mut orders: Vec<Order> = self.market.orders_since(i64::MIN).into_iter().filter(|o| (from..=to).contains(&at(o))).collect();
-        // The newest first, by when they were placed: not the order in which they change.
-        orders.sort_by_key(|o| std::cmp::Reverse(o.placed_at));
-        let page: Vec<Value> = orders.iter().skip(offset).take(limit).map(|o| self.order_json(o, false)).collect();
+        // Whatever was placed then has changed since then at the earliest.
+        let (total, orders) = self.market.among_orders_since(from, |orders| {
+            let mut found: Vec<&Order> = orders.filter(|o| (from..=to).contains(&at(o))).collect();
+            // The newest first, by when they were placed: not the order in which they change.
+            found.sort_by_key(|o| std::cmp::Reverse(o.placed_at));
+            (found.len(), found.into_iter().skip(offset).take(limit).cloned().collect::<Vec<Order>>())
+        });
+        let page: Vec<Value> = orders.iter().map(|o| self.order_json(o, false)).collect();
         let link = |offset: usize| format!("https://api.ebay.com/sell/fulfillment/v1/order?limit={limit}&offset={offset}");
-        let mut body = value!({ "href": link(offset), "total": orders.len(), "limit": limit, "offset": offset, "orders": page });
-        if offset + limit < orders.len() {
+        let mut body = value!({ "href": link(offset), "total": total, "limit": limit, "offset": offset, "orders": page });
+        if offset + limit < total {
             body["next"] = link(offset + limit).into();
         }
         json(200, &with_unknown(&self.market, body))
@@ -232,11 +257,11 @@ impl Ebay {
         }
         // Some accounts see the offset count pages, as it is written, and some see it count items.
         let step = if self.market.seed.is_multiple_of(2) { 1 } else { limit };
-        let listings = self.market.listings();
         let from = offset * limit / step;
-        let rows: Vec<Value> = listings.iter().skip(from).take(limit).map(Ebay::item_json).collect();
-        let mut body = value!({ "total": listings.len(), "size": rows.len(), "limit": limit, "inventoryItems": rows, "href": ask.path.join("/") });
-        if from + limit < listings.len() {
+        let (listings, total) = self.market.listings_from(from, limit);
+        let rows: Vec<Value> = listings.iter().map(Ebay::item_json).collect();
+        let mut body = value!({ "total": total, "size": rows.len(), "limit": limit, "inventoryItems": rows, "href": ask.path.join("/") });
+        if from + limit < total {
             body["next"] = format!("/sell/inventory/v1/inventory_item?limit={limit}&offset={}", offset + step).into();
         }
         json(200, &with_unknown(&self.market, body))
@@ -356,6 +381,9 @@ impl Front for Ebay {
     fn answer(&self, ask: &Ask) -> Response {
         let (method, path) = ask.route();
         if let ("POST", ["identity", "v1", "oauth2", "token"]) = (method, &path[..]) {
+            if ask.form("grant_type").as_deref() == Some("client_credentials") {
+                return self.application_token(ask);
+            }
             if ask.form("grant_type").as_deref() != Some("refresh_token") || ask.form("refresh_token").is_none() {
                 return json(400, &value!({ "error": "invalid_grant", "error_description": "the provided authorization refresh token is invalid" }));
             }
@@ -364,8 +392,14 @@ impl Front for Ebay {
         if !ask.header("authorization").strip_prefix("Bearer ").is_some_and(|token| self.market.token_is_good(token)) {
             return error(401, 1001, "OAuth", "Invalid access token");
         }
+        if let ["commerce", "notification", "v1", rest @ ..] = &path[..] {
+            return self.notification_api(ask, rest);
+        }
         match (method, &path[..]) {
             ("GET", ["sell", "fulfillment", "v1", "order"]) => self.orders(ask),
+            ("POST", ["sell", "fulfillment", "v1", "order", id, "issue_refund"]) => {
+                self.find_order(id).map_or_else(|| error(404, 34913, "API_FULFILLMENT", "Can not find the order."), |o| self.refund(ask, &o))
+            }
             ("GET", ["sell", "fulfillment", "v1", "order", id]) => self
                 .find_order(id)
                 .map_or_else(|| error(404, 32100, "API_FULFILLMENT", "Invalid order id"), |o| json(200, &self.order_json(&o, true))),
@@ -378,12 +412,6 @@ impl Front for Ebay {
             ("GET", ["sell", "inventory", "v1", "inventory_item"]) => self.items(ask),
             ("POST", ["sell", "inventory", "v1", "bulk_get_inventory_item"]) => self.bulk_get(ask),
             ("POST", ["sell", "inventory", "v1", "bulk_update_price_quantity"]) => self.bulk_set(ask),
-            ("GET", ["commerce", "notification", "v1", "public_key", KEY]) => {
-                json(200, &value!({ "algorithm": "ECDSA", "digest": "SHA1", "key": self.public_key() }))
-            }
-            ("GET", ["commerce", "notification", "v1", "public_key", _]) => {
-                error(404, 195_001, "API_NOTIFICATION", "The specified key id is invalid.")
-            }
             ("GET", ["developer", "analytics", "v1_beta", "rate_limit", ""]) => {
                 let rate = value!({ "limit": 5000, "count": 17, "remaining": 4983, "reset": date(self.market.now() / DAY * DAY + DAY), "timeWindow": 86400 });
                 let resource = value!({ "name": "sell.inventory", "rates": [rate] });

@@ -3,7 +3,8 @@
 
 use super::mishaps::{Faults, Mishap};
 use super::{Event, EventKind};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -29,6 +30,29 @@ pub struct Line {
     pub quantity: i64,
     pub canceled: i64,
     pub shipped: i64,
+    /// Of those that were shipped, paid back since.
+    pub returned: i64,
+}
+
+/// Money paid back to the buyer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Refund {
+    pub id: String,
+    pub note: String,
+    pub lines: Vec<RefundLine>,
+    pub at: i64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RefundLine {
+    /// Empty for the order as a whole.
+    pub line: String,
+    /// 0 where only money is told.
+    pub quantity: i64,
+    /// Hundredths.
+    pub amount: i64,
+    /// Of those that have not left, which are shown again; otherwise those that left go first.
+    pub restock: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +77,7 @@ pub struct Order {
     pub country: &'static str,
     pub lines: Vec<Line>,
     pub shipments: Vec<Shipment>,
+    pub refunds: Vec<Refund>,
 }
 
 impl Order {
@@ -69,6 +94,9 @@ pub struct Truth {
     pub units_sold: i64,
     pub units_canceled: i64,
     pub units_shipped: i64,
+    pub refunds: u64,
+    /// Hundredths paid back.
+    pub refunded: i64,
     /// Buyers who found too little shown.
     pub turned_away: u64,
     /// Quantities set by the seller's program, and those refused because something else was shown.
@@ -96,7 +124,11 @@ struct State {
     /// Down until then.
     down_until: Option<Instant>,
     listings: BTreeMap<String, Listing>,
+    /// (SKU, listing), to find listings by their SKU.
+    skus: BTreeSet<(String, String)>,
     orders: BTreeMap<u64, Order>,
+    /// (last change, order), to find what changed without looking at every order there ever was.
+    changes: BTreeSet<(i64, u64)>,
     truth: Truth,
     events: Vec<Event>,
     event_number: u64,
@@ -142,13 +174,39 @@ impl Market {
     // Listings
 
     pub fn list(&self, listing: Listing) {
-        self.lock().listings.insert(listing.id.clone(), listing);
+        let mut state = self.lock();
+        state.skus.insert((listing.sku.clone(), listing.id.clone()));
+        if let Some(old) = state.listings.insert(listing.id.clone(), listing.clone())
+            && old.sku != listing.sku
+        {
+            state.skus.remove(&(old.sku, old.id));
+        }
     }
 
     /// In the order of their ids.
     pub fn listings(&self) -> Vec<Listing> {
         self.settle();
         self.lock().listings.values().cloned().collect()
+    }
+
+    /// How many of them show something.
+    pub fn listings_on_sale(&self) -> usize {
+        self.settle();
+        self.lock().listings.values().filter(|l| l.shown > 0).count()
+    }
+
+    /// At most `count` of them, after this one or from the first.
+    pub fn listings_after(&self, after: Option<&str>, count: usize) -> Vec<Listing> {
+        self.settle();
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.lock().listings.range::<str, _>((from, Bound::Unbounded)).take(count).map(|(_, l)| l.clone()).collect()
+    }
+
+    /// At most `count` of them from the `place`th on, counting from 0; and how many there are in all.
+    pub fn listings_from(&self, place: usize, count: usize) -> (Vec<Listing>, usize) {
+        self.settle();
+        let state = self.lock();
+        (state.listings.values().skip(place).take(count).cloned().collect(), state.listings.len())
     }
 
     pub fn listing(&self, id: &str) -> Option<Listing> {
@@ -158,7 +216,9 @@ impl Market {
 
     pub fn by_sku(&self, sku: &str) -> Option<Listing> {
         self.settle();
-        self.lock().listings.values().find(|l| l.sku == sku).cloned()
+        let state = self.lock();
+        let (found, id) = state.skus.range((sku.to_owned(), String::new())..).next()?;
+        state.listings.get(id).filter(|_| found == sku).cloned()
     }
 
     pub fn shown(&self, listing: &str) -> Option<i64> {
@@ -256,7 +316,7 @@ impl Market {
             let left = state.listings.get(*id).map_or(0, |l| l.shown) - quantity;
             state.show(id, left, now);
             state.truth.units_sold += quantity;
-            lines.push(Line { id: format!("{number}{n:02}"), listing: (*id).to_owned(), quantity: *quantity, canceled: 0, shipped: 0 });
+            lines.push(Line { id: format!("{number}{n:02}"), listing: (*id).to_owned(), quantity: *quantity, canceled: 0, shipped: 0, returned: 0 });
         }
         state.truth.orders += 1;
         let buyer = format!("Buyer {}", state.rng.u32(1..1000));
@@ -272,8 +332,10 @@ impl Market {
             country,
             lines,
             shipments: Vec::new(),
+            refunds: Vec::new(),
         };
         state.orders.insert(number, order);
+        state.changes.insert((updated_at, number));
         state.tell(EventKind::Placed(number.to_string()), now);
         if paid {
             state.tell(EventKind::Paid(number.to_string()), now);
@@ -348,6 +410,37 @@ impl Market {
         })
     }
 
+    /// Pays back; answers the refund's id, which is made here. All lines or none.
+    pub fn refund(&self, order: &str, mut refund: Refund) -> Result<String, No> {
+        self.change(order, EventKind::Changed, |state, order| {
+            let mut canceled = Vec::new();
+            for told in refund.lines.iter().filter(|l| l.quantity > 0) {
+                let line = order.lines.iter_mut().find(|l| l.id == told.line).ok_or(No::Unknown)?;
+                let left = if told.restock { 0 } else { (line.shipped - line.returned).min(told.quantity) };
+                let open = told.quantity - left;
+                if line.canceled + line.shipped + open > line.quantity {
+                    return Err(No::TooMany);
+                }
+                line.returned += left;
+                line.canceled += open;
+                canceled.push((line.listing.clone(), open, told.restock));
+            }
+            for (listing, units, restock) in canceled {
+                state.truth.units_canceled += units;
+                let shown = state.listings.get(&listing).map_or(0, |l| l.shown);
+                if restock {
+                    state.show(&listing, shown + units, order.updated_at);
+                }
+            }
+            state.next += 1;
+            (refund.id, refund.at) = (state.next.to_string(), order.updated_at);
+            state.truth.refunds += 1;
+            state.truth.refunded += refund.lines.iter().map(|l| l.amount).sum::<i64>();
+            order.refunds.push(refund.clone());
+            Ok(refund.id)
+        })
+    }
+
     fn change<T>(&self, id: &str, kind: fn(String) -> EventKind, work: impl FnOnce(&mut State, &mut Order) -> Result<T, No>) -> Result<T, No> {
         let now = self.now();
         let mut state = self.lock();
@@ -356,8 +449,11 @@ impl Market {
         if order.canceled_at.is_some() {
             return Err(No::AlreadyCanceled);
         }
+        let before = order.updated_at;
         order.updated_at = state.tick(now);
         let done = work(&mut state, &mut order)?;
+        state.changes.remove(&(before, key));
+        state.changes.insert((order.updated_at, key));
         state.orders.insert(key, order);
         state.tell(kind(id.to_owned()), now);
         Ok(done)
@@ -369,9 +465,14 @@ impl Market {
 
     /// All that changed at or after `from`, in the order of their last change.
     pub fn orders_since(&self, from: i64) -> Vec<Order> {
-        let mut orders: Vec<Order> = self.lock().orders.values().filter(|o| o.updated_at >= from).cloned().collect();
-        orders.sort_by_key(|o| (o.updated_at, o.id.clone()));
-        orders
+        self.among_orders_since(from, |orders| orders.cloned().collect())
+    }
+
+    /// Looks through all that changed at or after `from`, in the order of their last change, without a copy of each. The market
+    /// stands still meanwhile: `look` must not ask it anything.
+    pub fn among_orders_since<T>(&self, from: i64, look: impl FnOnce(&mut dyn Iterator<Item = &Order>) -> T) -> T {
+        let state = self.lock();
+        look(&mut state.changes.range((from, 0)..).filter_map(|(_, order)| state.orders.get(order)))
     }
 
     pub fn truth(&self) -> Truth {

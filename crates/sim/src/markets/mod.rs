@@ -11,6 +11,7 @@ pub mod mishaps;
 pub mod serve;
 pub mod shipbob;
 pub mod shopify;
+pub mod subscriptions;
 
 pub use market::Market;
 pub use mishaps::{Faults, Mishap};

@@ -2,7 +2,7 @@
 //! minute, webhooks in the Standard Webhooks format.
 
 use super::Delivery;
-use super::ask::{Ask, Front, date, json, with_header, with_unknown};
+use super::ask::{Ask, Front, date, empty, json, with_header, with_unknown};
 use super::market::Market;
 use axum::Router;
 use axum::response::Response;
@@ -35,6 +35,7 @@ struct State {
     /// (SKU, in the building, sellable)
     held: Vec<(String, i64, i64)>,
     notices: Vec<(i64, &'static str)>,
+    webhooks: Vec<Value>,
 }
 
 impl ShipBob {
@@ -100,16 +101,79 @@ impl ShipBob {
     /// Notices since the last call, signed now.
     pub fn deliveries(&self) -> Vec<Delivery> {
         let notices = std::mem::take(&mut self.state().notices);
-        let word = |(n, (order, topic)): (usize, (i64, &str))| {
-            let body = value!({ "topic": topic, "data": { "order_id": order, "status": "Completed" } }).to_string();
-            let (id, at) = (format!("msg_{order}_{n}"), (self.market.now() / 1_000_000).to_string());
-            let signature =
-                Hmac::<Sha256>::new_from_slice(&self.key).map(|mac| mac.chain_update(format!("{id}.{at}.{body}")).finalize().into_bytes());
-            let signature = format!("v1,{}", STANDARD.encode(signature.unwrap_or_default()));
-            let headers = [("content-type", "application/json"), ("webhook-id", &id), ("webhook-timestamp", &at), ("webhook-signature", &signature)];
-            Delivery { headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(), body: body.into_bytes() }
+        notices.into_iter().enumerate().map(|(n, notice)| self.word(n, notice, &self.key)).collect()
+    }
+
+    /// The same, to those who asked to be told, each by the secret that they gave: (address, notice).
+    pub fn told(&self) -> Vec<(String, Delivery)> {
+        let notices = std::mem::take(&mut self.state().notices);
+        let webhooks = self.state().webhooks.clone();
+        let to_all = |(n, notice): (usize, (i64, &'static str))| {
+            let wants = move |w: &&Value| w["enabled"] == true && w["topics"].as_array().is_some_and(|all| all.iter().any(|t| t == notice.1));
+            let told = |w: &Value| {
+                let secret = w["secret"].as_str().unwrap_or_default().trim_start_matches("whsec_");
+                let key = STANDARD.decode(secret).unwrap_or_default();
+                (w["url"].as_str().unwrap_or_default().to_owned(), self.word(n, notice, &key))
+            };
+            webhooks.iter().filter(wants).map(told).collect::<Vec<_>>()
         };
-        notices.into_iter().enumerate().map(word).collect()
+        notices.into_iter().enumerate().flat_map(to_all).collect()
+    }
+
+    fn word(&self, n: usize, (order, topic): (i64, &str), key: &[u8]) -> Delivery {
+        let body = value!({ "topic": topic, "data": { "order_id": order, "status": "Completed" } }).to_string();
+        let (id, at) = (format!("msg_{order}_{n}"), (self.market.now() / 1_000_000).to_string());
+        let signature = Hmac::<Sha256>::new_from_slice(key).map(|mac| mac.chain_update(format!("{id}.{at}.{body}")).finalize().into_bytes());
+        let signature = format!("v1,{}", STANDARD.encode(signature.unwrap_or_default()));
+        let headers = [("content-type", "application/json"), ("webhook-id", &id), ("webhook-timestamp", &at), ("webhook-signature", &signature)];
+        Delivery { headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(), body: body.into_bytes() }
+    }
+
+    /// How many subscriptions there are.
+    pub fn webhooks(&self) -> usize {
+        self.state().webhooks.len()
+    }
+
+    /// Every subscription is switched off, as after many failures.
+    pub fn switch_off(&self) {
+        for webhook in &mut self.state().webhooks {
+            webhook["enabled"] = false.into();
+        }
+    }
+
+    /// So many subscriptions of others.
+    pub fn crowd(&self, count: usize) {
+        for n in 0..count {
+            let row = value!({ "id": format!("other-{n}"), "url": "https://other.example", "topics": ["order.shipped"], "enabled": true });
+            self.state().webhooks.push(row);
+        }
+    }
+
+    fn subscribe(&self, ask: &Ask) -> Response {
+        let mut row = ask.json();
+        if !row["url"].as_str().is_some_and(|url| url.starts_with("https://")) || row["topics"].as_array().is_none_or(Vec::is_empty) {
+            return json(422, &value!({ "$type": "UnprocessableEntity", "status_code": 422 }));
+        }
+        let mut state = self.state();
+        state.next += 1;
+        row["id"] = state.next.to_string().into();
+        row["created_at"] = date(self.market.now()).into();
+        let answer = row.clone();
+        row["enabled"] = true.into();
+        state.webhooks.push(row);
+        drop(state);
+        json(200, &with_unknown(&self.market, answer))
+    }
+
+    /// Without the secrets: those are told once.
+    fn list_webhooks(&self, ask: &Ask) -> Response {
+        let (size, from) = (ask.number("RecordsPerPage", 50), ask.number("Cursor", 0));
+        let mut rows = self.state().webhooks.clone();
+        let more = from + size < rows.len();
+        rows.iter_mut().filter_map(Value::as_object_mut).for_each(|row| drop(row.remove("secret")));
+        let page: Vec<Value> = rows.into_iter().skip(from).take(size).collect();
+        let next = more.then(|| format!("/2026-01/webhook?RecordsPerPage={size}&Cursor={}", from + size));
+        json(200, &with_unknown(&self.market, value!({ "items": page, "next": next, "prev": null })))
     }
 
     fn create(&self, ask: &Ask) -> Response {
@@ -217,6 +281,12 @@ impl Front for ShipBob {
             }
             ("POST", ["2026-01", "order", id]) if id.ends_with(":cancel") => self.cancel(id.trim_end_matches(":cancel")),
             ("GET", ["2026-01", "inventory-level"]) => self.levels(ask),
+            ("POST", ["2026-01", "webhook"]) => self.subscribe(ask),
+            ("GET", ["2026-01", "webhook"]) => self.list_webhooks(ask),
+            ("DELETE", ["2026-01", "webhook", id]) => {
+                self.state().webhooks.retain(|w| w["id"] != *id);
+                empty(204)
+            }
             _ => json(404, &value!("not found")),
         }
     }

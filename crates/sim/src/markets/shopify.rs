@@ -3,7 +3,10 @@
 //!
 //! Plain ids become global ids: listing 101 is InventoryItem 101, order 5001 is Order 5001.
 
+mod refunds;
+
 use super::market::{Line, Market, No, Order, Shipment};
+use super::subscriptions::Subscriptions;
 use super::{Delivery, Event, EventKind, Mishap};
 use axum::Router;
 use axum::body::Bytes;
@@ -33,6 +36,8 @@ pub struct Shopify {
     pub points_per_second: f64,
     /// How long tokens of signing in live.
     pub token_seconds: i64,
+    /// Topics as the API spells them.
+    pub subscriptions: Subscriptions,
     keys: Mutex<BTreeMap<String, Kept>>,
     asked: Mutex<Vec<Exchange>>,
 }
@@ -65,6 +70,7 @@ impl Shopify {
             points: 2000.0,
             points_per_second: 100.0,
             token_seconds: 86_399,
+            subscriptions: Subscriptions::default(),
             keys: Mutex::default(),
             asked: Mutex::default(),
         }
@@ -82,6 +88,11 @@ impl Shopify {
         std::mem::take(&mut *self.asked.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Keys are remembered for a while only.
+    pub fn forget_keys(&self) {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn may_enter(&self, headers: &HeaderMap) -> bool {
         let token = headers.get("x-shopify-access-token").and_then(|v| v.to_str().ok()).unwrap_or_default();
         self.access_token.as_deref() == Some(token) || self.market.token_is_good(token)
@@ -91,8 +102,10 @@ impl Shopify {
         let name = request["operationName"].as_str().unwrap_or_default();
         let cost = match name {
             "Orders" => 592.0,
-            "SetQuantities" | "CreateFulfillment" | "CancelOrder" => 10.0,
+            "SetQuantities" | "CreateFulfillment" | "CancelOrder" | "CreateRefund" | "Subscribe" => 10.0,
             "Shop" => 2.0,
+            // An order and what it holds; the list of ten of them costs ten times as much, and 2.
+            "Order" => 59.0,
             _ => 500.0_f64.min(self.points),
         };
         let spent = match throttle {
@@ -131,6 +144,11 @@ impl Shopify {
             "FulfillmentLines" => Ok(json!({ "fulfillment": self.fulfillment_lines(word("id")) })),
             "CreateFulfillment" => Ok(json!({ "fulfillmentCreate": self.create_fulfillment(&variables["fulfillment"]) })),
             "CancelOrder" => Ok(json!({ "orderCancel": self.cancel(word("order")) })),
+            "Refunds" => Ok(self.refunds(word("id"), &variables["lines"])),
+            "SuggestedRefund" => Ok(self.suggested_refund(word("id"), &variables["lines"])),
+            "CreateRefund" => self.create_refund(text, variables),
+            "Subscriptions" => Ok(self.subscribed(word("address"), variables["after"].as_str(), size(text, "webhookSubscriptions(first: "))),
+            "Subscribe" => Ok(json!({ "webhookSubscriptionCreate": self.subscribe(word("topic"), word("address")) })),
             other => Err(json!({ "message": format!("No operation named \"{other}\"") })),
         }
     }
@@ -144,8 +162,9 @@ impl Shopify {
     fn orders(&self, query: &str, after: Option<&str>, first: usize) -> Value {
         let since = query.strip_prefix("updated_at:>=").map(|t| t.trim_matches('\'')).and_then(|t| t.parse::<jiff::Timestamp>().ok());
         let after = after.and_then(|c| c.split_once('|')).map(|(at, id)| (at.parse().unwrap_or(0), id.to_owned()));
-        let mut orders = self.market.orders_since(since.map_or(i64::MAX, |t| t.as_microsecond()));
-        orders.retain(|o| after.as_ref().is_none_or(|after| (o.updated_at, o.id.clone()) > *after));
+        let since = since.map_or(i64::MAX, |t| t.as_microsecond()).max(after.as_ref().map_or(i64::MIN, |(at, _)| *at));
+        let beyond = |o: &&Order| after.as_ref().is_none_or(|after| (o.updated_at, o.id.clone()) > *after);
+        let mut orders: Vec<Order> = self.market.among_orders_since(since, |orders| orders.filter(beyond).take(first + 1).cloned().collect());
         let more = orders.len() > first;
         orders.truncate(first);
         let cursor = orders.last().map(|o| format!("{}|{}", o.updated_at, o.id));
@@ -189,7 +208,7 @@ impl Shopify {
             "title": listing.as_ref().map_or("deleted", |l| &l.title),
             "sku": listing.as_ref().map(|l| &l.sku),
             "quantity": line.quantity,
-            "currentQuantity": line.quantity - line.canceled,
+            "currentQuantity": line.quantity - line.canceled - line.returned,
             "nonFulfillableQuantity": line.canceled,
             "variant": listing.as_ref().map(|l| json!({ "inventoryItem": { "id": gid("InventoryItem", &l.id) } })),
             "discountedUnitPriceSet": { "shopMoney": { "amount": format!("{}.{:02}", price / 100, price % 100) } },
@@ -199,8 +218,7 @@ impl Shopify {
     // Quantities
 
     fn listings(&self, location: &str, after: Option<&str>, first: usize) -> Value {
-        let mut listings = self.market.listings();
-        listings.retain(|l| after.is_none_or(|after| l.id.as_str() > after));
+        let mut listings = self.market.listings_after(after, first + 1);
         let more = listings.len() > first;
         listings.truncate(first);
         let nodes = listings.iter().map(|l| {
@@ -352,6 +370,38 @@ impl Shopify {
     }
 
     // Webhooks
+
+    fn subscribed(&self, address: &str, after: Option<&str>, first: usize) -> Value {
+        let mut found = self.subscriptions.all();
+        found.retain(|s| s.address == address);
+        let from = after.and_then(|id| found.iter().position(|s| s.id == id)).map_or(0, |n| n + 1);
+        let page: Vec<_> = found.iter().skip(from).take(first).collect();
+        let nodes = page.iter().map(|s| json!({ "topic": s.topic, "uri": s.address })).collect();
+        json!({ "webhookSubscriptions": connection(nodes, from + first < found.len(), page.last().map(|s| s.id.clone())) })
+    }
+
+    fn subscribe(&self, topic: &str, address: &str) -> Value {
+        let no =
+            |message: &str| json!({ "webhookSubscription": null, "userErrors": [{ "field": ["webhookSubscription", "uri"], "message": message }] });
+        if !address.starts_with("https://") {
+            return no("Address is not allowed");
+        }
+        match self.subscriptions.add(topic, address) {
+            Some(id) => json!({ "webhookSubscription": { "id": gid("WebhookSubscription", &id) }, "userErrors": [] }),
+            None => no("Address for this topic has already been taken"),
+        }
+    }
+
+    /// What happened since the last call, to those who asked to be told: (address, webhook).
+    pub fn told(&self) -> Vec<(String, Delivery)> {
+        let to_all = |event: &Event| {
+            let delivery = self.delivery(event);
+            let topic = delivery.headers.iter().find(|(name, _)| name == "x-shopify-topic").map(|(_, topic)| topic.replace('/', "_").to_uppercase());
+            let addresses = self.subscriptions.addresses(&topic.unwrap_or_default());
+            addresses.into_iter().map(move |address| (address, delivery.clone()))
+        };
+        self.market.events().iter().flat_map(to_all).collect()
+    }
 
     /// The event in Shopify's words, signed. Each kind goes to one topic.
     pub fn delivery(&self, event: &Event) -> Delivery {

@@ -7,6 +7,7 @@ mod faults;
 mod graphql;
 mod orders;
 mod quantities;
+mod refunds;
 mod shop;
 mod webhooks;
 mod wire;

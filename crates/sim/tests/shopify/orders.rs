@@ -3,7 +3,7 @@
 use crate::graphql::Schema;
 use crate::shop::{CONNECTOR, Shop, all_listings, all_orders, item};
 use connectors::account::Account;
-use connectors::marketplace::{MarketState, Marketplace, SetOutcome, SetQuantity, Shipped};
+use connectors::marketplace::{MarketState, Marketplace, Refund, RefundLine, SetOutcome, SetQuantity, Shipped};
 use connectors::shopify::QUERIES;
 use connectors::transport::Fault;
 use sim::markets::Faults;
@@ -46,6 +46,10 @@ async fn every_request_and_every_answer_is_as_the_schema_says() {
     CONNECTOR.ship(&wire, &shipped).await.unwrap();
     shipped.lines.iter_mut().for_each(|(_, quantity)| *quantity = 9);
     assert!(matches!(CONNECTOR.ship(&wire, &shipped).await, Err(Fault::Refused { .. })));
+    let line = RefundLine { line: orders[0].lines[0].id.clone(), quantity: 1, unit_price: None, came_back: true };
+    let refund = Refund { order: orders[0].id.clone(), key: "r".into(), reason: "torn".into(), lines: vec![line] };
+    CONNECTOR.refund(&wire, &refund).await.unwrap();
+    CONNECTOR.subscribe(&wire, "https://holdfast.example/api/v1/webhooks/shop").await.unwrap();
     CONNECTOR.cancel(&wire, &other, "inventory").await.unwrap();
     assert!(matches!(CONNECTOR.cancel(&wire, &order, "too late").await, Err(Fault::Refused { .. })), "it was shipped");
 

@@ -5,6 +5,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::HeaderMap;
 use connectors::marketplace::{Marketplace, Notice, Rejected};
+use connectors::transport::Fault;
 use sim::markets::{Delivery, Faults, post, serve};
 use std::sync::{Arc, Mutex};
 
@@ -73,9 +74,18 @@ async fn what_is_not_signed_is_refused() {
         delivery.body = body.to_vec();
         delivery
     };
+    // A secret is changed without a gap: the old and the new one are good meanwhile.
+    let by =
+        |secrets: &'static str| CONNECTOR.webhook(&move |name| (name == "client_secret").then(|| secrets.to_owned()), &good.headers, &good.body, now);
+    assert!(by("new hush-hush").is_ok() && by("hush-hush\nnew").is_ok());
+    assert_eq!(by("new hush"), Err(Rejected::Signature));
     assert!(matches!(read(&signed(b"<html>"), now), Err(Rejected::NotUnderstood(_))));
     assert!(matches!(read(&signed(b"{}"), now), Err(Rejected::NotUnderstood(_))));
     assert_eq!(read(&signed(b"{\"id\": 5}"), now), Ok(Notice::Ask(vec!["gid://shopify/Order/5".into()])));
+    let mut refund = signed(b"{\"id\": 5, \"order_id\": 6}");
+    refund.headers.push(("x-shopify-topic".into(), "refunds/create".into()));
+    refund.headers.retain(|(name, topic)| name != "x-shopify-topic" || topic == "refunds/create");
+    assert_eq!(read(&refund, now), Ok(Notice::Ask(vec!["gid://shopify/Order/6".into()])));
 }
 
 #[tokio::test]
@@ -97,4 +107,56 @@ async fn they_come_over_http_repeated_and_in_any_order() {
     shop.market.set_faults(Faults { drop: 1.0, ..Faults::default() });
     shop.market.buy("10001", 1).unwrap();
     assert_eq!(shop.market.events(), [], "dropped for good");
+}
+
+const ADDRESS: &str = "https://holdfast.example/api/v1/webhooks/shop";
+
+#[tokio::test]
+async fn shopify_tells_those_who_asked_until_it_forgets_them() {
+    let shop = Shop::open(2, 1, |_| {}).await;
+    let wire = shop.wire();
+    let orders_told = || {
+        shop.market.buy("10001", 1).unwrap();
+        let told = shop.front.told();
+        told.iter().filter(|(address, d)| address == ADDRESS && matches!(read(d, shop.market.now()), Ok(Notice::Ask(_)))).count()
+    };
+    assert_eq!(orders_told(), 0);
+    for _ in 0..3 {
+        let topics = CONNECTOR.subscribe(&wire, ADDRESS).await.unwrap();
+        assert_eq!((topics.len(), topics[0].as_str()), (5, "ORDERS_CREATE"));
+        assert_eq!(shop.front.subscriptions.all().len(), 5);
+    }
+    assert_eq!(orders_told(), 1, "orders/create; orders/paid was not asked for");
+    shop.front.subscriptions.remove("ORDERS_CREATE");
+    assert_eq!(orders_told(), 0);
+    CONNECTOR.subscribe(&wire, ADDRESS).await.unwrap();
+    assert_eq!((orders_told(), shop.front.subscriptions.all().len()), (1, 5));
+    let refused = CONNECTOR.subscribe(&wire, "http://holdfast.example/hooks").await;
+    assert!(matches!(&refused, Err(Fault::Refused { code, .. }) if code == "address"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn subscribing_asks_for_each_topic_once_whatever_goes_wrong() {
+    for seed in 1..25 {
+        let shop = Shop::open(seed, 1, |_| {}).await;
+        let wire = shop.wire_with(&[("access_token", crate::shop::TOKEN)], |o| o.pace.whole = std::time::Duration::from_millis(200));
+        shop.market.set_faults(Faults {
+            throttled: 0.1,
+            too_many: 0.1,
+            error: 0.2,
+            cut: 0.1,
+            hang: 0.05,
+            half: 0.2,
+            unknown: 0.2,
+            ..Faults::default()
+        });
+        let mut tries = 0;
+        while let Err(fault) = CONNECTOR.subscribe(&wire, ADDRESS).await {
+            assert!(!matches!(fault, Fault::Refused { .. }), "seed {seed}: {fault:?}");
+            tries += 1;
+            assert!(tries < 100, "seed {seed}: it never succeeds");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        assert_eq!(shop.front.subscriptions.all().len(), 5, "seed {seed}");
+    }
 }

@@ -40,12 +40,12 @@ pub fn operate() -> OpenApiRouter<App> {
 }
 
 pub fn admin() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(create)).routes(routes!(update)).routes(routes!(check))
+    OpenApiRouter::new().routes(routes!(create)).routes(routes!(update)).routes(routes!(check)).routes(routes!(subscribe))
 }
 
 /// Open to everybody: the signature says who sent it.
 pub fn open() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(webhook))
+    OpenApiRouter::new().routes(routes!(webhook, challenge))
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -218,6 +218,24 @@ async fn check(State(app): State<App>, Path(code): Path<String>) -> Result<Respo
     }
 }
 
+/// Where a channel's notices are to come.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SubscribeChannel {
+    /// As the channel reaches it: `https://…/api/v1/webhooks/CODE`. For a channel that sends into a cloud of its own, the place there.
+    address: String,
+}
+
+/// Ask the channel to tell of its orders by webhook. Safe to repeat: only what is not asked for yet is asked for.
+#[utoipa::path(post, path = "/channels/{code}/subscribe", tag = "Channels", params(("code" = String, Path)), request_body = SubscribeChannel, responses((status = 200), (status = 404, body = super::ProblemDetails), (status = 422, body = super::ProblemDetails), (status = 502, body = super::ProblemDetails)))]
+async fn subscribe(State(app): State<App>, Path(code): Path<String>, change: Change<SubscribeChannel>) -> Result<Response<Body>, Problem> {
+    let channel = find(&app, &code).await?;
+    match hook::subscribe(&app.workers, &app.engine, &app.vault, &channel, &change.body.address).await? {
+        Ok(topics) => Ok(json(StatusCode::OK, &serde_json::json!({ "topics": topics }))),
+        Err(why) => Err(Problem::new(StatusCode::BAD_GATEWAY, "channel_unreachable", why)),
+    }
+}
+
 /// Stop sending quantities. Orders are still counted.
 #[utoipa::path(post, path = "/channels/{code}/pause", tag = "Channels", params(("code" = String, Path)), responses((status = 200, body = ChannelView), (status = 404, body = super::ProblemDetails)))]
 async fn pause(State(app): State<App>, Path(code): Path<String>, change: Change<Nothing>) -> Result<Response<Body>, Problem> {
@@ -338,5 +356,32 @@ async fn webhook(State(app): State<App>, Path(code): Path<String>, headers: Head
         Ok(_) => Ok(StatusCode::OK),
         // The same answer for a channel that does not exist, a wrong signature and an old one: nothing to be learned.
         Err(_) => Err(Problem::new(StatusCode::UNAUTHORIZED, "signature_invalid", "This is not signed by the channel, or it is too old.")),
+    }
+}
+
+/// Longest code of a challenge, characters; eBay's have 64.
+const MAX_CHALLENGE: usize = 256;
+
+/// What a marketplace asks an address with.
+#[derive(Default, Deserialize, utoipa::IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+struct Challenge {
+    challenge_code: String,
+}
+
+/// A marketplace asks whether this address is ours, before it sends anything to it. The answer proves a shared secret and tells nothing of it.
+#[utoipa::path(get, path = "/webhooks/{code}", tag = "Channels", params(("code" = String, Path), Challenge), security(()), responses((status = 200), (status = 400, body = super::ProblemDetails), (status = 404, body = super::ProblemDetails)))]
+async fn challenge(State(app): State<App>, Path(code): Path<String>, Params(asked): Params<Challenge>) -> Result<Response<Body>, Problem> {
+    let Some(_place) = app.enter() else { return Err(Refused::Overloaded { retry_after_seconds: 1 }.into()) };
+    let text = asked.challenge_code;
+    if text.is_empty() || text.len() > MAX_CHALLENGE || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        let detail = format!("challenge_code must be 1 to {MAX_CHALLENGE} visible ASCII characters.");
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_parameter", detail).with("field", "challenge_code"));
+    }
+    match hook::challenge(&app.engine, &app.vault, &code, &text).await? {
+        Some(answer) => Ok(json(StatusCode::OK, &serde_json::json!({ "challengeResponse": answer }))),
+        // The same answer for a channel that does not exist and one that does not ask.
+        None => Err(Problem::new(StatusCode::NOT_FOUND, "unknown_path", "There is nothing at this address.")),
     }
 }

@@ -11,7 +11,8 @@ use axum::http::{HeaderMap, Response};
 use axum::response::{Html, IntoResponse, Redirect};
 use engine::channels::listings::ListingView;
 use engine::channels::read::{self, ChannelStatus};
-use engine::channels::workers::Health;
+use engine::channels::workers::{Health, Resync};
+use engine::warehouses::read::{self as handed, HandoverView};
 use maud::{Markup, html};
 
 /// A queue older than this is slow, in microseconds.
@@ -85,8 +86,11 @@ fn state(status: &ChannelStatus, health: &Health, waits: Option<i64>) -> Markup 
 
 pub async fn one(State(app): State<App>, Path(code): Path<String>, headers: HeaderMap) -> Result<Response<Body>, Problem> {
     let Some(caller) = super::signed_in(&app, &headers).await? else { return Ok(Redirect::to("/sign-in").into_response()) };
-    let (status, listings) =
-        app.read(move |tx, config| Ok((read::status(tx, config, &code)?, read::listings(tx, config, &code, false, 0, LISTED)?))).await?;
+    let read = move |tx: &mut engine::db::Tx<'_>, config: &engine::Config| {
+        let handed = handed::list(tx, config, &code, i64::MAX, LISTED)?;
+        Ok((read::status(tx, config, &code)?, read::listings(tx, config, &code, false, 0, LISTED)?, handed))
+    };
+    let (status, listings, handed) = app.read(read).await?;
     let (now, health) = (app.engine.now(), app.workers.health(status.channel.id.0).unwrap_or_default());
     let fact = |name: &str, value: String| html! { div { dt { (name) } dd { (value) } } };
     let counted = status.orders_counted_until.map_or("not yet".to_owned(), |t| format!("{} ago", age(now - t.0)));
@@ -100,13 +104,55 @@ pub async fn one(State(app): State<App>, Path(code): Path<String>, headers: Head
             (fact("Orders counted until", counted)) (fact("May still sell", num(status.exposure))) (fact("Queue", num(status.queue)))
             (fact("Listings mapped", format!("{} of {}", num(status.mapped), num(status.listings)))) (fact("Drift found", format!("{} units in {} listings", num(status.drift_units), num(status.drift_found))))
             (fact("Oversold there", num(status.oversold_units))) (fact("Writes", num(health.pushed as i64))) (fact("Calls", format!("{}, {} throttled", num(health.calls as i64), num(health.throttled as i64))))
+            @if let Some((p50, p95, p99)) = health.latency() { (fact("Commit to acknowledged", format!("p50 {}, p95 {}, p99 {}", ms(p50), ms(p95), ms(p99)))) }
+            @for (name, left, of) in &health.limits { (fact("Budget of calls", format!("{} of {} left ({name})", num(left.floor() as i64), num(of.floor() as i64)))) }
+            @if let Some(resync) = &health.resync { (fact("Resync", resync_told(resync, now))) }
+            @if let Some(location) = &status.channel.location { (fact("Stands for", location.to_string())) }
             (fact("Orders read", format!("{}, {} late", num(health.orders_read as i64), num(health.orders_late as i64))))
         } } }
-        (listed(&listings, status.listings))
+        @if status.channel.location.is_some() { (with_warehouse(&handed, now)) } @else { (listed(&listings, status.listings)) }
         }
     };
     let title = status.channel.name.clone();
     Ok(Html(shell::page(&title, "/channels", &caller, now, shell::foot(app.engine.url()), body).into_string()).into_response())
+}
+
+fn ms(micros: u32) -> String {
+    format!("{:.1} ms", f64::from(micros) / 1_000.0)
+}
+
+/// How far a resync is, in words.
+fn resync_told(resync: &Resync, now: i64) -> String {
+    let count = format!("{} of {}", num(resync.read as i64), num(resync.of as i64));
+    match (&resync.fault, resync.ended_at) {
+        (Some(fault), _) => format!("stopped after {count}: {fault}"),
+        (None, Some(at)) => format!("{} read, {} ago", num(resync.read as i64), age(now - at)),
+        (None, None) => format!("{count} read so far"),
+    }
+}
+
+/// What a warehouse was given, the newest first.
+fn with_warehouse(handed: &[HandoverView], now: i64) -> Markup {
+    let body = html! {
+        @if handed.is_empty() { p.none { "Nothing was handed over yet." } } @else {
+            div.table-wrap { table.table {
+                thead { tr { th scope="col" { "Fulfillment" } th scope="col" { "Order" } th scope="col" { "There" } th scope="col" { "State" } th.num scope="col" { "Handed over" } th.num scope="col" { "Last heard of" } } }
+                tbody { @for h in handed { tr data-key={ "h" (h.fulfillment.0) } {
+                    th scope="row" { (h.fulfillment.0) }
+                    td { (h.order.0) }
+                    td { (h.external.as_deref().unwrap_or("–")) }
+                    td { @match h.state {
+                        "shipped" | "canceled" => span.st.st-ok { (icon("ok")) (h.state) },
+                        "stuck" | "refused" => span.st.st-danger title=[h.fault.as_deref()] { (icon("danger")) (h.state) },
+                        _ => span.st.st-info { (icon("half")) (h.state) @if h.recalled { ", asked back" } },
+                    } }
+                    td.num { (age(now - h.handed_at.0)) " ago" }
+                    td.num { (age(now - h.heard_at.0)) " ago" }
+                } } }
+            } }
+        }
+    };
+    Part { id: "handovers", title: "Handed over", head: html! {}, right: html! {}, body }.show()
 }
 
 fn listed(listings: &[ListingView], all: i64) -> Markup {

@@ -76,8 +76,28 @@ pub async fn one(State(app): State<App>, Path(id): Path<String>, headers: Header
 fn detail(found: &ExceptionDetail, now: i64) -> Markup {
     let e = &found.exception;
     let fact = |name: &str, value: String| html! { div { dt { (name) } dd { (value) } } };
-    let call =
-        |action: &str| format!("curl -X POST …/api/v1/exceptions/{} -H 'Authorization: Bearer hf_…' -d '{{\"action\": \"{action}\"}}'", e.id.0);
+    let call = |action: &str| {
+        let more = match action {
+            "remap" => r#", "sku": "…", "units_per_listing": 1"#,
+            "substitute" => r#", "instead_of": "…", "sku": "…""#,
+            "assign" => r#", "owner": "…""#,
+            "reroute" => r#", "to": "…""#,
+            "cancel" | "dismiss" => r#", "note": "…""#,
+            _ => "",
+        };
+        format!("curl -X POST …/api/v1/exceptions/{} -H 'Authorization: Bearer hf_…' -d '{{\"action\": \"{action}\"{more}}}'", e.id.0)
+    };
+    let means = |action: &str| match action {
+        "retry" => "do it again, now that the cause is gone",
+        "remap" => "say which item the listing is, for this order and all later ones",
+        "reroute" => "let another location send it; the rules choose if you leave out “to”",
+        "backorder" => "take the order on, and let what is missing wait for stock",
+        "substitute" => "send another item instead, for the same price",
+        "cancel" => "cancel it here and there, with the money back",
+        "dismiss" => "it is dealt with elsewhere",
+        "assign" => "give it to somebody",
+        _ => "",
+    };
     html! {
         div.page-head { div.grow { h1 { (e.title) } p.sub { (e.detail) } } (severity(&e.severity)) }
         div.stack {
@@ -87,7 +107,7 @@ fn detail(found: &ExceptionDetail, now: i64) -> Markup {
             (fact("Owner", e.owner.clone().unwrap_or_else(|| "Nobody".into()))) (fact("Met", format!("{} times, first {} ago", num(e.times), age(now - e.created_at.0))))
         } } }
         @if !e.actions.is_empty() {
-            section.panel aria-labelledby="h-do" { div.panel-head { h2 #h-do { "What can be done" } } div.panel-body { @for action in &e.actions { p { b { (action) } } pre.cmd { code { (call(action)) } } } } }
+            section.panel aria-labelledby="h-do" { div.panel-head { h2 #h-do { "What can be done" } } div.panel-body { @for action in &e.actions { p { b { (action) } ": " (means(action)) } pre.cmd { code { (call(action)) } } } } }
         }
         section.panel aria-labelledby="h-history" { div.panel-head { h2 #h-history { "History" } } div.panel-body { ol.plain { @for step in &found.history {
             li { time datetime=(iso(step.at.0)) { (minute(step.at.0)) } " " b { (step.actor) } " " (step.what) }

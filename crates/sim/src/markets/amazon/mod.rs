@@ -3,14 +3,16 @@
 
 mod fba;
 mod feeds;
+mod notifications;
 
 use super::ask::{Ask, Front, date, empty, json, time, with_header, with_unknown};
-use super::market::{Listing, Market, No, Order};
+use super::market::{Listing, Market, No, Order, Shipment};
 use super::{Delivery, EventKind};
 use axum::Router;
 use axum::response::Response;
 use fba::Fba;
 use feeds::Feeds;
+use notifications::Notifications;
 use serde_json::{Value, json as value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,7 +28,7 @@ const DAY: i64 = 86_400 * SECOND;
 const REACH: usize = 1000;
 
 /// (operation, calls a second, burst)
-const RATES: [(&str, f64, f64); 14] = [
+const RATES: [(&str, f64, f64); 15] = [
     ("searchOrders", 0.0056, 20.0),
     ("getOrder", 0.5, 30.0),
     ("confirmShipment", 2.0, 10.0),
@@ -41,17 +43,18 @@ const RATES: [(&str, f64, f64); 14] = [
     ("createOrder", 2.0, 30.0),
     ("getMarketplaceParticipations", 0.016, 15.0),
     ("outbound", 2.0, 30.0),
+    ("notifications", 5.0, 25.0),
 ];
 
 pub struct Amazon {
     market: Arc<Market>,
-    /// Rates are this many times as high.
-    speed: f64,
     state: Mutex<State>,
 }
 
 struct State {
     rng: fastrand::Rng,
+    /// Rates are this many times as high.
+    speed: f64,
     /// Orders, by plain id, that Amazon sends itself.
     sent_by_amazon: BTreeSet<String>,
     /// Tokens of pages: what the other parameters were, where it goes on, when it was made.
@@ -60,6 +63,9 @@ struct State {
     packages: BTreeMap<(String, String), String>,
     feeds: Feeds,
     fba: Fba,
+    notifications: Notifications,
+    /// Orders, by plain id, whose parcels the carrier brought back.
+    brought_back: BTreeSet<String>,
 }
 
 fn order_id(plain: &str) -> String {
@@ -82,13 +88,21 @@ impl Amazon {
     pub fn new(market: Arc<Market>, speed: f64) -> Arc<Amazon> {
         let state = State {
             rng: fastrand::Rng::with_seed(market.seed),
+            speed,
             sent_by_amazon: BTreeSet::new(),
             pages: BTreeMap::new(),
             packages: BTreeMap::new(),
             feeds: Feeds::default(),
             fba: Fba::default(),
+            notifications: Notifications::default(),
+            brought_back: BTreeSet::new(),
         };
-        Arc::new(Amazon { market, speed, state: Mutex::new(state) })
+        Arc::new(Amazon { market, state: Mutex::new(state) })
+    }
+
+    /// Rates are this many times as high from now on; answers say so.
+    pub fn set_speed(&self, speed: f64) {
+        self.state().speed = speed;
     }
 
     pub fn router(self: &Arc<Amazon>) -> Router {
@@ -102,6 +116,11 @@ impl Amazon {
     /// Amazon sends this order, by its plain id, from its own warehouse.
     pub fn is_sent_by_amazon(&self, order: &str) {
         self.state().sent_by_amazon.insert(order.to_owned());
+    }
+
+    /// The carrier finds nobody and brings this order's parcels back, by its plain id.
+    pub fn bring_back(&self, order: &str) {
+        self.state().brought_back.insert(order.to_owned());
     }
 
     /// Rows of a feed fail as often as `rows`, a whole feed ends badly as often as `whole`.
@@ -180,9 +199,22 @@ impl Amazon {
             "salesChannel": { "channelName": "AMAZON", "marketplaceId": MARKETPLACE }, "buyer": { "buyerName": order.buyer },
             "recipient": { "deliveryAddress": address }, "proceeds": { "grandTotal": money(total) },
             "fulfillment": { "fulfillmentStatus": Amazon::status(order), "fulfilledBy": if by_amazon { "AMAZON" } else { "MERCHANT" } },
-            "orderItems": items.collect::<Vec<_>>(),
+            "orderItems": items.collect::<Vec<_>>(), "packages": self.packages(order),
         });
         with_unknown(&self.market, body)
+    }
+
+    fn packages(&self, order: &Order) -> Vec<Value> {
+        let back = self.state().brought_back.contains(&order.id);
+        let package = |(n, shipment): (usize, &Shipment)| {
+            let items: Vec<Value> = shipment.lines.iter().map(|(line, quantity)| value!({ "orderItemId": line, "quantity": quantity })).collect();
+            let (status, detail) = if back { ("UNDELIVERABLE", "RETURNED_TO_SELLER") } else { ("SHIPPED", "PICKED_UP") };
+            value!({
+                "packageReferenceId": (n + 1).to_string(), "packageStatus": { "status": status, "detailedStatus": detail },
+                "shipTime": date(shipment.at), "packageItems": items,
+            })
+        };
+        order.shipments.iter().enumerate().map(package).collect()
     }
 
     fn orders(&self, ask: &Ask) -> Response {
@@ -223,12 +255,12 @@ impl Amazon {
         let by = ask.param("fulfilledBy").unwrap_or("");
         let by_amazon = self.state().sent_by_amazon.clone();
         // Whatever was placed then has changed since then at the earliest.
-        let mut found: Vec<Order> = self.market.orders_since(place.0);
-        found.sort_by_key(|o| (at(o), o.id.clone()));
-        found.retain(|o| (at(o), o.id.clone()) > place && at(o) <= before);
-        found.retain(|o| by.is_empty() || by.contains(if by_amazon.contains(&o.id) { "AMAZON" } else { "MERCHANT" }));
-        let more = found.len() > limit;
-        found.truncate(limit);
+        let is_by = |o: &Order| by.is_empty() || by.contains(if by_amazon.contains(&o.id) { "AMAZON" } else { "MERCHANT" });
+        let (more, found) = self.market.among_orders_since(place.0, |orders| {
+            let mut found: Vec<&Order> = orders.filter(|o| at(o) <= before && (at(o), &o.id) > (place.0, &place.1) && is_by(o)).collect();
+            found.sort_by_key(|o| (at(o), o.id.clone()));
+            (found.len() > limit, found.into_iter().take(limit).cloned().collect::<Vec<Order>>())
+        });
         let page: Vec<Value> = found.iter().map(|o| self.order_json(o)).collect();
         let mut body = value!({ "orders": page, before_name: date(before) });
         if let Some(last) = found.last().filter(|_| more) {
@@ -254,19 +286,23 @@ impl Amazon {
         if !(1..=20).contains(&limit) {
             return error(400, "InvalidInput", "pageSize");
         }
-        let all = self.market.listings();
         let after = ask.param("createdAfter").and_then(time).unwrap_or(0);
         let names: Option<Vec<&str>> = ask.param("identifiers").map(|names| names.split(',').collect());
         if names.as_ref().is_some_and(|n| n.len() > 20 || ask.param("identifiersType") != Some("SKU")) {
             return error(400, "InvalidInput", "identifiers");
         }
-        let wanted =
-            |(place, listing): &(usize, &Listing)| created(*place) >= after && names.as_ref().is_none_or(|n| n.contains(&listing.sku.as_str()));
-        let found: Vec<(usize, &Listing)> = all.iter().enumerate().filter(wanted).collect();
+        if let Some(names) = names {
+            let items: Vec<Value> = names.iter().filter_map(|sku| self.market.by_sku(sku)).take(limit).map(|l| self.item_json(0, &l)).collect();
+            return json(200, &with_unknown(&self.market, value!({ "numberOfResults": items.len(), "items": items })));
+        }
+        // Each was made a second after the one before.
+        let first = usize::try_from((after - created(0) + SECOND - 1).div_euclid(SECOND)).unwrap_or(0);
         let from: usize = ask.param("pageToken").and_then(|t| t.strip_prefix("page=")?.parse().ok()).unwrap_or(0);
-        let items: Vec<Value> = found.iter().take(REACH).skip(from).take(limit).map(|(place, l)| self.item_json(*place, l)).collect();
-        let mut body = value!({ "numberOfResults": found.len(), "items": items });
-        if from + limit < found.len().min(REACH) {
+        let (listings, total) = self.market.listings_from(first + from, limit.min(REACH.saturating_sub(from)));
+        let found = total.saturating_sub(first);
+        let items: Vec<Value> = listings.iter().enumerate().map(|(n, l)| self.item_json(first + from + n, l)).collect();
+        let mut body = value!({ "numberOfResults": found, "items": items });
+        if from + limit < found.min(REACH) {
             body["pagination"] = value!({ "nextToken": format!("page={}", from + limit) });
         }
         json(200, &with_unknown(&self.market, body))
@@ -331,12 +367,15 @@ impl Amazon {
     /// A call of an operation: within its rate, and with the rate told.
     fn limited(&self, operation: &str, work: impl FnOnce() -> Response) -> Response {
         let (_, rate, burst) = RATES.iter().find(|(name, ..)| *name == operation).copied().unwrap_or((operation, 1.0, 1.0));
-        let rate = rate * self.speed;
+        let rate = rate * self.state().speed;
         let answer = if self.market.spend(operation, burst, rate, 1.0).is_ok() { work() } else { self.throttled() };
         with_header(answer, "x-amzn-ratelimit-limit", &rate.to_string())
     }
 
     fn token(&self, ask: &Ask) -> Response {
+        if ask.form("grant_type").as_deref() == Some("client_credentials") {
+            return self.application_token(ask);
+        }
         if ask.form("grant_type").as_deref() != Some("refresh_token")
             || ["refresh_token", "client_id", "client_secret"].iter().any(|n| ask.form(n).is_none())
         {
@@ -400,6 +439,7 @@ impl Front for Amazon {
             ("GET", ["feeds", "2021-06-30", "feeds", id]) => self.limited("getFeed", || self.feed(id)),
             ("GET", ["feeds", "2021-06-30", "documents", id]) => self.limited("getFeedDocument", || self.document(ask, id)),
             ("GET", ["fba", "inventory", "v1", "summaries"]) => self.limited("getInventorySummaries", || self.summaries(ask)),
+            (_, ["notifications", "v1", rest @ ..]) => self.limited("notifications", || self.notifications(ask, rest)),
             (_, ["fulfillment", "outbound", "2026-07-04", rest @ ..]) => self.limited("outbound", || self.outbound(ask, rest)),
             _ => unknown(),
         }
