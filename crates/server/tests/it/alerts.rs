@@ -410,6 +410,8 @@ fn of_several_nodes_one_sends() {
     let (one, two) = (node(), node());
     channel(&one);
     let hook = Hook::new(&one);
+    // Slow enough that two senders would meet.
+    hook.takes(Duration::from_millis(400));
     let (id, _) = endpoint(&one, json!({"name": "On call", "url": hook.url}));
     one.alert();
     two.alert();

@@ -45,6 +45,7 @@ struct Script {
     caught: Vec<Webhook>,
     answers: VecDeque<Answer>,
     always: Option<Answer>,
+    takes: Duration,
 }
 
 /// A receiver of webhooks. It answers 200 unless it was told otherwise.
@@ -74,6 +75,11 @@ impl Hook {
         self.script.lock().unwrap().answers.extend(answers);
     }
 
+    /// Takes so long over each answer.
+    pub fn takes(&self, time: Duration) {
+        self.script.lock().unwrap().takes = time;
+    }
+
     /// Answers so from now on; None is 200.
     pub fn always(&self, answer: Option<Answer>) {
         self.script.lock().unwrap().always = answer;
@@ -81,15 +87,13 @@ impl Hook {
 }
 
 async fn receive(State(script): State<Arc<Mutex<Script>>>, headers: HeaderMap, body: Bytes) -> (StatusCode, HeaderMap, String) {
-    let answer = {
+    let (answer, takes) = {
         let mut script = script.lock().unwrap();
         let headers = headers.iter().map(|(n, v)| (n.as_str().to_owned(), v.to_str().unwrap().to_owned())).collect();
         script.caught.push(Webhook { headers, body: body.to_vec() });
-        script.answers.pop_front().or(script.always).unwrap_or(Answer(200, None))
+        (script.answers.pop_front().or(script.always).unwrap_or(Answer(200, None)), script.takes)
     };
-    if answer.0 == HANGS {
-        tokio::time::sleep(Duration::from_secs(60)).await;
-    }
+    tokio::time::sleep(if answer.0 == HANGS { Duration::from_secs(60) } else { takes }).await;
     let mut headers = HeaderMap::new();
     if let Some((name, value)) = answer.1 {
         headers.insert(name, value.parse().unwrap());

@@ -253,6 +253,13 @@ impl Site {
     }
 }
 
+/// Connections to PostgreSQL must not end on a thread that serves tasks.
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.engine.shut_down();
+    }
+}
+
 pub fn balances(stock: &Value) -> String {
     let states = ["available", "reserved", "committed", "damaged", "quality_control", "safety_stock", "incoming"];
     let parts: Vec<String> = states.iter().filter(|s| stock[**s] != 0).map(|s| format!("{s} {}", stock[*s])).collect();
