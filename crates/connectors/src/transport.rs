@@ -473,7 +473,17 @@ impl Wire {
         if let Some((text, _)) = others.get(sign_in.what).filter(|(_, renew_at)| now < *renew_at) {
             return Ok(text.clone());
         }
-        let token = self.sign_in(sign_in).await.map_err(|fault| self.hide(fault))?;
+        let mut tries = 1;
+        let token = loop {
+            match self.sign_in(sign_in).await {
+                Ok(token) => break token,
+                Err(fault @ (Fault::Unavailable { .. } | Fault::Throttled { .. })) if tries < self.pace.tries => {
+                    tokio::time::sleep(self.wait(&fault, tries).min(self.pace.longest_wait)).await;
+                    tries += 1;
+                }
+                Err(fault) => return Err(self.hide(fault)),
+            }
+        };
         others.insert(sign_in.what, (token.text.clone(), self.keep(&token, now)));
         Ok(token.text)
     }
