@@ -457,14 +457,33 @@ impl Wire {
         }
     }
 
-    /// A token by this request, for the few operations that want another one than the account's; it goes into a header of theirs.
-    pub async fn other_token(&self, sign_in: &Request) -> Result<String, Fault> {
+    /// Sends with another token than the account's, got by `sign_in`, in this header: for the few operations that want one.
+    pub async fn send_as(&self, sign_in: &Request, header: impl Fn(&str) -> (&'static str, String), request: Request) -> Result<Response, Fault> {
+        let with = |token: &str| Request { headers: vec![header(token)], ..request.clone() };
+        match self.send(with(&self.other_token(sign_in).await?)).await {
+            // It ended before its time: a new one, once.
+            Err(Fault::Unauthorized { .. }) => self.send(with(&self.other_token(sign_in).await?)).await,
+            answer => answer,
+        }
+    }
+
+    async fn other_token(&self, sign_in: &Request) -> Result<String, Fault> {
         let mut others = self.others.lock().await;
         let now = (self.clock)();
         if let Some((text, _)) = others.get(sign_in.what).filter(|(_, renew_at)| now < *renew_at) {
             return Ok(text.clone());
         }
-        let token = self.sign_in(sign_in).await.map_err(|fault| self.hide(fault))?;
+        let mut tries = 1;
+        let token = loop {
+            match self.sign_in(sign_in).await {
+                Ok(token) => break token,
+                Err(fault @ (Fault::Unavailable { .. } | Fault::Throttled { .. })) if tries < self.pace.tries => {
+                    tokio::time::sleep(self.wait(&fault, tries).min(self.pace.longest_wait)).await;
+                    tries += 1;
+                }
+                Err(fault) => return Err(self.hide(fault)),
+            }
+        };
         others.insert(sign_in.what, (token.text.clone(), self.keep(&token, now)));
         Ok(token.text)
     }

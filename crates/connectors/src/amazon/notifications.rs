@@ -88,6 +88,6 @@ fn post(what: &'static str, path: String, body: &Value) -> Request {
 /// Sends with the application's own token: these operations take no seller's.
 async fn by_application(wire: &Wire, request: Request) -> Result<Response, Fault> {
     let grant = format!("client_credentials&scope={}", escape("sellingpartnerapi::notifications"));
-    let token = wire.other_token(&sign_in("application_token", &|name| wire.setting(name).to_owned(), grant)).await?;
-    wire.send(Request { headers: vec![("x-amz-access-token", token)], ..request }).await
+    let sign_in = sign_in("application_token", &|name| wire.setting(name).to_owned(), grant);
+    wire.send_as(&sign_in, |token| ("x-amz-access-token", token.to_owned()), request).await
 }

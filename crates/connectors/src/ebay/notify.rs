@@ -42,8 +42,8 @@ pub async fn public_key(wire: &Wire, name: &str) -> Result<String, Fault> {
 /// Sends with the application's own token, which lives as long as the seller's and is got by the same keyset.
 async fn by_application(wire: &Wire, request: Request) -> Result<Response, Fault> {
     let scope = format!("grant_type=client_credentials&scope={}", escape("https://api.ebay.com/oauth/api_scope"));
-    let token = wire.other_token(&sign_in("application_token", &|name| wire.setting(name).to_owned(), scope)).await?;
-    wire.send(Request { headers: vec![("authorization", format!("Bearer {token}"))], ..request }).await
+    let sign_in = sign_in("application_token", &|name| wire.setting(name).to_owned(), scope);
+    wire.send_as(&sign_in, |token| ("authorization", format!("Bearer {token}")), request).await
 }
 
 /// eBay wants to know first whom to write to when notices cannot be delivered.

@@ -49,6 +49,12 @@ pub async fn refund(wire: &Wire, refund: &Refund) -> Result<(), Fault> {
             }
             Err(fault)
         }
+        // Also refused because an earlier try was heard, and not yet told when it was looked for.
+        Err(fault @ Fault::Refused { .. }) => match read(wire, refund).await {
+            Ok(now) if paid(&now).values().any(|amounts| *amounts == wanted) => perhaps_paid(&now, &paid(&now), &wanted),
+            Ok(_) => Err(fault),
+            Err(_) => Err(Fault::Lost { detail: "whether it was refunded is not known yet".into() }),
+        },
         Err(fault) => Err(fault),
     }
 }

@@ -47,7 +47,7 @@ struct State {
     /// Rows fail as often as this, half of them after they were done.
     rows_fail: f64,
     notices: Notices,
-    /// Refunds that are under way, by plain order: how many more readings of the order do not show them.
+    /// Refunds that are under way, by plain order: for how many more readings of the order.
     under_way: BTreeMap<String, u32>,
     /// How many readings each is under way.
     lag: u32,
@@ -171,7 +171,7 @@ impl Ebay {
         };
         let listing = |id: &str| self.market.listing(id).unwrap_or_default();
         let total: i64 = order.lines.iter().map(|l| listing(&l.listing).price * l.quantity).sum();
-        let refunds = self.seen_refunds(order);
+        let (refunds, refund_status) = (&order.refunds, self.refund_status(order));
         let lines = order.lines.iter().map(|line| {
             let listing = listing(&line.listing);
             let sent = if line.shipped >= line.quantity { "FULFILLED" } else { "NOT_STARTED" };
@@ -179,7 +179,7 @@ impl Ebay {
                 "lineItemId": line.id, "legacyItemId": listing.id, "legacyVariationId": "0", "sku": listing.sku, "title": listing.title,
                 "quantity": line.quantity, "lineItemCost": amount(listing.price * line.quantity), "lineItemFulfillmentStatus": sent,
                 "soldFormat": "FIXED_PRICE", "listingMarketplaceId": "EBAY_US", "purchaseMarketplaceId": "EBAY_US",
-                "refunds": refunds::of(&refunds, &line.id, false),
+                "refunds": refunds::of(refunds, &line.id, None),
             })
         });
         let sent = if order.is_shipped() {
@@ -194,8 +194,8 @@ impl Ebay {
         }});
         let body = value!({
             "orderId": order_id(&order.id), "salesRecordReference": order.id, "creationDate": date(order.placed_at), "lastModifiedDate": date(order.updated_at),
-            "orderFulfillmentStatus": sent, "orderPaymentStatus": refunds::payment(order, &refunds, total), "sellerId": "a-seller",
-            "paymentSummary": { "payments": [], "refunds": refunds::of(&refunds, "", true) },
+            "orderFulfillmentStatus": sent, "orderPaymentStatus": refunds::payment(order, refunds, total), "sellerId": "a-seller",
+            "paymentSummary": { "payments": [], "refunds": refunds::of(refunds, "", Some(refund_status)) },
             "buyer": { "username": order.buyer.replace(' ', "-") }, "pricingSummary": { "total": amount(total) },
             "cancelStatus": { "cancelState": cancel, "cancelRequests": requests },
             "fulfillmentStartInstructions": [{ "fulfillmentInstructionsType": "SHIP_TO", "shippingStep": { "shipTo": to } }],

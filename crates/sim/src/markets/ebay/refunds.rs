@@ -1,5 +1,4 @@
-//! Refunds at eBay: amounts of money for an order or its lines, paid as often as asked for, shown when they are no longer under
-//! way; and none while another one is.
+//! Refunds at eBay: amounts of money for an order or its lines, paid as often as asked for; but none while another one is under way.
 
 use super::{Ebay, amount, error};
 use crate::markets::ask::{Ask, date, json};
@@ -22,12 +21,12 @@ fn hundredths(told: &Value) -> Option<i64> {
 }
 
 /// The refunds of a line, or of the order as a whole.
-pub(super) fn of(refunds: &[Refund], line: &str, with_status: bool) -> Vec<Value> {
+pub(super) fn of(refunds: &[Refund], line: &str, status: Option<&str>) -> Vec<Value> {
     let rows = refunds.iter().flat_map(|r| r.lines.iter().filter(|l| l.line == line).map(move |l| (r, l)));
     let row = |(refund, told): (&Refund, &RefundLine)| {
         let mut row = value!({ "refundId": refund.id, "amount": amount(told.amount), "refundDate": date(refund.at) });
-        if with_status {
-            row["refundStatus"] = "REFUNDED".into();
+        if let Some(status) = status {
+            row["refundStatus"] = status.into();
         }
         row
     };
@@ -50,12 +49,15 @@ impl Ebay {
         self.state().lag = readings;
     }
 
-    /// The refunds that an order shows by now.
-    pub(super) fn seen_refunds(&self, order: &Order) -> Vec<Refund> {
-        let mut state = self.state();
-        let Some(left) = state.under_way.get_mut(&order.id).filter(|left| **left > 0) else { return order.refunds.clone() };
-        *left -= 1;
-        order.refunds[..order.refunds.len().saturating_sub(1)].to_vec()
+    /// How far the refunds of an order are, which is being read.
+    pub(super) fn refund_status(&self, order: &Order) -> &'static str {
+        match self.state().under_way.get_mut(&order.id).filter(|left| **left > 0) {
+            Some(left) => {
+                *left -= 1;
+                "PENDING"
+            }
+            None => "REFUNDED",
+        }
     }
 
     pub(super) fn refund(&self, ask: &Ask, order: &Order) -> Response {
