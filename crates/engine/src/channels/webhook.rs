@@ -1,5 +1,6 @@
 //! Webhooks: what a marketplace or a warehouse tells by itself.
 
+use super::connect::{UpdateChannel, WEBHOOK_ADDRESS};
 use super::rows::Channel;
 use super::take_orders::TakeOrders;
 use super::workers::{Workers, actor, config, settings};
@@ -10,7 +11,7 @@ use connectors::marketplace::{self, Marketplace, Notice, Rejected};
 use connectors::transport::Fault;
 use connectors::warehouse::{self, Warehouse};
 use domain::Refused;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Webhooks that were taken in lately, so that a copy is not acted on again: marketplaces send ten of one, and a stranger who
@@ -126,10 +127,23 @@ pub async fn subscribe(
         (None, None) => return Err(Stop::broken(format!("there is no connector “{}”", channel.kind))),
     };
     match answer {
-        Ok(topics) => Ok(Ok(topics)),
+        Ok(topics) => {
+            remember_address(engine, channel, address).await?;
+            Ok(Ok(topics))
+        }
         Err(Fault::Refused { code, detail, .. }) => Err(Refused::invalid("address", format!("is not taken: {detail} ({code})")).into()),
         Err(fault) => Ok(Err(format!("{fault:?}"))),
     }
+}
+
+/// Keeps the address in the channel's settings, so that a subscription which is dropped there is made again.
+async fn remember_address(engine: &Engine, channel: &Channel, address: &str) -> Result<(), Stop> {
+    let mut settings: BTreeMap<String, String> = serde_json::from_str(&channel.settings).unwrap_or_default();
+    if settings.insert(WEBHOOK_ADDRESS.into(), address.to_owned()).as_deref() == Some(address) {
+        return Ok(());
+    }
+    let update = UpdateChannel { code: channel.code.to_string(), settings: Some(settings), ..UpdateChannel::default() };
+    engine.submit(Command::UpdateChannel(update), actor(), None).await.map(drop)
 }
 
 /// Most orders that one webhook may make us ask for.

@@ -27,6 +27,8 @@ const READ: Duration = Duration::from_secs(3);
 const RECONCILE: Duration = Duration::from_secs(900);
 /// Longest between two looks at the queue when nothing happens on this node.
 const LOOK: Duration = Duration::from_millis(200);
+/// How often webhooks are asked for again: Shopify deletes a subscription after four hours without an answer.
+pub(crate) const SUBSCRIBE: Duration = Duration::from_secs(4 * 3_600);
 /// How often the queue is watched, and how long a quantity may wait before a person is told, in microseconds.
 const WATCH: Duration = Duration::from_secs(60);
 const STUCK: i64 = 900_000_000;
@@ -56,6 +58,7 @@ struct Turn {
     list: Instant,
     read: Instant,
     look: Instant,
+    subscribe: Instant,
     /// The next reading of orders is of what was placed, not of what changed.
     placed: bool,
     queue: Alarm,
@@ -64,7 +67,7 @@ struct Turn {
 impl Turn {
     fn now() -> Turn {
         let now = Instant::now();
-        Turn { poll: now, list: now, read: now, look: now, placed: false, queue: Alarm::new(Kind::StuckQueue, "queue") }
+        Turn { poll: now, list: now, read: now, look: now, subscribe: now + SUBSCRIBE, placed: false, queue: Alarm::new(Kind::StuckQueue, "queue") }
     }
 }
 
@@ -173,6 +176,10 @@ impl Worker<'_> {
                 turn.read = Instant::now() + READ;
                 let read = self.read_back().await;
                 self.desk.noted(read).await?;
+            }
+            if Instant::now() >= turn.subscribe {
+                turn.subscribe = Instant::now() + SUBSCRIBE;
+                self.desk.subscribe_again(self.wire).await;
             }
             if Instant::now() >= turn.look {
                 turn.look = Instant::now() + WATCH;

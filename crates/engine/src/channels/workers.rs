@@ -302,6 +302,23 @@ impl Desk {
         self.workers.note(self.channel.id, |h| (h.calls, h.throttled, h.limits) = (calls, throttled, figures.limits));
     }
 
+    /// Subscribes again where the channel's webhooks come to, if that is known: a marketplace drops a subscription whose address did
+    /// not answer for a while. Polling goes on meanwhile, so that a failure waits for the next time.
+    pub async fn subscribe_again(&self, wire: &Wire) {
+        let address = wire.setting(connect::WEBHOOK_ADDRESS);
+        if address.is_empty() {
+            return;
+        }
+        let answer = match (marketplace::by_word(&self.channel.kind), warehouse::by_word(&self.channel.kind)) {
+            (Some(market), _) => market.subscribe(wire, address).await,
+            (None, Some(warehouse)) => warehouse.subscribe(wire, address).await,
+            (None, None) => return,
+        };
+        if let Err(fault) = answer {
+            tracing::warn!("channel {}: its webhooks could not be asked for again: {fault:?}", self.channel.code);
+        }
+    }
+
     pub async fn submit(&self, command: Command) -> Result<crate::Reply, Stop> {
         self.engine.submit(command, actor(), None).await
     }

@@ -6,6 +6,7 @@ use super::hand_over::{BeginHandover, EndHandover, Handed};
 use super::read;
 use super::rows::{Handover, State};
 use super::snapshot::{Snapshot, SnapshotRow};
+use crate::channels::worker::SUBSCRIBE;
 use crate::channels::workers::{Alarm, Desk, Round, Stopped};
 use crate::exceptions::{Kind, report};
 use crate::{Answer, Command, Stop};
@@ -34,7 +35,7 @@ const MANY: i64 = 50;
 pub(crate) async fn live(desk: &Desk, warehouse: &'static dyn Warehouse, wire: &Wire) {
     let worker = Worker { desk, warehouse, wire };
     let mut silence = Alarm::new(Kind::ThirdPartySilence, "silence");
-    let (mut snapshot, mut watch) = (Instant::now(), Instant::now() + WATCH);
+    let (mut snapshot, mut watch, mut subscribe) = (Instant::now(), Instant::now() + WATCH, Instant::now() + SUBSCRIBE);
     let mut overdue = BTreeSet::new();
     let began = desk.engine.now();
     loop {
@@ -60,6 +61,10 @@ pub(crate) async fn live(desk: &Desk, warehouse: &'static dyn Warehouse, wire: &
                 Ok(false) => snapshot = Instant::now() + WATCH,
                 Err(Stopped) => return,
             }
+        }
+        if Instant::now() >= subscribe {
+            subscribe = Instant::now() + SUBSCRIBE;
+            desk.subscribe_again(wire).await;
         }
         if Instant::now() >= watch {
             watch = Instant::now() + WATCH;
