@@ -45,6 +45,10 @@ pub trait Account: Send + Sync {
     fn limit(&self, _what: &'static str, _answer: Option<&Response>) -> Option<Limit> {
         None
     }
+    /// Headers, in lower case, by which a webhook is named: the same for each copy of it. Without one its body is its name.
+    fn webhook_names(&self) -> &'static [&'static str] {
+        &["webhook-id"]
+    }
     /// Asks something harmless, to see whether the settings are right; answers the account's name.
     fn check<'a>(&'a self, wire: &'a Wire) -> Work<'a, String>;
 }

@@ -90,6 +90,10 @@ impl Account for Shopify {
         Some(Limit { keep: if is_list { limit.burst / 2.0 } else { 0.0 }, ..limit })
     }
 
+    fn webhook_names(&self) -> &'static [&'static str] {
+        &["x-shopify-webhook-id", "x-shopify-event-id"]
+    }
+
     fn check<'a>(&'a self, wire: &'a Wire) -> Work<'a, String> {
         Box::pin(async move {
             let answer = ask(wire, &queries::SHOP, json!({ "location": location(wire) })).await?;

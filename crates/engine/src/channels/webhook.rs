@@ -7,6 +7,7 @@ use super::workers::{Workers, actor, config, settings};
 use crate::secrets::Vault;
 use crate::warehouses::{self, follow::Followed};
 use crate::{Command, Engine, Stop};
+use connectors::account;
 use connectors::marketplace::{self, Marketplace, Notice, Rejected};
 use connectors::transport::Fault;
 use connectors::warehouse::{self, Warehouse};
@@ -21,14 +22,13 @@ pub struct Seen(Arc<Mutex<(VecDeque<[u8; 32]>, HashSet<[u8; 32]>)>>);
 
 /// Most that are remembered.
 const REMEMBERED: usize = 20_000;
-/// Headers by which a message is named; without one, its body is its name.
-const NAMES: [&str; 3] = ["webhook-id", "x-shopify-webhook-id", "x-shopify-event-id"];
 
 impl Seen {
-    fn name(channel: i64, headers: &[(String, String)], body: &[u8]) -> [u8; 32] {
+    fn name(channel: &Channel, headers: &[(String, String)], body: &[u8]) -> [u8; 32] {
+        let names = account::by_word(&channel.kind).map_or(&[][..], |a| a.webhook_names());
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&channel.to_le_bytes());
-        for (name, value) in headers.iter().filter(|(name, _)| NAMES.contains(&name.as_str())) {
+        hasher.update(&channel.id.to_le_bytes());
+        for (name, value) in headers.iter().filter(|(name, _)| names.contains(&name.as_str())) {
             hasher.update(name.as_bytes()).update(value.as_bytes());
         }
         hasher.update(body);
@@ -65,7 +65,7 @@ pub async fn receive(
     let config = config(engine).await?;
     let Some(channel) = config.channel_by_code(code) else { return Ok(Err(Rejected::Signature)) };
     let (mut settings, _) = settings(engine, vault, channel).await?;
-    let name = Seen::name(channel.id, headers, body);
+    let name = Seen::name(channel, headers, body);
     if let Some(market) = marketplace::by_word(&channel.kind) {
         if let Some(name) = market.key_wanted(headers) {
             let wire = workers.wire(engine, vault, channel).await?;
