@@ -7,6 +7,7 @@ use crate::batch::Batch;
 use crate::command::{Answer, Needs, Reply};
 use crate::db::Sql;
 use crate::exceptions::{self, Kind, Trouble};
+use domain::quota::Why;
 use serde::Serialize;
 
 /// Listings of channel `$1` that want a write, the most urgent first, at most `$2`.
@@ -91,8 +92,10 @@ pub enum Pushed {
         code: String,
         detail: String,
     },
-    /// Surely not done, and worth another try.
-    NotSent,
+    /// Surely not done, and worth another try; it has been wanted since then.
+    NotSent {
+        since: i64,
+    },
     /// Nobody will ever know.
     Lost,
 }
@@ -119,7 +122,11 @@ impl EndPushes {
                 Pushed::Applied => drop(kept.exposure.applied(*write, now)),
                 Pushed::Accepted => kept.exposure.accepted(*write),
                 Pushed::Stale { shown } => drop(kept.exposure.refused(*write, *shown)),
-                Pushed::NotSent => drop(kept.exposure.refused(*write, None)),
+                Pushed::NotSent { since } => {
+                    kept.exposure.refused(*write, None);
+                    // What is wanted now is looked at again; since when is not forgotten.
+                    kept.due = kept.due.or(Some((*since, Why::Refill)));
+                }
                 Pushed::Lost => kept.exposure.given_up(*write),
                 Pushed::Refused { code, detail } => {
                     kept.exposure.refused(*write, None);

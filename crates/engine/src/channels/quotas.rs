@@ -65,7 +65,9 @@ impl Batch<'_> {
 
     /// Units of an item at a location that may be sent away or set aside by hand: those that are lent may have been sold already.
     pub fn spare(&self, item: i64, location: i64) -> i64 {
-        self.level(item, location).get(Available).min(self.unlent(item)).max(0)
+        let here = self.level(item, location).get(Available);
+        // Nothing is lent of what a closed location has.
+        if self.config.is_active(location) { here.min(self.unlent(item)).max(0) } else { here }
     }
 
     /// A sale of our own wanted units that are lent: the channels are asked for them, for a while.

@@ -25,6 +25,9 @@ use std::collections::BTreeMap;
 /// Units of an order that is not paid yet are held this long.
 const HOLD_SECONDS: i64 = limits::MAX_HOLD_SECONDS;
 
+/// An order that is first told longer than this after it was placed is late: 1 minute.
+const LATE: i64 = 60_000_000;
+
 /// Orders as a channel told them, and how far it has been read.
 #[derive(Debug, Clone)]
 pub struct TakeOrders {
@@ -59,6 +62,8 @@ pub struct Taken {
     pub held: usize,
     pub canceled: usize,
     pub known: usize,
+    /// First told more than a minute after they were placed.
+    pub late: usize,
     pub exceptions: usize,
 }
 
@@ -198,6 +203,7 @@ fn take(batch: &mut Batch<'_>, channel: i64, told: &MarketOrder, how: How, taken
         taken.known += 1;
         return Ok(());
     }
+    taken.late += usize::from(known.is_none() && told.placed_at + LATE < batch.now);
     let before = known.as_ref().map(|k| k.told.clone());
     let mut kept = known.unwrap_or_else(|| OrderThere::new(channel, told.clone(), batch.now));
     kept.told = told.clone();

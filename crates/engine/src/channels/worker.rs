@@ -21,6 +21,8 @@ use tokio::time::Instant;
 const OVERLAP: i64 = 60_000_000;
 /// How long a node works on a channel before it asks again whether it still may.
 const LEASED: Duration = Duration::from_secs(5);
+/// How often all orders are read again that may have been missed, at most; every sixth reading where orders are read more often.
+const WHOLE: Duration = Duration::from_secs(30);
 /// How often numbers that are doubtful are read.
 const READ: Duration = Duration::from_secs(3);
 /// How often everything that is listed is read, and drift found.
@@ -61,13 +63,26 @@ struct Turn {
     subscribe: Instant,
     /// The next reading of orders is of what was placed, not of what changed.
     placed: bool,
+    /// When all orders that may have been missed are read again; between, only those that are newer than the newest known.
+    whole: Instant,
+    newest: i64,
     queue: Alarm,
 }
 
 impl Turn {
     fn now() -> Turn {
         let now = Instant::now();
-        Turn { poll: now, list: now, read: now, look: now, subscribe: now + SUBSCRIBE, placed: false, queue: Alarm::new(Kind::StuckQueue, "queue") }
+        Turn {
+            poll: now,
+            list: now,
+            read: now,
+            look: now,
+            subscribe: now + SUBSCRIBE,
+            placed: false,
+            whole: now,
+            newest: 0,
+            queue: Alarm::new(Kind::StuckQueue, "queue"),
+        }
     }
 }
 
@@ -86,17 +101,11 @@ struct Worker<'a> {
 
 impl Worker<'_> {
     async fn live(&self) {
-        let mut fresh = true;
         let mut turn = Turn::now();
-        let mut pending: Vec<(u32, Push)> = Vec::new();
-        let mut bulk = Box::pin(self.in_bulk());
         loop {
             match self.desk.lease().await {
                 Ok(true) => {}
                 Ok(false) => {
-                    // Another node has it. When it comes back here, what that node left behind is not known.
-                    (fresh, pending) = (true, Vec::new());
-                    bulk = Box::pin(self.in_bulk());
                     tokio::time::sleep(Duration::from_secs(2)).await;
                     continue;
                 }
@@ -106,22 +115,35 @@ impl Worker<'_> {
                     continue;
                 }
             }
-            if fresh {
-                if self.take_over().await.is_err() {
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                    continue;
-                }
-                fresh = false;
+            // What another node left behind, or this one when it lost the lease, is not known.
+            if self.take_over().await.is_err() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                continue;
             }
-            // Sending does not wait for reading: an order list that is slow must not hold up a quantity.
-            let until = Instant::now() + LEASED;
-            let rounds = async { tokio::join!(self.sending(&mut pending, until), self.reading(&mut turn, until)) };
+            // Each goes on by itself: an order list that is slow must not hold up a quantity, nor a slow write an order.
             let stopped = tokio::select! {
-                Stopped = &mut bulk => true,
-                (sent, read) = rounds => sent.is_err() || read.is_err(),
+                Stopped = self.in_bulk() => true,
+                Stopped = self.sending() => true,
+                Stopped = self.reading(&mut turn) => true,
+                held = self.hold() => held.is_err(),
             };
             if stopped {
                 return;
+            }
+        }
+    }
+
+    /// Keeps the lease for as long as this node may work here. An embedded database has one node.
+    async fn hold(&self) -> Result<(), Stopped> {
+        let mut held = Instant::now();
+        loop {
+            tokio::time::sleep(LEASED).await;
+            match self.desk.lease().await {
+                Ok(true) => held = Instant::now(),
+                Ok(false) => return Ok(()),
+                Err(Stop::Stopped) => return Err(Stopped),
+                Err(_) if held.elapsed() > 2 * LEASED => return Ok(()),
+                Err(_) => {}
             }
         }
     }
@@ -140,55 +162,67 @@ impl Worker<'_> {
         }
     }
 
-    /// Sends what waits and tells what happened, until then.
-    async fn sending(&self, pending: &mut Vec<(u32, Push)>, until: Instant) -> Result<(), Stopped> {
+    /// Sends what waits and tells what happened. Ends with the engine.
+    async fn sending(&self) -> Stopped {
+        let mut pending: Vec<(u32, Push)> = Vec::new();
         let mut events = self.desk.engine.watch_events();
-        while Instant::now() < until {
+        loop {
             let round = async {
                 let mut asked = false;
                 if !self.desk.channel.paused {
-                    asked = self.push(pending, Lane { due: DUE, least: 1, most: self.market.batch() }).await?;
+                    asked = self.push(&mut pending, Lane { due: DUE, least: 1, most: self.market.batch() }).await?;
                 }
                 Ok(self.tell().await? || asked)
             };
-            let pause = if self.desk.noted(round.await).await? { LOOK } else { Duration::from_secs(1) };
-            let _ = tokio::time::timeout(pause, events.changed()).await;
-            // Changes come in bursts; a moment's wait puts them into one call.
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            match self.desk.noted(round.await).await {
+                // Changes come in bursts; a moment's wait puts them into one call.
+                Ok(true) => {
+                    let _ = tokio::time::timeout(LOOK, events.changed()).await;
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                // Whatever happens here meanwhile does not mend it there.
+                Ok(false) => tokio::time::sleep(Duration::from_secs(1)).await,
+                Err(stopped) => return stopped,
+            }
         }
-        Ok(())
     }
 
-    /// Reads orders, listings and numbers when it is their turn, until then.
-    async fn reading(&self, turn: &mut Turn, until: Instant) -> Result<(), Stopped> {
-        while Instant::now() < until {
-            // Orders are counted even when nothing is sent, or the quotas of other channels would rest on nothing.
-            if Instant::now() >= turn.poll {
-                turn.poll = Instant::now() + polls_every(self.market, self.wire);
-                let polled = self.poll(turn).await;
-                self.desk.noted(polled).await?;
-            }
-            if Instant::now() >= turn.list && !self.desk.channel.paused {
-                let listed = self.list().await;
-                turn.list = Instant::now() + if self.desk.noted(listed).await? { RECONCILE } else { READ };
-            }
-            if Instant::now() >= turn.read && !self.desk.channel.paused {
-                turn.read = Instant::now() + READ;
-                let read = self.read_back().await;
-                self.desk.noted(read).await?;
-            }
-            if Instant::now() >= turn.subscribe {
-                turn.subscribe = Instant::now() + SUBSCRIBE;
-                self.desk.subscribe_again(self.wire).await;
-            }
-            if Instant::now() >= turn.look {
-                turn.look = Instant::now() + WATCH;
-                if let Err(Stop::Stopped) = self.watch(&mut turn.queue).await {
-                    return Err(Stopped);
-                }
+    /// Reads orders, listings and numbers when it is their turn. Ends with the engine.
+    async fn reading(&self, turn: &mut Turn) -> Stopped {
+        loop {
+            if let Err(stopped) = self.read_once(turn).await {
+                return stopped;
             }
             self.desk.note_calls(self.wire);
             tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn read_once(&self, turn: &mut Turn) -> Result<(), Stopped> {
+        // Orders are counted even when nothing is sent, or the quotas of other channels would rest on nothing.
+        if Instant::now() >= turn.poll {
+            turn.poll = Instant::now() + polls_every(self.market, self.wire);
+            let polled = self.poll(turn).await;
+            self.desk.noted(polled).await?;
+        }
+        if Instant::now() >= turn.list && !self.desk.channel.paused {
+            let listed = self.list().await;
+            turn.list = Instant::now() + if self.desk.noted(listed).await? { RECONCILE } else { READ };
+        }
+        if Instant::now() >= turn.read && !self.desk.channel.paused {
+            turn.read = Instant::now() + READ;
+            let read = self.read_back().await;
+            self.desk.noted(read).await?;
+        }
+        if Instant::now() >= turn.subscribe {
+            turn.subscribe = Instant::now() + SUBSCRIBE;
+            self.desk.subscribe_again(self.wire).await;
+        }
+        if Instant::now() >= turn.look {
+            turn.look = Instant::now() + WATCH;
+            if let Err(Stop::Stopped) = self.watch(&mut turn.queue).await {
+                return Err(Stopped);
+            }
         }
         Ok(())
     }
@@ -309,7 +343,7 @@ impl Worker<'_> {
                                 Pushed::Lost
                             }
                             Fault::Refused { code, detail, .. } => Pushed::Refused { code: code.clone(), detail: detail.clone() },
-                            _ => Pushed::NotSent,
+                            _ => Pushed::NotSent { since: push.since },
                         };
                         results.push((push.listing, push.write, pushed));
                     }
@@ -350,40 +384,51 @@ impl Worker<'_> {
         let placed = in_turn && turn.placed;
         turn.placed = !turn.placed;
         let (by_change, by_placement) = (!placed, placed || !in_turn);
+        let began = Instant::now();
+        let whole = in_turn || began >= turn.whole;
+        let from = if whole { progress.orders_from - OVERLAP } else { (turn.newest - SKEW).max(progress.orders_from - OVERLAP) };
         let mut page = None;
         let mut unread_any = false;
         loop {
             let work = match self.market.orders_placed(self.wire, counted_from, page.clone()) {
                 Some(work) if placed => work,
-                _ => self.market.orders(self.wire, progress.orders_from - OVERLAP, page),
+                _ => self.market.orders(self.wire, from, page),
             };
             let Page { rows, next, unread } = work.await?;
             unread_any |= !unread.is_empty();
+            turn.newest = rows.iter().map(|o| o.updated_at).fold(turn.newest, i64::max);
             let last = next.is_none();
             let settled = asked_at - self.market.settles_in();
-            let late = rows.iter().filter(|o| o.placed_at + 60_000_000 < asked_at && o.placed_at > progress.watermark).count() as u64;
             let count = rows.len() as u64;
+            let counts = whole && last && !unread_any;
+            let mut late = 0;
+            if !rows.is_empty() || !unread.is_empty() || counts {
+                let command = TakeOrders {
+                    orders: rows,
+                    unread,
+                    watermark: (counts && by_placement).then_some(settled - SKEW),
+                    orders_from: (counts && by_change).then_some(settled),
+                    ..self.nothing()
+                };
+                if let Answer::Taken(taken) = self.desk.submit(Command::TakeOrders(Box::new(command))).await?.answer {
+                    late = taken.late as u64;
+                }
+            }
             self.desk.workers.note(id, |h| {
                 h.orders_read += count;
                 h.orders_late += late;
             });
-            if !rows.is_empty() || !unread.is_empty() || last {
-                let command = TakeOrders {
-                    orders: rows,
-                    unread,
-                    watermark: (last && !unread_any && by_placement).then_some(settled - SKEW),
-                    orders_from: (last && !unread_any && by_change).then_some(settled),
-                    ..self.nothing()
-                };
-                self.desk.submit(Command::TakeOrders(Box::new(command))).await?;
-            }
             page = next;
             if page.is_none() {
                 break;
             }
         }
-        if !unread_any && by_placement {
-            self.settle().await?;
+        if whole {
+            // What takes long is not begun again at once: it would leave no calls for anything else.
+            turn.whole = Instant::now() + WHOLE.min(6 * polls_every(self.market, self.wire)).max(4 * began.elapsed());
+            if !unread_any && by_placement {
+                self.settle().await?;
+            }
         }
         Ok(true)
     }
