@@ -32,7 +32,7 @@ const LOOK: Duration = Duration::from_millis(200);
 /// How often webhooks are asked for again: Shopify deletes a subscription after four hours without an answer.
 pub(crate) const SUBSCRIBE: Duration = Duration::from_secs(4 * 3_600);
 /// How often the queue is watched, and how long a quantity may wait before a person is told, in microseconds.
-const WATCH: Duration = Duration::from_secs(60);
+const WATCH: Duration = Duration::from_secs(15);
 const STUCK: i64 = 900_000_000;
 /// Rows read or settled at once.
 const MANY: i64 = 500;
@@ -59,30 +59,18 @@ struct Turn {
     poll: Instant,
     list: Instant,
     read: Instant,
-    look: Instant,
     subscribe: Instant,
     /// The next reading of orders is of what was placed, not of what changed.
     placed: bool,
     /// When all orders that may have been missed are read again; between, only those that are newer than the newest known.
     whole: Instant,
     newest: i64,
-    queue: Alarm,
 }
 
 impl Turn {
     fn now() -> Turn {
         let now = Instant::now();
-        Turn {
-            poll: now,
-            list: now,
-            read: now,
-            look: now,
-            subscribe: now + SUBSCRIBE,
-            placed: false,
-            whole: now,
-            newest: 0,
-            queue: Alarm::new(Kind::StuckQueue, "queue"),
-        }
+        Turn { poll: now, list: now, read: now, subscribe: now + SUBSCRIBE, placed: false, whole: now, newest: 0 }
     }
 }
 
@@ -125,6 +113,7 @@ impl Worker<'_> {
                 Stopped = self.in_bulk() => true,
                 Stopped = self.sending() => true,
                 Stopped = self.reading(&mut turn) => true,
+                Stopped = self.watching() => true,
                 held = self.hold() => held.is_err(),
             };
             if stopped {
@@ -218,30 +207,34 @@ impl Worker<'_> {
             turn.subscribe = Instant::now() + SUBSCRIBE;
             self.desk.subscribe_again(self.wire).await;
         }
-        if Instant::now() >= turn.look {
-            turn.look = Instant::now() + WATCH;
-            if let Err(Stop::Stopped) = self.watch(&mut turn.queue).await {
-                return Err(Stopped);
-            }
-        }
         Ok(())
     }
 
-    /// Tells when quantities have been waiting too long.
-    async fn watch(&self, queue: &mut Alarm) -> Result<(), Stop> {
-        let (id, now, paused) = (self.desk.channel.id, self.desk.engine.now(), self.desk.channel.paused);
+    /// Tells when quantities have been waiting too long, or the channel has not answered for as long. Ends with the engine.
+    async fn watching(&self) -> Stopped {
+        let mut queue = Alarm::new(Kind::StuckQueue, "queue");
+        let began = self.desk.engine.now();
+        loop {
+            if let Err(Stop::Stopped) = self.watch(&mut queue, began).await {
+                return Stopped;
+            }
+            tokio::time::sleep(WATCH).await;
+        }
+    }
+
+    async fn watch(&self, queue: &mut Alarm, began: i64) -> Result<(), Stop> {
+        let (id, now, name) = (self.desk.channel.id, self.desk.engine.now(), &self.desk.channel.name);
+        let health = self.desk.workers.health(id).unwrap_or_default();
         let (waiting, oldest) = self.desk.engine.read(move |tx| read::queue(tx, id)).await?;
         let waited = oldest.map_or(0, |oldest| now - oldest);
-        let trouble = (!paused && waited > STUCK).then(|| {
-            let fault = self.desk.workers.health(id).and_then(|h| h.fault).map_or_else(String::new, |(_, why)| format!(" Last fault: {why}."));
-            let title = format!("{waiting} quantities wait for {}", self.desk.channel.name);
-            (
-                title,
-                format!(
-                    "The oldest has been waiting for {} minutes.{fault} They are sent when it answers; nothing is oversold meanwhile.",
-                    waited / 60_000_000
-                ),
-            )
+        let silent = now - health.worked_at.max(began);
+        let trouble = (!self.desk.channel.paused && waited.max(silent) > STUCK).then(|| {
+            let fault = health.fault.map_or_else(String::new, |(_, why)| format!(" Last fault: {why}."));
+            let title = match silent > STUCK {
+                true => format!("{name} has not answered for {} minutes; {waiting} quantities wait", silent / 60_000_000),
+                false => format!("{waiting} quantities wait for {name}, the oldest for {} minutes", waited / 60_000_000),
+            };
+            (title, format!("They are sent when it answers; nothing is oversold meanwhile.{fault}"))
         });
         queue.tell(self.desk, trouble).await
     }

@@ -35,7 +35,7 @@ const MANY: i64 = 50;
 pub(crate) async fn live(desk: &Desk, warehouse: &'static dyn Warehouse, wire: &Wire) {
     let worker = Worker { desk, warehouse, wire };
     let mut silence = Alarm::new(Kind::ThirdPartySilence, "silence");
-    let (mut snapshot, mut watch, mut subscribe) = (Instant::now(), Instant::now() + WATCH, Instant::now() + SUBSCRIBE);
+    let (mut snapshot, mut watch, mut subscribe) = (Instant::now(), Instant::now(), Instant::now() + SUBSCRIBE);
     let mut overdue = BTreeSet::new();
     let began = desk.engine.now();
     loop {

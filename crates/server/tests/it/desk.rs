@@ -120,3 +120,20 @@ fn money_goes_back_for_what_came_back_and_for_what_never_left() {
         site.verify();
     });
 }
+
+#[test]
+fn a_queue_that_is_stuck_is_told() {
+    on_both(|url| {
+        let site = Site::new(url);
+        let (market, _served) = shop(&site);
+        market.down_for(3_600_000);
+        site.ok("POST /stock/adjust", json!({"location": "LON", "reason": "lost", "lines": [{"sku": "LAMP", "delta": -9}]}));
+        site.time.advance(1_200);
+        let (_, told) = site.until("a person is told", || open(&site, "stuck_queue"));
+        assert!(told["title"].as_str().unwrap().contains("has not answered for 2"), "{told}");
+        market.down_for(0);
+        site.until("it is well again", || open(&site, "stuck_queue").is_none().then_some(()));
+        site.until("it shows no more than there is", || market.shown("101").filter(|shown| *shown <= 1));
+        site.verify();
+    });
+}

@@ -250,3 +250,27 @@ fn what_it_does_not_take_is_sent_from_elsewhere_or_canceled() {
         site.verify();
     });
 }
+
+#[test]
+fn silence_is_told() {
+    on_both(|url| {
+        let site = Site::new(url);
+        let (market, bob, served) = bob(&site);
+        site.ok("POST /channels", connection(&bob, &served));
+        site.work();
+        let placed = order(&site, "1", "TEA 1");
+        let (fulfillment, there) = handed(&site, &bob, &placed);
+        market.down_for(3_600_000);
+        site.time.advance(2 * 86_400 + 60);
+        // A worker looks at once when it begins, and it begins anew when the channel changes.
+        site.ok("PATCH /channels/bob", json!({"name": "ShipBob Chicago"}));
+        let silent = || exceptions(&site).into_iter().find(|e| e["kind"] == "third_party_silence");
+        let told = site.until("a person is told", silent);
+        assert_eq!((&told["severity"], &told["about"]), (&json!("warning"), &json!(format!("handover:{fulfillment}"))));
+        market.down_for(0);
+        bob.send_out(there, 9);
+        deliver(&site, &bob);
+        site.until("it is heard of again", || (status(&site, &placed) == "fulfilled" && silent().is_none()).then_some(()));
+        site.verify();
+    });
+}
