@@ -134,13 +134,14 @@ fn an_order_for_an_unmapped_listing_waits_for_a_person() {
         assert_eq!(site.call(&format!("POST /exceptions/{id}"), json!({"action": "dismiss"})).told(), "422 invalid_field");
 
         // What would be sent can be looked at without sending it.
+        site.until("the lamp is for sale again", || market.shown("101").filter(|shown| *shown > 0));
         site.ok("POST /channels/shop/pause", json!({}));
-        let shown = site.until("the pause is known", || market.shown("101"));
-        site.ok("POST /stock/adjust", json!({"location": "LON", "reason": "broken", "lines": [{"sku": "LAMP", "delta": -20}]}));
+        let shown = market.shown("101").unwrap();
+        site.ok("POST /stock/adjust", json!({"location": "LON", "reason": "broken", "lines": [{"sku": "LAMP", "delta": -24}]}));
         site.time.advance(5);
         assert_eq!(market.shown("101"), Some(shown));
         site.ok("POST /channels/shop/resume", json!({}));
-        site.until("the channel heard of it", || market.shown("101").filter(|now| *now < shown));
+        site.until("the channel heard that none is left", || market.shown("101").filter(|now| *now == 0));
         site.verify();
     });
 }
