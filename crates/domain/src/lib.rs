@@ -3,6 +3,7 @@
 //! Not here: SQL, async, clocks, randomness, wire formats. Times, ids and figures come in as parameters.
 //! Times are microseconds since 1970-01-01 UTC, money is in micro-units of a currency (1 USD = 1,000,000), quantities are units.
 
+pub mod access;
 pub mod assign;
 pub mod exposure;
 pub mod geo;
@@ -15,5 +16,6 @@ pub mod routing;
 pub mod steps;
 pub mod stock;
 
+pub use access::{Grant, Permission, Permissions};
 pub use money::Money;
 pub use refused::{Noun, Refused, Shortfall};

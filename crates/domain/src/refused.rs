@@ -26,6 +26,12 @@ pub enum Noun {
     Alert,
     Delivery,
     Secret,
+    Person,
+    Role,
+    Session,
+    Passkey,
+    Link,
+    Movement,
 }
 
 impl Noun {
@@ -48,6 +54,12 @@ impl Noun {
             Noun::Alert => "alert endpoint",
             Noun::Delivery => "delivery",
             Noun::Secret => "secret",
+            Noun::Person => "person",
+            Noun::Role => "role",
+            Noun::Session => "session",
+            Noun::Passkey => "passkey",
+            Noun::Link => "link",
+            Noun::Movement => "movement",
         }
     }
 
@@ -69,6 +81,12 @@ impl Noun {
             Noun::Alert => "unknown_alert",
             Noun::Delivery => "unknown_delivery",
             Noun::Secret => "unknown_secret",
+            Noun::Person => "unknown_person",
+            Noun::Role => "unknown_role",
+            Noun::Session => "unknown_session",
+            Noun::Passkey => "unknown_passkey",
+            Noun::Link => "unknown_link",
+            Noun::Movement => "unknown_movement",
         }
     }
 
@@ -78,6 +96,8 @@ impl Noun {
             Noun::Location => "location_exists",
             Noun::Key => "key_exists",
             Noun::Channel => "channel_exists",
+            Noun::Person => "person_exists",
+            Noun::Role => "role_exists",
             _ => "already_exists",
         }
     }
@@ -132,6 +152,12 @@ pub enum Refused {
     TooMany { sku: String, asked: i64, left: i64 },
     /// There are as many of these as there may be.
     LimitReached { noun: Noun, most: usize },
+    /// The role does not allow it.
+    NotAllowed { permission: String },
+    /// The role allows it, but not at this location or on this channel.
+    OutOfScope { noun: Noun, name: String },
+    /// Somebody else changed it since it was looked at.
+    Changed { noun: Noun, name: String },
     /// The same idempotency key came with another request.
     IdempotencyKeyReused,
     /// The first request with this key has not ended.
@@ -175,6 +201,9 @@ impl Refused {
             Refused::BeyondContract { .. } => "beyond_contract",
             Refused::TooMany { .. } => "too_many",
             Refused::LimitReached { .. } => "limit_reached",
+            Refused::NotAllowed { .. } => "role_insufficient",
+            Refused::OutOfScope { .. } => "out_of_scope",
+            Refused::Changed { .. } => "changed_meanwhile",
             Refused::IdempotencyKeyReused => "idempotency_key_reused",
             Refused::IdempotencyInProgress => "idempotency_in_progress",
             Refused::Overloaded { .. } => "overloaded",
@@ -248,6 +277,15 @@ impl fmt::Display for Refused {
             Refused::BeyondContract { sku, asked, left } => write!(f, "{asked} of {sku} asked, the contract leaves {left} to order."),
             Refused::TooMany { sku, asked, left } => write!(f, "{asked} of {sku} asked, only {left} left to do."),
             Refused::LimitReached { noun, most } => write!(f, "There may be {most} of these and no more: {}. Remove one first.", noun.word()),
+            Refused::NotAllowed { permission } => write!(f, "This needs the permission {permission}, which your role does not have."),
+            Refused::OutOfScope { noun, name } => write!(f, "Your access does not reach the {} “{name}”.", noun.word()),
+            Refused::Changed { noun, name } => {
+                write!(
+                    f,
+                    "Somebody else changed the {} “{name}” since you opened it, so nothing was saved. Look at it as it is now, then decide.",
+                    noun.word()
+                )
+            }
             Refused::IdempotencyKeyReused => {
                 write!(f, "This Idempotency-Key was used with another request; use a new key for a new request.")
             }

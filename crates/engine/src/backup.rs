@@ -7,19 +7,6 @@ use crate::statements::TABLES;
 use std::path::Path;
 
 const COUNTERS: Table = Table { name: "counters", columns: &[("name", Type::Text), ("value", Type::Int)], key: "name" };
-const API_KEYS: Table = Table {
-    name: "api_keys",
-    columns: &[
-        ("id", Type::Text),
-        ("name", Type::Text),
-        ("role", Type::Text),
-        ("hash", Type::Hash),
-        ("created_at", Type::Int),
-        ("expires_at", Type::Int),
-        ("revoked_at", Type::Int),
-    ],
-    key: "id",
-};
 const IS_USED: Sql = Sql("SELECT COUNT(*) FROM (SELECT 1 FROM items LIMIT 1) AS some_item");
 
 const CHUNK: usize = 5_000;
@@ -55,7 +42,7 @@ fn copy(source: &mut Conn, target: &mut Conn, mut progress: impl FnMut(u64)) -> 
         return Err(Stop::broken("the database to restore into is not empty; choose another"));
     }
     let mut copied = 0;
-    for table in TABLES.iter().copied().chain([&COUNTERS, &API_KEYS]) {
+    for table in TABLES.iter().copied().chain([&COUNTERS]) {
         copy_table(table, &mut from, &mut to, |rows| {
             copied += rows;
             progress(copied);

@@ -4,6 +4,7 @@
 //! reservations, transfers, orders, listings, then levels, each sorted by id. The event counter comes last, just before the commit, so that events have one order without gaps.
 
 use crate::Stop;
+use crate::access::audit::{self, Record};
 use crate::catalog::rows::{COMPONENTS_BY_KIT, ITEMS, ITEMS_BY_ID, ITEMS_BY_SKU, Item, KIT_COMPONENTS, LOCATIONS_BY_CODE, point};
 use crate::channels::quotas::Seats;
 use crate::channels::rows::{Channel, LISTINGS, Listing, MARKET_ORDERS, OrderThere, PROGRESS, Progress};
@@ -148,6 +149,8 @@ pub struct Batch<'a> {
     pub changed_channels: Vec<(Channel, Option<String>)>,
     /// Listings that no longer sell what they sold.
     pub unlink: Vec<i64>,
+    /// What is to be recorded of what was done.
+    pub audit: Vec<Record>,
     /// Statements with their parameters, for rows that only one operation changes.
     pub statements: Vec<(Sql, Vec<Cell>)>,
 }
@@ -192,6 +195,7 @@ impl<'a> Batch<'a> {
             contract_lines: Kept::default(),
             changed_channels: Vec::new(),
             unlink: Vec::new(),
+            audit: Vec::new(),
             statements: Vec::new(),
         };
         let mut items: BTreeSet<i64> = needs.item_ids.iter().copied().collect();
@@ -553,6 +557,7 @@ impl<'a> Batch<'a> {
             ]);
         }
         tx.write(vec![Write::new(&EVENTS, events)])?;
+        audit::append(tx, &self.audit)?;
         Ok(Some(Written { last_event: last, at, subject }))
     }
 

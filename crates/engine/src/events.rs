@@ -53,6 +53,30 @@ fn read(row: &crate::db::Row<'_>) -> EventView {
     }
 }
 
+/// What an event touches, for pages that show it: its noun (`orders`, `stock`, `channels`, …), and the very thing (`order:1042`,
+/// `item:MUG-1`) where the event names it. An order touches the stock too, without naming its items.
+pub fn topics(event: &EventView) -> Vec<String> {
+    let noun = event.kind.split('.').next().unwrap_or_default();
+    let mut topics: Vec<String> = match noun {
+        "order" => vec!["orders".into(), "stock".into(), format!("order:{}", event.subject.0)],
+        "reservation" => vec!["reservations".into(), "stock".into()],
+        "transfer" => vec!["transfers".into(), "stock".into()],
+        "import" => vec!["imports".into(), "stock".into(), "orders".into(), "items".into(), "locations".into()],
+        "stock" => vec!["stock".into()],
+        "listing" | "contract" => vec!["channels".into()],
+        "alert" => vec!["webhooks".into()],
+        "rules" => vec!["rules".into()],
+        noun => vec![format!("{noun}s")],
+    };
+    if matches!(noun, "reservation" | "transfer" | "stock" | "item") {
+        let data: serde_json::Value = serde_json::from_str(event.data.get()).unwrap_or_default();
+        let lists = ["lines", "levels"].into_iter().filter_map(|name| data[name].as_array()).flatten();
+        let skus = lists.filter_map(|line| line["sku"].as_str()).chain(data["sku"].as_str());
+        topics.extend(skus.map(|sku| format!("item:{sku}")));
+    }
+    topics
+}
+
 /// Up to `limit` events after number `after`.
 pub fn after(tx: &mut Tx<'_>, after: i64, limit: i64) -> Result<Vec<EventView>, Stop> {
     Ok(tx.rows(AFTER, &[Value::Int(after), Value::Int(limit)], read)?)

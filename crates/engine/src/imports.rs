@@ -2,6 +2,7 @@
 //! with the same key goes on where it stopped. A bad row is reported with its line and column, and harms no other row.
 
 use crate::Stop;
+use crate::access::By;
 use crate::batch::{Batch, Because, postal_key};
 use crate::catalog::items::NewItem;
 use crate::catalog::locations::{self, NewLocation};
@@ -532,7 +533,7 @@ pub fn run(
     key: &str,
     kind: Kind,
     file: impl Read + Send + 'static,
-    actor: &str,
+    by: &By,
     dry_run: bool,
     mut progress: impl FnMut(u64),
 ) -> Result<ImportView, Stop> {
@@ -561,7 +562,7 @@ pub fn run(
         let end = chunk.end;
         if dry_run {
             view.check(chunk);
-        } else if let Answer::Import(answer) = engine.submit_blocking(Command::Import(chunk), actor)?.answer {
+        } else if let Answer::Import(answer) = engine.submit_blocking(Command::Import(chunk), by.clone())?.answer {
             view = *answer;
         }
         progress(end);

@@ -10,12 +10,13 @@ mod batch;
 mod config;
 pub mod contracts;
 mod kept;
-mod keys;
+pub mod keys;
 pub mod secrets;
 mod sequencer;
 mod statements;
 mod verify;
 
+pub mod access;
 pub mod alerts;
 pub mod catalog;
 pub mod channels;
@@ -27,26 +28,28 @@ pub mod exceptions;
 pub mod imports;
 pub mod jobs;
 pub mod orders;
+pub mod people;
 pub mod reservations;
 pub mod routing;
 pub mod stock;
 pub mod views;
 pub mod warehouses;
 
+pub use access::{By, Visitor};
 pub use backup::{backup, restore};
 pub use batch::day_of;
 pub use catalog::rows::WhenShort;
 pub use command::{Answer, Command, Reply};
 pub use config::Config;
 pub use db::{Fault, Faults, Url};
-pub use keys::{Key, Role, create_key, find_key, list_keys, revoke_key};
+pub use keys::{Key, beside, create_key};
 pub use sequencer::{Figures, IdempotencyKey, MAX_WAITING};
 pub use statements::{LOOKUPS, TABLES};
 pub use verify::{Report, verify};
 
 use db::{Conn, Tx, Why};
 use domain::Refused;
-use sequencer::{Job, Queue, Sequencer};
+use sequencer::{Alone, Job, Queue, Sequencer, Work};
 use std::fs::File;
 use std::sync::{Arc, Mutex};
 use tokio::sync::{oneshot, watch};
@@ -228,8 +231,8 @@ impl Engine {
     }
 
     /// Hands a change to the writer and gives back where its answer will come.
-    pub fn send(&self, command: Command, actor: Arc<str>, key: Option<IdempotencyKey>) -> Result<oneshot::Receiver<Result<Reply, Stop>>, Stop> {
-        self.send_at(None, command, actor, key)
+    pub fn send(&self, command: Command, by: impl Into<By>, key: Option<IdempotencyKey>) -> Result<oneshot::Receiver<Result<Reply, Stop>>, Stop> {
+        self.send_at(None, command, by, key)
     }
 
     /// As [`Engine::send`], for what happened at an instant (microseconds since 1970 UTC) that a replay of history knows. Time
@@ -238,23 +241,41 @@ impl Engine {
         &self,
         at: Option<i64>,
         command: Command,
-        actor: Arc<str>,
+        by: impl Into<By>,
         key: Option<IdempotencyKey>,
     ) -> Result<oneshot::Receiver<Result<Reply, Stop>>, Stop> {
         let (reply, answer) = oneshot::channel();
         let queue = self.inner.queue.lock().unwrap_or_else(|e| e.into_inner()).clone();
-        queue.ok_or(Stop::Stopped)?.push(Job { command: Box::new(command), actor, key, at, reply })?;
+        queue.ok_or(Stop::Stopped)?.push(Work::Job(Job { command: Box::new(command), by: by.into(), key, at, reply }))?;
         Ok(answer)
     }
 
     /// Makes a change and waits until it is durable.
-    pub async fn submit(&self, command: Command, actor: Arc<str>, key: Option<IdempotencyKey>) -> Result<Reply, Stop> {
-        self.send(command, actor, key)?.await.unwrap_or(Err(Stop::Stopped))
+    pub async fn submit(&self, command: Command, by: impl Into<By>, key: Option<IdempotencyKey>) -> Result<Reply, Stop> {
+        let answer = self.send(command, by, key)?;
+        answer.await.unwrap_or(Err(Stop::Stopped))
     }
 
     /// As [`Engine::submit`], for threads that may block.
-    pub fn submit_blocking(&self, command: Command, actor: &str) -> Result<Reply, Stop> {
-        self.send(command, actor.into(), None)?.blocking_recv().unwrap_or(Err(Stop::Stopped))
+    pub fn submit_blocking(&self, command: Command, by: impl Into<By>) -> Result<Reply, Stop> {
+        self.send(command, by, None)?.blocking_recv().unwrap_or(Err(Stop::Stopped))
+    }
+
+    /// Writes in a transaction of its own, on the writer's thread, for what is no [`Command`]: people, sessions, settings. The
+    /// closure gets the time; it may be called again from the beginning after a collision with another node.
+    pub async fn transact<T: Send + 'static>(&self, mut write: impl FnMut(&mut Tx<'_>, i64) -> Result<T, Stop> + Send + 'static) -> Result<T, Stop> {
+        let value = Arc::new(Mutex::new(None));
+        let kept = value.clone();
+        let run = move |tx: &mut Tx<'_>, now: i64| {
+            *kept.lock().unwrap_or_else(|e| e.into_inner()) = Some(write(tx, now)?);
+            Ok(())
+        };
+        let (done, answer) = oneshot::channel();
+        let queue = self.inner.queue.lock().unwrap_or_else(|e| e.into_inner()).clone();
+        queue.ok_or(Stop::Stopped)?.push(Work::Alone(Alone { run: Box::new(run), done }))?;
+        answer.await.unwrap_or(Err(Stop::Stopped))?;
+        let value = value.lock().unwrap_or_else(|e| e.into_inner()).take();
+        value.ok_or_else(|| Stop::broken("a transaction ended without an answer"))
     }
 
     /// Reads one consistent state, on a thread that may block.

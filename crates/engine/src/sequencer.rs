@@ -3,6 +3,9 @@
 //!
 //! Here: forming batches, retrying, surviving a poisoned command, a full disk and a lost connection. Not here: any rule.
 
+use crate::access::By;
+use crate::access::audit::Watched;
+use crate::access::scope;
 use crate::batch::{Batch, Written};
 use crate::command::{Answer, Command, Needs, Reply};
 use crate::config::Config;
@@ -56,11 +59,23 @@ pub struct IdempotencyKey {
 /// A command on its way.
 pub struct Job {
     pub command: Box<Command>,
-    pub actor: Arc<str>,
+    pub by: By,
     pub key: Option<IdempotencyKey>,
     /// When it happened, if not now.
     pub at: Option<i64>,
     pub reply: oneshot::Sender<Result<Reply, Stop>>,
+}
+
+/// Work with a transaction of its own.
+pub struct Alone {
+    pub run: Box<dyn FnMut(&mut db::Tx<'_>, i64) -> Result<(), Stop> + Send>,
+    pub done: oneshot::Sender<Result<(), Stop>>,
+}
+
+/// What the queue holds.
+pub enum Work {
+    Job(Job),
+    Alone(Alone),
 }
 
 /// What the world may know of the writer.
@@ -77,12 +92,12 @@ pub struct Figures {
 /// The way in.
 #[derive(Clone)]
 pub struct Queue {
-    sender: SyncSender<Job>,
+    sender: SyncSender<Work>,
     pub figures: Arc<Figures>,
 }
 
 impl Queue {
-    pub fn push(&self, job: Job) -> Result<(), Stop> {
+    pub fn push(&self, job: Work) -> Result<(), Stop> {
         self.figures.waiting.fetch_add(1, Ordering::Relaxed);
         self.sender.try_send(job).map_err(|error| {
             self.figures.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -95,7 +110,7 @@ impl Queue {
 }
 
 /// A queue and its other end.
-pub fn queue() -> (Queue, Receiver<Job>) {
+pub fn queue() -> (Queue, Receiver<Work>) {
     let (sender, receiver) = std::sync::mpsc::sync_channel(MAX_WAITING);
     (Queue { sender, figures: Arc::default() }, receiver)
 }
@@ -128,12 +143,24 @@ enum Attempt {
 
 impl Sequencer {
     /// Works until every way in is gone, or the simulation says crash.
-    pub fn run(mut self, receiver: Receiver<Job>) {
-        while let Ok(first) = receiver.recv() {
-            let mut jobs = vec![first];
+    pub fn run(mut self, receiver: Receiver<Work>) {
+        let mut next = None;
+        while let Some(first) = next.take().or_else(|| receiver.recv().ok()) {
+            let mut jobs = match first {
+                Work::Job(job) => vec![job],
+                Work::Alone(alone) => {
+                    self.figures.waiting.fetch_sub(1, Ordering::Relaxed);
+                    self.alone(alone);
+                    continue;
+                }
+            };
             while jobs.len() < max_batch(&self.conn) {
                 match receiver.try_recv() {
-                    Ok(job) => jobs.push(job),
+                    Ok(Work::Job(job)) => jobs.push(job),
+                    Ok(other) => {
+                        next = Some(other);
+                        break;
+                    }
                     Err(_) => break,
                 }
             }
@@ -180,6 +207,30 @@ impl Sequencer {
                 _ => return Some(vec![Err(Stop::broken(error.to_string()))]),
             }
         }
+    }
+
+    /// Runs a transaction that stands alone, again if it collided with another node or the connection broke before the commit.
+    fn alone(&mut self, mut alone: Alone) {
+        let mut tries = 0;
+        let outcome = loop {
+            let now = self.clock.now();
+            let mut attempt = || -> Result<(), (Why, Stop)> {
+                let mut tx = self.conn.begin(&self.faults).map_err(|e| (e.why.clone(), e.into()))?;
+                (alone.run)(&mut tx, now).map_err(|stop| (if stop.refused().is_some() { Why::Other } else { Why::Retry }, stop))?;
+                tx.commit().map_err(|e| (e.why.clone(), e.into()))
+            };
+            match attempt() {
+                Ok(()) => break Ok(()),
+                Err((Why::Retry, _)) if tries < TRIES / 4 => std::thread::sleep(Duration::from_millis(1)),
+                Err((Why::Lost, stop)) => {
+                    self.reconnect(1);
+                    break Err(stop);
+                }
+                Err((_, stop)) => break Err(stop),
+            }
+            tries += 1;
+        };
+        let _ = alone.done.send(outcome);
     }
 
     fn one_by_one(&mut self, jobs: &[Job]) -> Option<Vec<Outcome>> {
@@ -239,7 +290,7 @@ impl Sequencer {
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(jobs.len());
         let mut keyed = Rows::default();
         for job in jobs {
-            batch.actor = job.actor.clone();
+            batch.actor = job.by.actor.clone();
             now = job.at.unwrap_or(clock).max(now);
             batch.now = now;
             if let Some(key) = &job.key
@@ -248,7 +299,7 @@ impl Sequencer {
                 outcomes.push(if *request == key.request { replay(*status, answer) } else { Err(Refused::IdempotencyKeyReused.into()) });
                 continue;
             }
-            let outcome = job.command.decide(&mut batch);
+            let outcome = decide(job, &mut batch);
             if let Err(stop @ (Stop::Broken { .. } | Stop::Stopped)) = outcome {
                 return Ok(Attempt::Poisoned(stop));
             }
@@ -303,6 +354,26 @@ impl Sequencer {
             }
         }
     }
+}
+
+/// Decides a command: within what its visitor may reach, on what the visitor saw, and recorded.
+fn decide(job: &Job, batch: &mut Batch<'_>) -> Outcome {
+    let Some(visitor) = &job.by.visitor else { return job.command.decide(batch) };
+    scope::check(&job.command, batch, &visitor.grant)?;
+    let watched = Watched::begin(&job.command, &job.by, batch);
+    if let (Some(seen), Some(watched)) = (&job.by.expect, &watched)
+        && !watched.is_as_seen(seen)
+    {
+        return Err(watched.changed().into());
+    }
+    let reply = job.command.decide(batch)?;
+    if let Some(watched) = watched
+        && !reply.replayed
+    {
+        let record = watched.end(&job.command, &job.by, batch, &reply.answer);
+        batch.audit.extend(record);
+    }
+    Ok(reply)
 }
 
 /// The number of the last event in the database.

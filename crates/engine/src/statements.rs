@@ -1,5 +1,6 @@
 //! The statements that are no `Sql("…")` in the text: for the test that prepares every one on both databases.
 
+use crate::access::audit::AUDIT;
 use crate::alerts::rows::{ALERTS, DELIVERIES};
 use crate::batch::CAPACITY;
 use crate::catalog::rows::{ITEMS, KIT_COMPONENTS, LOCATIONS, POSTAL_CODES};
@@ -9,7 +10,9 @@ use crate::db::{Lookup, Table};
 use crate::events::EVENTS;
 use crate::exceptions::EXCEPTIONS;
 use crate::imports::IMPORTS;
+use crate::keys::API_KEYS;
 use crate::orders::rows::{FULFILLMENT_LINES, FULFILLMENTS, ORDER_LINES, ORDERS, SHIPMENTS};
+use crate::people::rows::{LINKS, PASSKEYS, PEOPLE, ROLES, SESSIONS, SETTINGS};
 use crate::reservations::rows::RESERVATIONS;
 use crate::routing::rules::RULE_SETS;
 use crate::sequencer::IDEMPOTENCY;
@@ -49,6 +52,14 @@ pub const TABLES: &[&Table] = &[
     &CONTRACT_LINES,
     &ALERTS,
     &DELIVERIES,
+    &AUDIT,
+    &PEOPLE,
+    &PASSKEYS,
+    &SESSIONS,
+    &LINKS,
+    &ROLES,
+    &SETTINGS,
+    &API_KEYS,
 ];
 
 /// Reads of many rows by a key.

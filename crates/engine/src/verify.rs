@@ -2,6 +2,7 @@
 //! claim units of them. Reads one consistent state; works beside a running server.
 
 use crate::Stop;
+use crate::access::audit;
 use crate::db::{Conn, Row, Sql, Tx, Url, Value};
 use crate::reservations::rows::Reservation;
 use crate::stock::rows::{LEVEL_COLUMNS, read_level};
@@ -34,6 +35,8 @@ const MAX_TOLD: usize = 100;
 pub struct Report {
     pub entries: u64,
     pub levels: u64,
+    /// Records of the audit log.
+    pub audit: u64,
     pub discrepancies: u64,
     /// The first hundred, in words.
     pub told: Vec<String>,
@@ -97,6 +100,9 @@ pub fn verify(url: &Url, mut progress: impl FnMut(u64)) -> Result<Report, Stop> 
         report.tell(format!("events: {count} of {newest} are there"));
     }
     contracts(&mut tx, &mut report)?;
+    let (records, wrong) = audit::verify(&mut tx)?;
+    report.audit = records;
+    wrong.into_iter().for_each(|text| report.tell(text));
     Ok(report)
 }
 

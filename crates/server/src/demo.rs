@@ -14,7 +14,8 @@ use crate::serve::{bind, open, runtime, serve, shutdown};
 use crate::{Done, Failed, now};
 use connectors::online_retail::Kind;
 use engine::orders::place::PlaceOrder;
-use engine::{Options, Role, Url};
+use engine::people::{self, NewPerson};
+use engine::{By, Options, Url};
 use sim::postgres::TempFolder;
 use std::collections::HashMap;
 use std::io::Cursor;
@@ -66,12 +67,13 @@ impl Demo {
             let listener = bind(&self.listen).await?;
             let (mine, stop) = (engine.clone(), Arc::new(AtomicBool::new(false)));
             let stopped = stop.clone();
-            let prepare = move || -> Result<(Shop, String), Failed> {
+            let prepare = move || -> Result<(Shop, String, String), Failed> {
                 let shop = Shop::open(mine.clone(), self.speed, stopped)?;
-                let (_, key) = engine::create_key(mine.url(), "demo", Role::Admin, now(), None)?;
-                Ok((shop, key))
+                let (_, key) = engine::create_key(mine.url(), "demo", "admin", now(), None)?;
+                let password = owner(mine.url())?;
+                Ok((shop, key, password))
             };
-            let (prepared, key) = tokio::task::spawn_blocking(prepare).await??;
+            let (prepared, key, password) = tokio::task::spawn_blocking(prepare).await??;
             let vault = engine::secrets::Vault::open(engine.url())?;
             let markets = buyers::open(&engine, &vault).await?;
             let address = format!("http://{}", listener.local_addr()?);
@@ -79,7 +81,8 @@ impl Demo {
                 tokio::join!(buyers::buy(&markets), markets.webhooks(&address));
             });
             println!("Holdfast listens on http://{}  ({})", listener.local_addr()?, engine.url());
-            println!("Admin key: {key}");
+            println!("Sign in as {OWNER} with the password {password}");
+            println!("Admin key for programs: {key}");
             println!("Real orders of December 2010 come in at {} times their speed; three simulated marketplaces sell beside them.", self.speed);
             println!("Ctrl-C ends the demo.");
             let shop = std::thread::Builder::new().name("shop".into()).spawn(move || prepared.run())?;
@@ -87,12 +90,30 @@ impl Demo {
                 shutdown().await;
                 stop.store(true, Ordering::Relaxed);
             };
-            serve(engine, listener, 60, Default::default(), stopping).await;
+            serve(engine, listener, 60, Default::default(), Default::default(), stopping).await;
             buyers.abort();
             let _ = tokio::task::spawn_blocking(move || shop.join()).await;
             Ok(ExitCode::SUCCESS)
         })
     }
+}
+
+/// Who looks at the demo.
+const OWNER: &str = "demo@holdfast.example";
+
+/// Makes the owner of the demo, or gives them a new password; answers it.
+fn owner(url: &Url) -> Result<String, Failed> {
+    let mut words = identity::recovery::Codes::random().map_err(|e| Failed(e.to_string()))?.texts;
+    let password = words.pop().unwrap_or_default();
+    let phc = identity::password::hash(&password).map_err(|e| Failed(e.to_string()))?;
+    let by = By::from("demo");
+    engine::beside(url, |tx| {
+        let known = people::by_login(tx, OWNER)?;
+        let new = NewPerson { login: OWNER.into(), name: "Demo Owner".into(), role: "owner".into(), locations: None, channels: None };
+        let person = known.map_or_else(|| people::create(tx, &by, now(), &new), Ok)?;
+        people::set_password(tx, &by, now(), &person.id, &phc, "")
+    })?;
+    Ok(password)
 }
 
 /// A customer who put goods into the cart and has not paid yet.

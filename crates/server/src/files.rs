@@ -34,7 +34,7 @@ impl Import {
         let key = self.key.unwrap_or_else(|| format!("cli:{}:{length}", self.file.display()));
         let engine = Engine::open(Options::new(self.database.url()?))?;
         let progress = bar(0, "rows");
-        let view = run(&engine, &key, kind, file, "cli", self.dry_run, |rows| progress.set_position(rows))?;
+        let view = run(&engine, &key, kind, file, &"cli".into(), self.dry_run, |rows| progress.set_position(rows))?;
         progress.finish_and_clear();
         engine.shut_down();
         if self.json {

@@ -5,6 +5,7 @@ mod demo;
 mod files;
 mod key;
 mod markets;
+mod person;
 mod progress;
 mod replay;
 mod route;
@@ -63,6 +64,8 @@ enum Command {
     Restore(files::Restore),
     /// Create, list and revoke API keys, beside a running server too
     Key(key::KeyArgs),
+    /// Let people in, reset passwords, switch people off, beside a running server too
+    Person(person::PersonArgs),
     /// Replay past orders under another rule set and compare
     Route(route::Route),
     /// Measure this machine: reservations, orders, imports, beside plain SQL on the same PostgreSQL
@@ -95,6 +98,7 @@ fn main() -> ExitCode {
         Command::Backup(args) => args.run(),
         Command::Restore(args) => args.run(),
         Command::Key(args) => args.run(),
+        Command::Person(args) => args.run(),
         Command::Route(args) => args.run(),
         Command::Bench(args) => args.run(),
         Command::Simulate(args) => args.run(),

@@ -103,13 +103,13 @@ impl Markets {
                 location: None,
             };
             let new = connect::read_new(vault, connection)?;
-            match engine.submit(Command::ConnectChannel(Box::new(new)), actor.into(), None).await {
+            match engine.submit(Command::ConnectChannel(Box::new(new)), actor, None).await {
                 Ok(_) => {}
                 // A database that was played before has it; the address is another one now.
                 Err(Stop::Refused(domain::Refused::Exists { .. })) => {
                     let (settings, secrets) = connect::read_settings(vault, place.code, place.code, Some(settings))?.unzip();
                     let update = connect::UpdateChannel { code: place.code.into(), address: Some(address), settings, secrets, ..Default::default() };
-                    engine.submit(Command::UpdateChannel(update), actor.into(), None).await?;
+                    engine.submit(Command::UpdateChannel(update), actor, None).await?;
                 }
                 Err(stop) => return Err(stop.into()),
             }

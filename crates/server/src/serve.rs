@@ -4,13 +4,15 @@ use crate::{Database, Done, Failed};
 use connectors::alerts::transport::Mailer;
 use engine::alerts::worker::Outside;
 use engine::db::Conn;
+use engine::people::links;
 use engine::secrets::Vault;
-use engine::{Engine, Options, Stop, jobs};
+use engine::{By, Engine, Options, Stop, jobs};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use web::App;
+use web::visit::Outer;
 
 #[derive(clap::Args)]
 pub struct Serve {
@@ -22,6 +24,9 @@ pub struct Serve {
     /// Seconds between routing runs over the orders that wait for one
     #[arg(long, env = "HOLDFAST_ROUTING_RUN_SECONDS", default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     routing_run_seconds: u64,
+    /// Proxies whose X-Forwarded-For and X-Forwarded-Proto count, besides this machine itself
+    #[arg(long, env = "HOLDFAST_TRUSTED_PROXIES", value_name = "ADDRESSES", value_delimiter = ',')]
+    trusted_proxies: Vec<std::net::IpAddr>,
     #[command(flatten)]
     ways: Ways,
 }
@@ -62,8 +67,12 @@ impl Serve {
         runtime()?.block_on(async move {
             let engine = open(Options::new(url)).await?;
             let listener = bind(&self.listen).await?;
-            println!("Holdfast listens on http://{}  ({})", listener.local_addr()?, engine.url());
-            serve(engine, listener, self.routing_run_seconds, outside, shutdown()).await;
+            let address = listener.local_addr()?;
+            println!("Holdfast listens on http://{address}  ({})", engine.url());
+            let public_url = outside.public_url.as_deref().map(Into::into);
+            tell_first_owner(&engine, outside.public_url.as_deref(), &address).await?;
+            let outer = Outer { proxies: self.trusted_proxies.into(), public_url };
+            serve(engine, listener, self.routing_run_seconds, outside, outer, shutdown()).await;
             Ok(ExitCode::SUCCESS)
         })
     }
@@ -71,6 +80,18 @@ impl Serve {
 
 pub fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// While nobody can sign in, prints the code with which the first owner is made.
+async fn tell_first_owner(engine: &Engine, public_url: Option<&str>, address: &std::net::SocketAddr) -> Result<(), Failed> {
+    if !engine.read(engine::people::is_empty).await? {
+        return Ok(());
+    }
+    let by = By::from("system");
+    let code = engine.transact(move |tx, now| links::create(tx, &by, now, links::Kind::Owner, None)).await?;
+    let url = public_url.map_or_else(|| format!("http://localhost:{}", address.port()), str::to_owned);
+    println!("Nobody can sign in yet. Make the first owner: {url}/setup?link={code}");
+    Ok(())
 }
 
 /// Opens the engine on a thread that may block. A PostgreSQL that is still starting is waited for.
@@ -100,12 +121,12 @@ pub async fn bind(address: &str) -> Result<TcpListener, Failed> {
 }
 
 /// Serves and does the background work until `stop`, then finishes what was accepted.
-pub async fn serve(engine: Engine, listener: TcpListener, routing_run_seconds: u64, outside: Outside, stop: impl Future<Output = ()>) {
+pub async fn serve(engine: Engine, listener: TcpListener, routing_run_seconds: u64, outside: Outside, outer: Outer, stop: impl Future<Output = ()>) {
     let vault = Vault::open(engine.url()).unwrap_or_else(|error| {
         tracing::error!("the channels' secrets cannot be opened, so no channel is served: {error}");
         Vault::default()
     });
-    serve_app(App::new(engine).with_vault(vault).with_outside(outside), listener, routing_run_seconds, stop).await;
+    serve_app(App::new(engine).with_vault(vault).with_outside(outside).with_outer(outer), listener, routing_run_seconds, stop).await;
 }
 
 /// As [`serve`], for whoever wants to look at the workers of the channels meanwhile.

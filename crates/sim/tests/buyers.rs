@@ -74,7 +74,7 @@ fn rush(target: &Target) {
             } else {
                 Command::Reserve(read(json!({"lines": lines, "expires_in_seconds": 600})))
             };
-            runtime.spawn(async move { engine.submit(command, format!("buyer {n}").into(), None).await })
+            runtime.spawn(async move { engine.submit(command, format!("buyer {n}").as_str(), None).await })
         })
         .collect();
     let mut sold = 0;
@@ -146,7 +146,7 @@ fn a_repeated_key_changes_nothing() {
         for (n, command) in commands.into_iter().enumerate() {
             let key = |request: u8| Some(IdempotencyKey { key: format!("key {n}"), request: [request; 32] });
             let send = |request: u8| {
-                let answer = engine.send(command.clone(), "test".into(), key(request)).unwrap().blocking_recv().unwrap();
+                let answer = engine.send(command.clone(), "test", key(request)).unwrap().blocking_recv().unwrap();
                 answer.map(|reply| (serde_json::to_value(&reply.answer).unwrap(), reply.replayed)).map_err(|stop| stop.refused().map(|r| r.code()))
             };
             let first = send(0);

@@ -29,7 +29,7 @@ struct World {
 }
 
 async fn submit(engine: &Engine, command: Command) {
-    engine.submit(command, "test".into(), None).await.unwrap();
+    engine.submit(command, "test", None).await.unwrap();
 }
 
 async fn world(url: Url, seed: u64) -> World {
@@ -114,7 +114,7 @@ async fn sell_out(url: Url, seed: u64, faults: Faults) {
         match random.u32(..5) {
             0..=1 => bought.extend(world.shop.buy(["101", "102"][item], 1).map(|id| (true, id))),
             2..=3 => bought.extend(world.auction.buy(sku, 1).map(|id| (false, id))),
-            _ => own += i64::from(world.engine.submit(own_order(n, sku), "test".into(), None).await.is_ok()),
+            _ => own += i64::from(world.engine.submit(own_order(n, sku), "test", None).await.is_ok()),
         }
         if random.u32(..40) == 0 && !bought.is_empty() {
             let (in_shop, id) = &bought[random.usize(..bought.len())];

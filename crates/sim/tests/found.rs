@@ -86,7 +86,7 @@ fn two_nodes_share_a_days_capacity() {
         receive(&one, "A", sku, 1_000);
     }
     for day in 0..60 {
-        let send = |engine: &Engine, sku: &str| engine.send(order("web", &format!("{sku}{day}"), sku, 1), "test".into(), None).unwrap();
+        let send = |engine: &Engine, sku: &str| engine.send(order("web", &format!("{sku}{day}"), sku, 1), "test", None).unwrap();
         let answers = [send(&one, "X"), send(&two, "Y")];
         answers.into_iter().for_each(|answer| drop(answer.blocking_recv().unwrap().unwrap()));
         clock.fetch_add(DAY, Ordering::Relaxed);

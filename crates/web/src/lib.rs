@@ -10,7 +10,10 @@ pub mod follow;
 pub mod metrics;
 pub mod problem;
 pub mod request;
+pub mod rules;
 pub mod serve;
+pub mod throttle;
+pub mod visit;
 
 use axum::Router;
 use engine::{Config, Engine, Stop};
@@ -24,7 +27,7 @@ const MAX_IN_FLIGHT: usize = 20_000;
 #[derive(Clone)]
 pub struct App {
     pub engine: Engine,
-    pub keys: Arc<auth::Keys>,
+    pub callers: Arc<auth::Callers>,
     pub follow: Arc<follow::Follow>,
     pub metrics: Arc<metrics::Metrics>,
     /// What the workers of the channels came to on this server, and the keys of the channels' secrets.
@@ -32,6 +35,10 @@ pub struct App {
     pub vault: engine::secrets::Vault,
     /// How alerts leave this server.
     pub outside: engine::alerts::worker::Outside,
+    /// What stands before this server, and where people find it.
+    pub outer: visit::Outer,
+    /// Tries at signing in, by address.
+    pub tries: Arc<throttle::Throttle>,
     /// Turns true when the server stops: streams, which never end by themselves, end then.
     pub stopping: tokio::sync::watch::Sender<bool>,
     config: Arc<Mutex<Arc<Config>>>,
@@ -41,12 +48,14 @@ pub struct App {
 impl App {
     pub fn new(engine: Engine) -> App {
         App {
-            keys: Arc::new(auth::Keys::new(engine.clone())),
+            callers: Arc::new(auth::Callers::new(engine.clone())),
             follow: Arc::new(follow::Follow::new(engine.clone())),
             metrics: Arc::default(),
             workers: Default::default(),
             vault: Default::default(),
             outside: Default::default(),
+            outer: Default::default(),
+            tries: Default::default(),
             stopping: tokio::sync::watch::Sender::new(false),
             config: Arc::default(),
             in_flight: Arc::default(),
@@ -64,9 +73,24 @@ impl App {
         App { outside, ..self }
     }
 
+    /// With what stands before this server.
+    pub fn with_outer(self, outer: visit::Outer) -> App {
+        App { outer, ..self }
+    }
+
     /// The whole site.
     pub fn router(&self) -> Router {
-        api::router(self).merge(console::router(self)).merge(metrics::router(self)).with_state(self.clone())
+        self.routes().0
+    }
+
+    /// The whole site, and every route of it with its rule.
+    pub fn routes(&self) -> (Router, Vec<rules::Known>) {
+        let (api, mut known) = api::router(self);
+        let (pages, more) = console::router(self);
+        known.extend(more);
+        let (figures, more) = metrics::router(self);
+        known.extend(more);
+        (api.merge(pages).merge(figures).with_state(self.clone()), known)
     }
 
     /// Reads one consistent state with the names that go with it.

@@ -2,11 +2,12 @@
 
 use crate::App;
 use crate::problem::Problem;
+use crate::rules::{Known, Rule, plain};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use axum::routing::get;
+use domain::Permission;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
@@ -16,10 +17,13 @@ pub struct Metrics {
     pub connections: AtomicUsize,
 }
 
-/// Health is open to everybody; the figures need a key that may read.
-pub fn router(app: &App) -> Router<App> {
-    let figures = Router::new().route("/metrics", get(metrics)).route_layer(axum::middleware::from_fn_with_state(app.clone(), crate::auth::read));
-    Router::new().route("/health/live", get(|| async { "live\n" })).route("/health/ready", get(ready)).merge(figures)
+/// Health is open to everybody; the figures need a key that may follow events.
+pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
+    let mut known = Vec::new();
+    let router = plain(app, "/metrics", Rule::May(Permission::EventsView), metrics, &mut known)
+        .merge(plain(app, "/health/live", Rule::Open, || async { "live\n" }, &mut known))
+        .merge(plain(app, "/health/ready", Rule::Open, ready, &mut known));
+    (router, known)
 }
 
 /// 200 when the database answers and changes are accepted.

@@ -76,6 +76,9 @@ fn status(refused: &Refused) -> StatusCode {
         | Refused::TooMany { .. }
         | Refused::LimitReached { .. }
         | Refused::IdempotencyInProgress => StatusCode::CONFLICT,
+        Refused::NotAllowed { .. } | Refused::OutOfScope { .. } => StatusCode::FORBIDDEN,
+        // What was seen (`If-Match`) is no longer so (RFC 9110, 15.5.13).
+        Refused::Changed { .. } => StatusCode::PRECONDITION_FAILED,
         Refused::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Refused::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
     }
@@ -98,6 +101,7 @@ impl From<&Refused> for Problem {
                 problem.with("reasons", reasons)
             }
             Refused::QuantityOutOfRange { quantity, min, max, .. } => problem.with("value", *quantity).with("min", *min).with("max", *max),
+            Refused::NotAllowed { permission } => problem.with("permission", permission.as_str()),
             Refused::StepNotAllowed { status, step, .. } => problem.with("current_status", status.word()).with("step", step.word()),
             Refused::LimitReached { most, .. } => problem.with("most", *most),
             Refused::TooMany { sku, asked, left } => problem.with("sku", sku.as_str()).with("asked", *asked).with("left", *left),

@@ -25,6 +25,8 @@ pub struct Change<T> {
     pub body: T,
     pub caller: Caller,
     key: Option<IdempotencyKey>,
+    /// What the caller saw before deciding (`If-Match`).
+    seen: Option<String>,
 }
 
 impl<T: DeserializeOwned + Send> FromRequest<App> for Change<T> {
@@ -44,13 +46,14 @@ impl<T: DeserializeOwned + Send> FromRequest<App> for Change<T> {
                     hasher.update(part);
                 }
                 // Two keyholders may use the same words without meeting each other's answers.
-                Some(IdempotencyKey { key: format!("{}:{key}", caller.key_id), request: *hasher.finalize().as_bytes() })
+                Some(IdempotencyKey { key: format!("{}:{key}", caller.id), request: *hasher.finalize().as_bytes() })
             }
             None => None,
         };
         // A call without a body, such as release, says nothing rather than {}.
         let text = if bytes.is_empty() { &b"{}"[..] } else { &bytes[..] };
-        Ok(Change { body: parse(text)?, caller, key })
+        let seen = parts.headers.get(header::IF_MATCH).and_then(|v| v.to_str().ok()).map(|t| t.trim().trim_matches('"').to_owned());
+        Ok(Change { body: parse(text)?, caller, key, seen })
     }
 }
 
@@ -62,7 +65,7 @@ impl<T> Change<T> {
 
     /// The same, for an answer that something is added to which must not be kept.
     pub async fn reply(self, app: &App, command: impl FnOnce(T) -> Command) -> Result<Reply, Problem> {
-        Ok(app.engine.submit(command(self.body), self.caller.actor, self.key).await?)
+        Ok(app.engine.submit(command(self.body), self.caller.by().expecting(self.seen), self.key).await?)
     }
 }
 

@@ -39,6 +39,36 @@ pub enum Change {
 }
 
 impl Change {
+    /// What the audit log calls it; None for what the program does by itself.
+    pub(crate) fn action(&self) -> Option<&'static str> {
+        match self {
+            Change::Create(_) => Some("webhook.create"),
+            Change::Update(_) => Some("webhook.update"),
+            Change::Delete(_) => Some("webhook.delete"),
+            Change::AddSecret(_) => Some("webhook.add_secret"),
+            Change::RemoveSecret(_) => Some("webhook.remove_secret"),
+            Change::Test(_) => Some("webhook.test"),
+            Change::Replay(_) => Some("webhook.replay"),
+            Change::SealAgain(_) | Change::BeginMail(_) | Change::End(_) => None,
+        }
+    }
+
+    /// The endpoint that it is about, if it is there already.
+    pub(crate) fn id(&self) -> Option<i64> {
+        match self {
+            Change::Create(_) => None,
+            Change::Update(c) => Some(c.id),
+            Change::Delete(c) => Some(c.id),
+            Change::AddSecret(c) => Some(c.id),
+            Change::RemoveSecret(c) => Some(c.id),
+            Change::SealAgain(c) => Some(c.id),
+            Change::Test(c) => Some(c.id),
+            Change::Replay(c) => Some(c.delivery.alert.0),
+            Change::BeginMail(c) => Some(c.alert),
+            Change::End(c) => Some(c.alert),
+        }
+    }
+
     pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
         match self {
             Change::Create(c) => c.decide(batch),

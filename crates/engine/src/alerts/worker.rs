@@ -56,6 +56,23 @@ pub struct Outside {
     pub public_url: Option<String>,
 }
 
+impl Outside {
+    /// Whether links can be mailed: there is a mail server, and it is known where people find the pages.
+    pub fn can_mail_links(&self) -> bool {
+        self.mailer.is_some() && self.public_url.is_some()
+    }
+
+    /// Mails a text to one address, once, without trying again. `id` is letters and digits by which it is known when it comes twice.
+    pub async fn mail(&self, to: &str, subject: &str, text: String, id: String, now: i64) -> Result<(), Stop> {
+        let Some(mailer) = &self.mailer else { return Err(Stop::broken("this server sends no mail: --smtp-url is not set")) };
+        let told = mailer.send(&Mail { to: vec![to.to_owned()], subject: subject.to_owned(), text, id, at: now }).await;
+        match (told.status, told.fault) {
+            (Some(200..300), _) => Ok(()),
+            (status, fault) => Err(Stop::broken(format!("the mail server said {status:?} {} {}", told.answer, fault.unwrap_or_default()))),
+        }
+    }
+}
+
 /// Something to be sent.
 struct Due {
     id: String,
@@ -292,6 +309,6 @@ impl Sender {
     }
 
     async fn submit(&self, change: Change) -> Result<(), Stop> {
-        self.engine.submit(Command::Alert(change), "system".into(), None).await.map(drop)
+        self.engine.submit(Command::Alert(change), "system", None).await.map(drop)
     }
 }

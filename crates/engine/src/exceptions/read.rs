@@ -107,8 +107,16 @@ pub fn detail(tx: &mut Tx<'_>, config: &Config, id: i64) -> Result<ExceptionDeta
     Ok(ExceptionDetail { exception: ExceptionView::new(&found, config), payload: found.payload.clone(), history: history.collect() })
 }
 
-/// Open exceptions by severity: (critical, warning, info).
-pub fn count_open(tx: &mut Tx<'_>) -> Result<Vec<(String, i64)>, Stop> {
-    const COUNT: Sql = Sql("SELECT severity, COUNT(*) FROM exceptions WHERE open = 1 GROUP BY severity");
-    Ok(tx.rows(COUNT, &[], |r| (r.text(0), r.int(1)))?)
+/// How many exceptions are open: (severity, exceptions); of some channels only, if told.
+pub fn open_by_severity(tx: &mut Tx<'_>, channels: Option<&[i64]>) -> Result<Vec<(String, i64)>, Stop> {
+    const COUNT: Sql = Sql("SELECT severity, channel, COUNT(*) FROM exceptions WHERE open = 1 GROUP BY severity, channel");
+    let rows = tx.rows(COUNT, &[], |r| (r.text(0), r.opt_int(1), r.int(2)))?;
+    let mut sums: Vec<(String, i64)> = Vec::new();
+    for (severity, _, count) in rows.into_iter().filter(|(_, channel, _)| channels.is_none_or(|those| channel.is_some_and(|c| those.contains(&c)))) {
+        match sums.iter_mut().find(|(known, _)| *known == severity) {
+            Some((_, sum)) => *sum += count,
+            None => sums.push((severity, count)),
+        }
+    }
+    Ok(sums)
 }

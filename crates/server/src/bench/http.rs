@@ -4,7 +4,7 @@ use super::engine_only::seed;
 use super::load::{Seen, drive, figure};
 use super::{Figure, Place, kind};
 use crate::Failed;
-use engine::{Engine, Options, Role, create_key};
+use engine::{Engine, Options, create_key};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
@@ -140,7 +140,7 @@ fn prepare(place: &Place, items: usize, locations: usize) -> Result<(Server, Str
     seed(&engine, items, locations)?;
     engine.shut_down();
     drop(engine);
-    let (_, key) = create_key(&place.url, "bench", Role::Admin, crate::now(), None)?;
+    let (_, key) = create_key(&place.url, "bench", "admin", crate::now(), None)?;
     Ok((Server::start(place)?, key))
 }
 

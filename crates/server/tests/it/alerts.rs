@@ -6,7 +6,7 @@ use crate::support::{Site, TestTime, on_both, postgres};
 use engine::alerts::worker::Outside;
 use engine::exceptions::{Kind, report};
 use engine::secrets::Vault;
-use engine::{Fault, Faults, Role, Url, create_key};
+use engine::{Fault, Faults, Url, create_key};
 use serde_json::{Value, json};
 use sim::markets::market::Listing;
 use sim::markets::{Market, Served, serve, shopify::Shopify};
@@ -27,7 +27,7 @@ pub fn channel(site: &Site) {
 /// Opens an exception about something.
 pub fn raise(site: &Site, kind: Kind, about: &str, title: &str) {
     let channel = site.get("/channels/shop")["id"].as_str().unwrap().parse().unwrap();
-    site.block_on(site.engine.submit(report(kind, about.into(), channel, title.into(), "It is so.".into()), "system".into(), None)).unwrap();
+    site.block_on(site.engine.submit(report(kind, about.into(), channel, title.into(), "It is so.".into()), "system", None)).unwrap();
 }
 
 /// An endpoint: (its id, its secret).
@@ -532,7 +532,7 @@ fn only_good_endpoints_are_taken_and_only_from_an_administrator() {
         }
         assert_eq!(refused(json!({"name": "Too many", "url": "https://alerts.example.com/"})), "409 limit_reached –");
 
-        let (_, key) = create_key(&url, "reader", Role::Operate, site.time.now(), None).unwrap();
+        let (_, key) = create_key(&url, "reader", "operate", site.time.now(), None).unwrap();
         let bearer = format!("Bearer {key}");
         let may = |what: String| site.send(&what, b"{}".to_vec(), &[("authorization", &bearer)]).status;
         assert_eq!((may("GET /alerts".into()), may(format!("GET /alerts/{id}/deliveries"))), (200, 200));

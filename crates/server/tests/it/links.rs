@@ -209,7 +209,7 @@ fn a_secret_is_changed_without_a_gap_and_only_subscribers_are_told() {
         market.buy("101", 1).unwrap();
         assert!(front.told().is_empty(), "nobody asked");
 
-        let (_, operator) = engine::create_key(&site.url, "operator", engine::Role::Operate, site.time.now(), None).unwrap();
+        let (_, operator) = engine::create_key(&site.url, "operator", "operate", site.time.now(), None).unwrap();
         let bearer = format!("Bearer {operator}");
         let body = json!({ "address": address }).to_string().into_bytes();
         let by_operator = site.send("POST /channels/shop/subscribe", body.clone(), &[("authorization", &bearer)]);

@@ -5,8 +5,9 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use engine::alerts::worker::{self, Outside};
 use engine::db::Url;
+use engine::people::{self, NewPerson};
 use engine::secrets::Vault;
-use engine::{Clock, Engine, Faults, Options, Role, create_key};
+use engine::{By, Clock, Engine, Faults, Options, create_key};
 use serde_json::Value;
 use sim::postgres::{TempFolder, TempPostgres};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -73,6 +74,11 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// A page's text.
+    pub fn text(&self) -> String {
+        self.body.as_str().map_or_else(|| self.body.to_string(), str::to_owned)
+    }
+
     /// The status and the code of a refusal, such as `409 insufficient_stock`; of a success just the status.
     pub fn told(&self) -> String {
         match self.body["code"].as_str() {
@@ -80,6 +86,42 @@ impl Reply {
             _ => self.status.to_string(),
         }
     }
+}
+
+/// A browser of somebody who is signed in.
+pub struct Visitor<'s> {
+    site: &'s Site,
+    /// What forms carry.
+    pub token: String,
+    pub cookie: String,
+}
+
+impl Visitor<'_> {
+    pub fn get(&self, path: &str) -> Reply {
+        self.site.ask("GET", path, Vec::new(), &[("cookie", &self.cookie)])
+    }
+
+    /// Sends a form, as the page that shows it would.
+    pub fn post(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let pairs = fields.iter().copied().chain([("csrf", self.token.as_str())]);
+        let escape = |text: &str| {
+            text.bytes().map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }).collect::<String>()
+        };
+        let body: Vec<String> = pairs.map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect();
+        let headers = [("cookie", self.cookie.as_str()), ("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")];
+        self.site.ask("POST", path, body.join("&").into_bytes(), &headers)
+    }
+
+    /// Where a form that was taken sends the browser.
+    pub fn sent(&self, path: &str, fields: &[(&str, &str)]) -> String {
+        let reply = self.post(path, fields);
+        assert_eq!(reply.status, 303, "{path} {fields:?}: {}", reply.text());
+        reply.headers["location"].to_str().unwrap().to_owned()
+    }
+}
+
+fn blake3_of(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex().to_string()
 }
 
 impl Site {
@@ -93,7 +135,7 @@ impl Site {
         options.clock = time.clock();
         options.faults = faults;
         let engine = Engine::open(options).unwrap();
-        let (_, key) = create_key(&url, "tester", Role::Admin, time.now(), None).unwrap();
+        let (_, key) = create_key(&url, "tester", "admin", time.now(), None).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let vault = Vault::parse(&"c4".repeat(32)).unwrap();
         let app = App::new(engine.clone()).with_vault(vault).with_outside(outside);
@@ -125,10 +167,15 @@ impl Site {
         let (method, path) = what.split_once(' ').unwrap();
         let path =
             if ["/api", "/health", "/metrics", "/openapi"].iter().any(|p| path.starts_with(p)) { path.to_owned() } else { format!("/api/v1{path}") };
+        let key = format!("Bearer {}", self.key);
+        let given = headers.iter().any(|(name, _)| *name == "authorization");
+        let own: &[(&str, &str)] = if given { &[] } else { &[("authorization", &key)] };
+        self.ask(method, &path, body, &[own, headers].concat())
+    }
+
+    /// A request with these headers and no others; empty ones are left out.
+    pub fn ask(&self, method: &str, path: &str, body: Vec<u8>, headers: &[(&str, &str)]) -> Reply {
         let mut request = Request::builder().method(method).uri(path);
-        if !headers.iter().any(|(name, _)| *name == "authorization") {
-            request = request.header("authorization", format!("Bearer {}", self.key));
-        }
         for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
             request = request.header(*name, *value);
         }
@@ -157,14 +204,42 @@ impl Site {
         self.runtime.spawn(worker::run(self.engine.clone(), vault, self.app.outside.clone()))
     }
 
-    /// A page, looked at with a signed-in browser.
+    /// A page, looked at by an owner.
     pub fn page(&self, path: &str) -> String {
-        let request = Request::builder().uri(path).header("cookie", format!("hf_key={}", self.key)).body(Body::empty()).unwrap();
-        self.runtime.block_on(async {
-            let response = self.router.clone().oneshot(request).await.unwrap();
-            assert_eq!(response.status(), 200, "{path}");
-            String::from_utf8(axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap()
-        })
+        let owner = self.visitor("owner");
+        let reply = owner.get(path);
+        assert_eq!(reply.status, 200, "{path}: {}", reply.body);
+        reply.text()
+    }
+
+    /// Somebody with a role who is signed in; the same one each time.
+    pub fn visitor(&self, role: &str) -> Visitor<'_> {
+        self.limited(role, None, None)
+    }
+
+    /// The same, limited to locations and channels.
+    pub fn limited(&self, role: &str, locations: Option<&[&str]>, channels: Option<&[&str]>) -> Visitor<'_> {
+        let owned = |codes: Option<&[&str]>| codes.map(|c| c.iter().map(|c| (*c).to_owned()).collect::<Vec<String>>());
+        let place = format!("{:?}{:?}", locations, channels);
+        let login = format!("{role}-{}@example.com", &blake3_of(&place)[..8]);
+        let new = NewPerson {
+            login: login.clone(),
+            name: format!("The {role}"),
+            role: role.into(),
+            locations: owned(locations),
+            channels: owned(channels),
+        };
+        let now = self.time.now();
+        let cookie = self.runtime.block_on(self.engine.transact(move |tx, _| {
+            let by = By::from("test");
+            let person = match people::by_login(tx, &login)? {
+                Some(known) => known,
+                None => people::create(tx, &by, now, &new)?,
+            };
+            Ok(people::sign_in::begin(tx, &by, now, &person.id, people::sign_in::How::Passkey, "test")?)
+        }));
+        let (session, cookie) = cookie.unwrap();
+        Visitor { site: self, token: session.form_token(), cookie: format!("{}={cookie}", web::auth::COOKIE) }
     }
 
     /// Waits until something is so, while time stands still.

@@ -3,9 +3,11 @@
 use crate::App;
 use crate::problem::Problem;
 use crate::request::{Change, List, Params, answer, id as number, json, limit};
+use crate::rules::Calls;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Response, StatusCode};
+use domain::Permission::{WebhooksEdit, WebhooksView};
 use domain::{Noun, Refused};
 use engine::alerts::Change as Alert;
 use engine::alerts::deliver::Replay;
@@ -14,22 +16,20 @@ use engine::alerts::read::{self, AlertStatus, DeliveryView};
 use engine::alerts::rows;
 use engine::{Answer, Command, Reply};
 use serde::{Deserialize, Serialize};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub fn read() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(one)).routes(routes!(deliveries))
-}
-
-pub fn admin() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(create))
-        .routes(routes!(update))
-        .routes(routes!(delete))
-        .routes(routes!(add_secret))
-        .routes(routes!(remove_secret))
-        .routes(routes!(test))
-        .routes(routes!(replay))
+pub fn calls(calls: Calls) -> Calls {
+    calls
+        .may(WebhooksView, routes!(list))
+        .may(WebhooksView, routes!(one))
+        .may(WebhooksView, routes!(deliveries))
+        .may(WebhooksEdit, routes!(create))
+        .may(WebhooksEdit, routes!(update))
+        .may(WebhooksEdit, routes!(delete))
+        .may(WebhooksEdit, routes!(add_secret))
+        .may(WebhooksEdit, routes!(remove_secret))
+        .may(WebhooksEdit, routes!(test))
+        .may(WebhooksEdit, routes!(replay))
 }
 
 /// All endpoints and how they are doing.

@@ -3,23 +3,28 @@
 use crate::App;
 use crate::problem::Problem;
 use crate::request::{Change, List, Page, Params, json, limit};
+use crate::rules::Calls;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Response, StatusCode};
+use domain::Permission::{ItemsEdit, LocationsEdit, StockView};
 use engine::Command;
 use engine::catalog::items::{NewItem, UpdateItem};
 use engine::catalog::locations::{NewLocation, UpdateLocation};
 use engine::catalog::read as reads;
 use engine::views::{ItemView, LocationView};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub fn read() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list_items)).routes(routes!(get_item)).routes(routes!(list_locations)).routes(routes!(get_location))
-}
-
-pub fn admin() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(create_item)).routes(routes!(update_item)).routes(routes!(create_location)).routes(routes!(update_location))
+pub fn calls(calls: Calls) -> Calls {
+    calls
+        .may(StockView, routes!(list_items))
+        .may(StockView, routes!(get_item))
+        .may(StockView, routes!(list_locations))
+        .may(StockView, routes!(get_location))
+        .may(ItemsEdit, routes!(create_item))
+        .may(ItemsEdit, routes!(update_item))
+        .may(LocationsEdit, routes!(create_location))
+        .may(LocationsEdit, routes!(update_location))
 }
 
 /// Items in the order of their SKUs.

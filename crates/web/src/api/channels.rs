@@ -4,10 +4,12 @@ use crate::App;
 use crate::auth::Caller;
 use crate::problem::Problem;
 use crate::request::{Change, List, Page, Params, cursor, id as number, json, limit};
+use crate::rules::Calls;
 use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Response, StatusCode};
+use domain::Permission::{ChannelsEdit, ChannelsView, ListingsEdit};
 use domain::quota::Policy;
 use domain::{Noun, Refused};
 use engine::channels::connect::{self, ChannelView, Connection, KindView, UpdateChannel};
@@ -21,33 +23,29 @@ use engine::warehouses::read::{self as handed, HandoverView};
 use engine::{Answer, Command};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub fn read() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(kinds))
-        .routes(routes!(list))
-        .routes(routes!(one))
-        .routes(routes!(listings))
-        .routes(routes!(waiting))
-        .routes(routes!(handovers))
-        .routes(routes!(suggestions))
-}
-
-pub fn operate() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(pause)).routes(routes!(resume)).routes(routes!(resync)).routes(routes!(map))
-}
-
-pub fn admin() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(create)).routes(routes!(update)).routes(routes!(check)).routes(routes!(subscribe))
+pub fn calls(calls: Calls) -> Calls {
+    calls
+        .may(ChannelsView, routes!(kinds))
+        .may(ChannelsView, routes!(list))
+        .may(ChannelsView, routes!(one))
+        .may(ChannelsView, routes!(listings))
+        .may(ChannelsView, routes!(waiting))
+        .may(ChannelsView, routes!(handovers))
+        .may(ChannelsView, routes!(suggestions))
+        .may(ListingsEdit, routes!(pause))
+        .may(ListingsEdit, routes!(resume))
+        .may(ListingsEdit, routes!(resync))
+        .may(ListingsEdit, routes!(map))
+        .may(ChannelsEdit, routes!(create))
+        .may(ChannelsEdit, routes!(update))
+        .may(ChannelsEdit, routes!(check))
+        .may(ChannelsEdit, routes!(subscribe))
+        .open(routes!(webhook, challenge))
 }
 
 /// Open to everybody: the signature says who sent it.
-pub fn open() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(webhook, challenge))
-}
-
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewChannel {

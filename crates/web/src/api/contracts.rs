@@ -3,21 +3,18 @@
 use crate::App;
 use crate::problem::Problem;
 use crate::request::{Change, List, json};
+use crate::rules::Calls;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Response, StatusCode};
+use domain::Permission::{ContractsEdit, ContractsView};
 use engine::Command;
 use engine::contracts::agree::{ChangeContract, NewContract};
 use engine::contracts::read::{self, ContractView};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub fn read() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(one))
-}
-
-pub fn operate() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(agree)).routes(routes!(change))
+pub fn calls(calls: Calls) -> Calls {
+    calls.may(ContractsView, routes!(list)).may(ContractsView, routes!(one)).may(ContractsEdit, routes!(agree)).may(ContractsEdit, routes!(change))
 }
 
 /// All contracts: what was agreed, ordered and set aside.

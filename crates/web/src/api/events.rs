@@ -3,23 +3,24 @@
 use crate::App;
 use crate::problem::Problem;
 use crate::request::{List, Page, Params, cursor, json, limit};
+use crate::rules::Calls;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Response, StatusCode};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, Sse};
+use domain::Permission::EventsView;
 use engine::events::{self, EventView};
 use futures_util::stream::{self, StreamExt};
 use std::convert::Infallible;
 use std::time::Duration;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// A silent stream says that it lives this often, so that proxies keep it open.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-pub fn read() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list_events)).routes(routes!(stream_events))
+pub fn calls(calls: Calls) -> Calls {
+    calls.may(EventsView, routes!(list_events)).may(EventsView, routes!(stream_events))
 }
 
 /// Events in the order in which things happened, as CloudEvents.

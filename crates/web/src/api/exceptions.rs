@@ -3,22 +3,19 @@
 use crate::App;
 use crate::problem::Problem;
 use crate::request::{Change, List, Page, Params, cursor, id as number, json, limit};
+use crate::rules::Calls;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Response, StatusCode};
 use domain::Noun;
+use domain::Permission::{ExceptionsSolve, ExceptionsView};
 use engine::Command;
 use engine::exceptions::read::{self, ExceptionDetail, ExceptionView};
 use engine::exceptions::solve::{self, Solve};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub fn read() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(solved)).routes(routes!(one))
-}
-
-pub fn operate() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(act))
+pub fn calls(calls: Calls) -> Calls {
+    calls.may(ExceptionsView, routes!(list)).may(ExceptionsView, routes!(solved)).may(ExceptionsView, routes!(one)).may(ExceptionsSolve, routes!(act))
 }
 
 async fn page(app: App, open: bool, params: Page) -> Result<Response<Body>, Problem> {

@@ -4,10 +4,12 @@ use crate::App;
 use crate::auth::Caller;
 use crate::problem::Problem;
 use crate::request::{idempotency_key, json};
+use crate::rules::Calls;
 use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, Response, StatusCode};
+use domain::Permission::ImportsRun;
 use domain::{Noun, Refused};
 use engine::Stop;
 use engine::imports::{Kind, find, run};
@@ -18,18 +20,13 @@ use std::io::{self, Read};
 use std::sync::Mutex;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// A file must go on arriving: so long may a pause be.
 const PAUSE: Duration = Duration::from_secs(60);
 
-pub fn read() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(get_import))
-}
-
-pub fn admin() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(import))
+pub fn calls(calls: Calls) -> Calls {
+    calls.may(ImportsRun, routes!(get_import)).may(ImportsRun, routes!(import))
 }
 
 /// Imports under way in this node, by key.
@@ -66,11 +63,11 @@ async fn import(
     let kind = Kind::parse(&kind).ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "unknown_path", format!("There is no import of {kind}.")))?;
     let dry_run = request.uri().query().is_some_and(|q| q.split('&').any(|p| p == "dry_run=true" || p == "dry_run=1"));
     let key = match idempotency_key(&headers)? {
-        Some(key) => format!("{}:{key}", caller.key_id),
+        Some(key) => format!("{}:{key}", caller.id),
         None => {
             let mut random = [0u8; 16];
             getrandom::fill(&mut random).map_err(|e| Stop::broken(e.to_string()))?;
-            format!("{}:{:032x}", caller.key_id, u128::from_le_bytes(random))
+            format!("{}:{:032x}", caller.id, u128::from_le_bytes(random))
         }
     };
     let running = Running::begin(&key).ok_or(Refused::IdempotencyInProgress)?;
@@ -91,7 +88,7 @@ async fn import(
         }
     });
     let engine = app.engine.clone();
-    let actor = caller.actor.clone();
+    let actor = caller.by();
     let work = move || {
         let _running = running;
         run(&engine, &key, kind, Pieces { file, current: Bytes::new() }, &actor, dry_run, |_| {})
@@ -128,7 +125,7 @@ async fn get_import(
     Path((_, key)): Path<(String, String)>,
 ) -> Result<Response<Body>, Problem> {
     let unknown = Refused::unknown(Noun::Import, &key, "key");
-    let key = format!("{}:{key}", caller.key_id);
+    let key = format!("{}:{key}", caller.id);
     let state = app.read(move |tx, _| find(tx, &key).map_err(|_| unknown.into())).await?;
     Ok(json(StatusCode::OK, &state.view))
 }

@@ -14,14 +14,12 @@ mod routing;
 mod stock;
 
 use crate::App;
-use crate::auth;
 use crate::problem::Problem;
+use crate::rules::{Calls, Known, Rule, plain};
 use axum::http::{StatusCode, Uri};
-use axum::middleware::from_fn_with_state;
 use axum::{Json, Router};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
 #[derive(OpenApi)]
@@ -62,55 +60,38 @@ impl Modify for Bearer {
     }
 }
 
-/// The routes, each behind the role it needs, and the document that describes them.
-fn routes(app: &App) -> (Router<App>, utoipa::openapi::OpenApi) {
-    let read = OpenApiRouter::new()
-        .merge(catalog::read())
-        .merge(stock::read())
-        .merge(reservations::read())
-        .merge(orders::read())
-        .merge(events::read())
-        .merge(routing::read())
-        .merge(imports::read())
-        .merge(channels::read())
-        .merge(contracts::read())
-        .merge(exceptions::read())
-        .merge(alerts::read())
-        .route_layer(from_fn_with_state(app.clone(), auth::read));
-    let operate = OpenApiRouter::new()
-        .merge(stock::operate())
-        .merge(reservations::operate())
-        .merge(orders::operate())
-        .merge(routing::operate())
-        .merge(channels::operate())
-        .merge(contracts::operate())
-        .merge(exceptions::operate())
-        .route_layer(from_fn_with_state(app.clone(), auth::operate));
-    let admin = OpenApiRouter::new()
-        .merge(catalog::admin())
-        .merge(imports::admin())
-        .merge(keys::admin())
-        .merge(routing::admin())
-        .merge(channels::admin())
-        .merge(alerts::admin())
-        .route_layer(from_fn_with_state(app.clone(), auth::admin));
-    let (router, document) =
-        OpenApiRouter::with_openapi(Document::openapi()).merge(read).merge(operate).merge(admin).merge(channels::open()).split_for_parts();
+/// The calls, each behind its permission, and the document that describes them.
+fn routes(app: &App) -> (Router<App>, utoipa::openapi::OpenApi, Vec<Known>) {
+    let nouns = [
+        catalog::calls,
+        stock::calls,
+        reservations::calls,
+        orders::calls,
+        events::calls,
+        routing::calls,
+        imports::calls,
+        channels::calls,
+        contracts::calls,
+        exceptions::calls,
+        alerts::calls,
+        keys::calls,
+    ];
+    let calls = nouns.into_iter().fold(Calls::new(app, Document::openapi()), |calls, noun| noun(calls));
+    let (router, known) = calls.finish();
+    let (router, document) = router.split_for_parts();
     let router = router
         .fallback(|uri: Uri| async move { Problem::new(StatusCode::NOT_FOUND, "unknown_path", format!("There is nothing at {}.", uri.path())) })
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This address does not take this method.")
         });
-    (router, document)
+    (router, document, known)
 }
 
-pub fn router(app: &App) -> Router<App> {
-    let (router, document) = routes(app);
+pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
+    let (router, document, mut known) = routes(app);
     let served = document.clone();
-    Router::new()
-        .nest("/api/v1", router)
-        .route("/openapi.json", axum::routing::get(move || async move { Json(served) }))
-        .merge(SwaggerUi::new("/docs").url("/docs/openapi.json", document))
+    let described = plain(app, "/openapi.json", Rule::Open, move || async move { Json(served) }, &mut known);
+    (Router::new().nest("/api/v1", router).merge(described).merge(SwaggerUi::new("/docs").url("/docs/openapi.json", document)), known)
 }
 
 /// The OpenAPI document, for tests.

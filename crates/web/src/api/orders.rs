@@ -3,10 +3,12 @@
 use crate::App;
 use crate::problem::Problem;
 use crate::request::{Change, List, Params, cursor, id, json, limit};
+use crate::rules::Calls;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Response, StatusCode};
 use domain::Noun;
+use domain::Permission::{OrdersCancel, OrdersPlace, OrdersReroute, OrdersShip, OrdersView};
 use engine::Command;
 use engine::events::{self, EventView};
 use engine::orders::cancel::CancelOrder;
@@ -17,18 +19,22 @@ use engine::orders::r#return::ReturnOrder;
 use engine::orders::ship::Ship;
 use engine::views::OrderView;
 use serde::Deserialize;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// Most events of one order's timeline.
 const MAX_TIMELINE: i64 = 1_000;
 
-pub fn read() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list_orders)).routes(routes!(get_order)).routes(routes!(get_decision)).routes(routes!(get_timeline))
-}
-
-pub fn operate() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(place)).routes(routes!(cancel)).routes(routes!(return_order)).routes(routes!(ship)).routes(routes!(reroute))
+pub fn calls(calls: Calls) -> Calls {
+    calls
+        .may(OrdersView, routes!(list_orders))
+        .may(OrdersView, routes!(get_order))
+        .may(OrdersView, routes!(get_decision))
+        .may(OrdersView, routes!(get_timeline))
+        .may(OrdersPlace, routes!(place))
+        .may(OrdersCancel, routes!(cancel))
+        .may(OrdersCancel, routes!(return_order))
+        .may(OrdersShip, routes!(ship))
+        .may(OrdersReroute, routes!(reroute))
 }
 
 #[derive(Deserialize, Default, utoipa::IntoParams)]

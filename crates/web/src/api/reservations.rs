@@ -3,10 +3,12 @@
 use crate::App;
 use crate::problem::Problem;
 use crate::request::{Change, List, Page, Params, cursor, id, json, limit};
+use crate::rules::Calls;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Response, StatusCode};
 use domain::Noun;
+use domain::Permission::{OrdersPlace, OrdersView};
 use engine::Command;
 use engine::reservations::extend::Extend;
 use engine::reservations::read as reads;
@@ -14,15 +16,15 @@ use engine::reservations::release::Release;
 use engine::reservations::reserve::Reserve;
 use engine::views::ReservationView;
 use serde::Deserialize;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub fn read() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list_reservations)).routes(routes!(get_reservation))
-}
-
-pub fn operate() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(reserve)).routes(routes!(release)).routes(routes!(extend))
+pub fn calls(calls: Calls) -> Calls {
+    calls
+        .may(OrdersView, routes!(list_reservations))
+        .may(OrdersView, routes!(get_reservation))
+        .may(OrdersPlace, routes!(reserve))
+        .may(OrdersPlace, routes!(release))
+        .may(OrdersPlace, routes!(extend))
 }
 
 /// The newest reservations first.

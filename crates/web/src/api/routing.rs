@@ -3,27 +3,24 @@
 use crate::App;
 use crate::problem::Problem;
 use crate::request::{Change, List, json};
+use crate::rules::Calls;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Response, StatusCode};
+use domain::Permission::{OrdersReroute, RoutingEdit, RoutingView};
 use engine::routing::rules::{RuleSetView, SetRules, check, list};
 use engine::routing::run::Routed;
 use engine::routing::whatif::{WhatIf, what_if};
 use engine::{Command, jobs};
 use serde::Deserialize;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub fn read() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list_rules)).routes(routes!(ask_what_if))
-}
-
-pub fn operate() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(run))
-}
-
-pub fn admin() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(set_rules))
+pub fn calls(calls: Calls) -> Calls {
+    calls
+        .may(RoutingView, routes!(list_rules))
+        .may(RoutingView, routes!(ask_what_if))
+        .may(OrdersReroute, routes!(run))
+        .may(RoutingEdit, routes!(set_rules))
 }
 
 /// The rule sets, the active one first.

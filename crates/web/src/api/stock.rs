@@ -3,9 +3,11 @@
 use crate::App;
 use crate::problem::Problem;
 use crate::request::{Change, List, Page, Params, cursor, id, json, limit};
+use crate::rules::Calls;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Response, StatusCode};
+use domain::Permission::{self, StockAdjust, StockReceive, StockTransfer};
 use domain::{Noun, Refused};
 use engine::Command;
 use engine::orders::read as order_reads;
@@ -17,26 +19,21 @@ use engine::stock::receive::Receive;
 use engine::stock::transfer::{ReceiveTransfer, SendTransfer};
 use engine::views::{MovementView, StockView, TransferView};
 use serde::Deserialize;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub fn read() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(list_stock))
-        .routes(routes!(get_stock))
-        .routes(routes!(list_entries))
-        .routes(routes!(list_transfers))
-        .routes(routes!(get_transfer))
-}
-
-pub fn operate() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(receive))
-        .routes(routes!(adjust))
-        .routes(routes!(move_stock))
-        .routes(routes!(count))
-        .routes(routes!(send_transfer))
-        .routes(routes!(receive_transfer))
+pub fn calls(calls: Calls) -> Calls {
+    calls
+        .may(Permission::StockView, routes!(list_stock))
+        .may(Permission::StockView, routes!(get_stock))
+        .may(Permission::StockView, routes!(list_entries))
+        .may(Permission::StockView, routes!(list_transfers))
+        .may(Permission::StockView, routes!(get_transfer))
+        .may(StockReceive, routes!(receive))
+        .may(StockAdjust, routes!(adjust))
+        .may(StockAdjust, routes!(move_stock))
+        .may(StockAdjust, routes!(count))
+        .may(StockTransfer, routes!(send_transfer))
+        .may(StockTransfer, routes!(receive_transfer))
 }
 
 /// Totals of plain items over all locations, in the order of their SKUs.

@@ -1,15 +1,13 @@
 //! Alerts: who is told of exceptions and whether it arrives, and one with the log of what it was told.
 
-use super::shell;
+use super::parts::Part;
+use super::shell::{self, Page, Sheet};
 use super::show::{age, cell, count, icon, iso, minute, num};
-use super::today::Part;
+use super::viewer::Viewer;
 use crate::App;
 use crate::problem::Problem;
 use crate::request::id as number;
-use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Response};
-use axum::response::{Html, IntoResponse, Redirect};
 use domain::Noun;
 use engine::alerts::read::{self, AlertStatus, AttemptView, DeliveryView};
 use engine::alerts::rows;
@@ -18,15 +16,17 @@ use maud::{Markup, html};
 /// Deliveries on an endpoint's page.
 const LISTED: i64 = 100;
 
-pub async fn page(State(app): State<App>, headers: HeaderMap) -> Result<Response<Body>, Problem> {
-    let Some(caller) = super::signed_in(&app, &headers).await? else { return Ok(Redirect::to("/sign-in").into_response()) };
+pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Problem> {
     let now = app.engine.now();
     let found = app.read(move |tx, config| read::all(tx, config, now)).await?;
     let body = html! {
         div.page-head { div.grow { h1 { "Alerts" } p.sub { "Who is told of exceptions, by signed webhook or by mail, and whether it arrives." } } }
         @if found.is_empty() { (empty()) } @else { (table(&found, now)) }
     };
-    Ok(Html(shell::page("Alerts", "/alerts", &caller, now, shell::foot(app.engine.url()), body).into_string()).into_response())
+    Ok(shell::page(
+        &viewer,
+        Sheet { title: "Alerts".to_string(), here: "/alerts", topics: "orders stock channels exceptions".into(), head: html! {}, body },
+    ))
 }
 
 fn empty() -> Markup {
@@ -50,7 +50,7 @@ fn table(found: &[AlertStatus], now: i64) -> Markup {
             tbody { @for status in found { (row(status, now)) } }
         } }
     };
-    Part { id: "alerts", title: "All endpoints", head: html! {}, right: html! {}, body }.show()
+    Part { id: "alerts", title: "All endpoints".into(), head: html! {}, right: html! {}, body }.show()
 }
 
 fn row(status: &AlertStatus, now: i64) -> Markup {
@@ -92,14 +92,13 @@ fn state(status: &AlertStatus, now: i64) -> Markup {
     html! { span class={ "st " (class) } title=[status.alert.reason.as_deref()] { (icon(shape)) (word) } }
 }
 
-pub async fn one(State(app): State<App>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response<Body>, Problem> {
-    let Some(caller) = super::signed_in(&app, &headers).await? else { return Ok(Redirect::to("/sign-in").into_response()) };
+pub async fn one(State(app): State<App>, Path(id): Path<String>, viewer: Viewer) -> Result<Page, Problem> {
     let (id, now) = (number(Noun::Alert, &id)?, app.engine.now());
     let (status, log) =
         app.read(move |tx, config| Ok((read::status(tx, config, id, now)?, read::deliveries(tx, config, id, None, None, LISTED)?))).await?;
     let title = status.alert.name.clone();
     let body = detail(&status, &log, now);
-    Ok(Html(shell::page(&title, "/alerts", &caller, now, shell::foot(app.engine.url()), body).into_string()).into_response())
+    Ok(shell::page(&viewer, Sheet { title: title.clone(), here: "/alerts", topics: "orders stock channels exceptions".into(), head: html! {}, body }))
 }
 
 fn detail(status: &AlertStatus, log: &[DeliveryView], now: i64) -> Markup {
@@ -155,7 +154,7 @@ fn told(log: &[DeliveryView], now: i64) -> Markup {
         }
     };
     let head = html! { span.sub { (count(log.len() as i64, "delivery", "deliveries")) ", the newest first; more in the API" } };
-    Part { id: "log", title: "Deliveries", head, right: html! {}, body }.show()
+    Part { id: "log", title: "Deliveries".into(), head, right: html! {}, body }.show()
 }
 
 fn standing(delivery: &DeliveryView, now: i64) -> Markup {

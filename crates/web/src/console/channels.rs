@@ -1,14 +1,12 @@
 //! Channels: how each is doing, and one with its listings and quotas.
 
-use super::shell;
+use super::parts::Part;
+use super::shell::{self, Page, Sheet};
 use super::show::{age, cell, icon, num};
-use super::today::Part;
+use super::viewer::Viewer;
 use crate::App;
 use crate::problem::Problem;
-use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Response};
-use axum::response::{Html, IntoResponse, Redirect};
 use engine::channels::listings::ListingView;
 use engine::channels::read::{self, ChannelStatus};
 use engine::channels::workers::{Health, Resync};
@@ -20,15 +18,17 @@ const SLOW: i64 = 60_000_000;
 /// Listings on a channel's page.
 const LISTED: i64 = 200;
 
-pub async fn page(State(app): State<App>, headers: HeaderMap) -> Result<Response<Body>, Problem> {
-    let Some(caller) = super::signed_in(&app, &headers).await? else { return Ok(Redirect::to("/sign-in").into_response()) };
+pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Problem> {
     let found = app.read(read::all).await?;
     let now = app.engine.now();
     let body = html! {
         div.page-head { div.grow { h1 { "Channels" } p.sub { "Places that sell this stock: what each may still sell, how fast it hears of changes, and what drifted." } } }
         @if found.is_empty() { (empty()) } @else { (table(&app, &found, now)) }
     };
-    Ok(Html(shell::page("Channels", "/channels", &caller, now, shell::foot(app.engine.url()), body).into_string()).into_response())
+    Ok(shell::page(
+        &viewer,
+        Sheet { title: "Channels".to_string(), here: "/channels", topics: "orders stock channels exceptions".into(), head: html! {}, body },
+    ))
 }
 
 fn empty() -> Markup {
@@ -52,7 +52,7 @@ fn table(app: &App, found: &[ChannelStatus], now: i64) -> Markup {
             tbody { @for status in found { (row(status, &app.workers.health(status.channel.id.0).unwrap_or_default(), now)) } }
         } }
     };
-    Part { id: "channels", title: "All channels", head: html! {}, right: html! {}, body }.show()
+    Part { id: "channels", title: "All channels".into(), head: html! {}, right: html! {}, body }.show()
 }
 
 fn row(status: &ChannelStatus, health: &Health, now: i64) -> Markup {
@@ -84,8 +84,7 @@ fn state(status: &ChannelStatus, health: &Health, waits: Option<i64>) -> Markup 
     html! { span class={ "st " (class) } title=[title] { (icon(shape)) (word) } }
 }
 
-pub async fn one(State(app): State<App>, Path(code): Path<String>, headers: HeaderMap) -> Result<Response<Body>, Problem> {
-    let Some(caller) = super::signed_in(&app, &headers).await? else { return Ok(Redirect::to("/sign-in").into_response()) };
+pub async fn one(State(app): State<App>, Path(code): Path<String>, viewer: Viewer) -> Result<Page, Problem> {
     let read = move |tx: &mut engine::db::Tx<'_>, config: &engine::Config| {
         let handed = handed::list(tx, config, &code, i64::MAX, LISTED)?;
         Ok((read::status(tx, config, &code)?, read::listings(tx, config, &code, false, 0, LISTED)?, handed))
@@ -114,7 +113,10 @@ pub async fn one(State(app): State<App>, Path(code): Path<String>, headers: Head
         }
     };
     let title = status.channel.name.clone();
-    Ok(Html(shell::page(&title, "/channels", &caller, now, shell::foot(app.engine.url()), body).into_string()).into_response())
+    Ok(shell::page(
+        &viewer,
+        Sheet { title: title.clone(), here: "/channels", topics: "orders stock channels exceptions".into(), head: html! {}, body },
+    ))
 }
 
 fn ms(micros: u32) -> String {
@@ -152,7 +154,7 @@ fn with_warehouse(handed: &[HandoverView], now: i64) -> Markup {
             } }
         }
     };
-    Part { id: "handovers", title: "Handed over", head: html! {}, right: html! {}, body }.show()
+    Part { id: "handovers", title: "Handed over".into(), head: html! {}, right: html! {}, body }.show()
 }
 
 fn listed(listings: &[ListingView], all: i64) -> Markup {
@@ -175,5 +177,5 @@ fn listed(listings: &[ListingView], all: i64) -> Markup {
         }
     };
     let head = html! { span.sub { (num(listings.len() as i64)) " of " (num(all)) } };
-    Part { id: "listings", title: "Listings and quotas", head, right: html! {}, body }.show()
+    Part { id: "listings", title: "Listings and quotas".into(), head, right: html! {}, body }.show()
 }

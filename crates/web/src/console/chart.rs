@@ -3,8 +3,8 @@
 //! Lengths are shares of the width, so that columns follow the page and text keeps its size.
 
 use super::live::View;
+use super::parts::Part;
 use super::show::{minute, num, percent};
-use super::today::Part;
 use maud::{Markup, html};
 
 /// Pixels from the top to the axis, and to the highest line.
@@ -71,7 +71,7 @@ pub fn panel(view: &View) -> Markup {
             }
         }
     };
-    Part { id: "rate", title: "Orders a minute", head, right: legend(), body }.show()
+    Part { id: "rate", title: "Orders a minute".into(), head, right: legend(), body }.show()
 }
 
 fn legend() -> Markup {

@@ -1,15 +1,13 @@
 //! The exceptions desk: what a person must look at, the earliest due first, and one with what was said and what happened.
 
-use super::shell;
+use super::parts::Part;
+use super::shell::{self, Page, Sheet};
 use super::show::{age, icon, iso, minute, num};
-use super::today::Part;
+use super::viewer::Viewer;
 use crate::App;
 use crate::problem::Problem;
 use crate::request::id as number;
-use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Response};
-use axum::response::{Html, IntoResponse, Redirect};
 use domain::Noun;
 use engine::exceptions::read::{self, ExceptionDetail, ExceptionView};
 use maud::{Markup, html};
@@ -17,8 +15,7 @@ use maud::{Markup, html};
 /// Exceptions on the page.
 const SHOWN: i64 = 100;
 
-pub async fn page(State(app): State<App>, headers: HeaderMap) -> Result<Response<Body>, Problem> {
-    let Some(caller) = super::signed_in(&app, &headers).await? else { return Ok(Redirect::to("/sign-in").into_response()) };
+pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Problem> {
     let found = app.read(|tx, config| read::list(tx, config, true, None, SHOWN)).await?;
     let now = app.engine.now();
     let rows = html! {
@@ -34,9 +31,12 @@ pub async fn page(State(app): State<App>, headers: HeaderMap) -> Result<Response
     let head = html! { span.sub { (num(found.len() as i64)) " open" } };
     let body = html! {
         div.page-head { div.grow { h1 { "Exceptions" } p.sub { "What the program cannot solve alone. Nothing that a marketplace said is lost: it is an order, or it stands here." } } }
-        (Part { id: "exceptions", title: "Open", head, right: html! {}, body: rows }.show())
+        (Part { id: "exceptions", title: "Open".into(), head, right: html! {}, body: rows }.show())
     };
-    Ok(Html(shell::page("Exceptions", "/exceptions", &caller, now, shell::foot(app.engine.url()), body).into_string()).into_response())
+    Ok(shell::page(
+        &viewer,
+        Sheet { title: "Exceptions".to_string(), here: "/exceptions", topics: "orders stock channels exceptions".into(), head: html! {}, body },
+    ))
 }
 
 fn row(e: &ExceptionView, now: i64) -> Markup {
@@ -63,14 +63,16 @@ fn severity(word: &str) -> Markup {
     html! { span class={ "st " (class) } { (icon(shape)) (word) } }
 }
 
-pub async fn one(State(app): State<App>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response<Body>, Problem> {
-    let Some(caller) = super::signed_in(&app, &headers).await? else { return Ok(Redirect::to("/sign-in").into_response()) };
+pub async fn one(State(app): State<App>, Path(id): Path<String>, viewer: Viewer) -> Result<Page, Problem> {
     let id = number(Noun::Exception, &id)?;
     let found = app.read(move |tx, config| read::detail(tx, config, id)).await?;
     let now = app.engine.now();
     let title = found.exception.title.clone();
     let body = detail(&found, now);
-    Ok(Html(shell::page(&title, "/exceptions", &caller, now, shell::foot(app.engine.url()), body).into_string()).into_response())
+    Ok(shell::page(
+        &viewer,
+        Sheet { title: title.clone(), here: "/exceptions", topics: "orders stock channels exceptions".into(), head: html! {}, body },
+    ))
 }
 
 fn detail(found: &ExceptionDetail, now: i64) -> Markup {

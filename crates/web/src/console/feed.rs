@@ -1,8 +1,9 @@
 //! What happened, in words: one sentence an event.
 
 use super::live::View;
+use super::parts::Part;
 use super::show::{clock, count, iso, minute, num};
-use super::today::{Part, pause};
+use super::today::pause;
 use engine::events::EventView;
 use maud::{Markup, html};
 use serde_json::Value;
@@ -25,7 +26,7 @@ pub fn panel(view: &View) -> Markup {
             }
         }
     };
-    Part { id: "feed", title: "Events", head, right: pause("btn btn-s btn-ghost right"), body }.show()
+    Part { id: "feed", title: "Events".into(), head, right: pause("btn btn-s btn-ghost right"), body }.show()
 }
 
 fn words(event: &EventView) -> Markup {

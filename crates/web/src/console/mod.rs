@@ -1,54 +1,90 @@
-//! Pages for people: sign-in, and today's page, which stays up to date by itself.
+//! Pages for people. Each file is a noun of the navigation; every page is a function of a [`viewer::Viewer`].
 //!
-//! Here: the routes and what every page's answer carries. Not here: SQL (`engine::dashboard`), scripts and styles (`static/`).
+//! Here: the routes with their rules, and what every page's answer carries. Not here: SQL (`engine`), scripts and styles (`static/`).
 
+mod account;
 mod alerts;
 mod channels;
 mod chart;
 mod empty;
 mod exceptions;
 mod feed;
+mod fields;
 mod files;
+mod icons;
+mod language;
+mod links;
 mod live;
 mod panels;
+mod parts;
+mod passkeys;
 mod shell;
 mod show;
-mod sign_in;
+pub mod sign_in;
+mod stream;
 mod today;
+mod viewer;
 
 use crate::App;
-use crate::auth::{Caller, key_text};
 use crate::problem::Problem;
+use crate::rules::{Known, Pages, Rule};
 use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::middleware::map_response;
-use axum::response::{Html, IntoResponse, Redirect};
-use axum::routing::{get, post};
+use axum::response::IntoResponse;
 use axum::{Extension, Router};
+use domain::Permission;
 use live::Live;
+use maud::html;
+use shell::{Page, Sheet};
 use std::sync::Arc;
+use viewer::Viewer;
 
 /// Nothing from elsewhere, nothing inline, no frame around it.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-pub fn router(app: &App) -> Router<App> {
+/// The pages, and every route of them with its rule.
+pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
+    use Rule::{HalfSignedIn, May, Open, SignedIn};
     let live = Arc::new(Live::new(app.engine.now()));
-    Router::new()
-        .route("/", get(today))
-        .route("/live", get(fragment))
-        .route("/channels", get(channels::page))
-        .route("/channels/{code}", get(channels::one))
-        .route("/exceptions", get(exceptions::page))
-        .route("/exceptions/{id}", get(exceptions::one))
-        .route("/alerts", get(alerts::page))
-        .route("/alerts/{id}", get(alerts::one))
-        .route("/sign-in", get(sign_in::page).post(sign_in::enter))
-        .route("/sign-out", post(sign_in::leave))
-        .layer(Extension(live))
-        .layer(map_response(never_stored))
-        .route("/static/{version}/{name}", get(files::file))
-        .layer(map_response(guarded))
+    let pages = Pages::new(app)
+        .get("/sign-in", Open, sign_in::page)
+        .post("/sign-in", Open, sign_in::enter)
+        .post("/sign-in/passkey/begin", Open, passkeys::begin_sign_in)
+        .post("/sign-in/passkey/finish", Open, passkeys::finish_sign_in)
+        .get("/sign-in/second", HalfSignedIn, sign_in::second)
+        .post("/sign-in/second", HalfSignedIn, sign_in::check_second)
+        .post("/sign-out", HalfSignedIn, sign_in::leave)
+        .get("/setup", Open, links::page)
+        .post("/setup", Open, links::setup)
+        .get("/link", Open, links::page)
+        .post("/link", Open, links::open)
+        .get("/forgot", Open, links::forgot)
+        .post("/forgot", Open, links::send)
+        .get("/account", SignedIn, account::page)
+        .post("/account/preferences", SignedIn, account::set_preferences)
+        .post("/account/password", SignedIn, account::set_password)
+        .get("/account/second-factor", HalfSignedIn, account::enroll)
+        .post("/account/second-factor", HalfSignedIn, account::set_second_factor)
+        .post("/account/second-factor/remove", SignedIn, account::remove_second_factor)
+        .post("/account/passkeys/begin", SignedIn, passkeys::begin_registration)
+        .post("/account/passkeys/finish", SignedIn, passkeys::finish_registration)
+        .post("/account/passkeys/{id}/remove", SignedIn, account::remove_passkey)
+        .post("/account/sessions/{id}/end", SignedIn, account::end_session)
+        .get("/", SignedIn, today)
+        .get("/live", SignedIn, stream::stream)
+        .get("/channels", May(Permission::ChannelsView), channels::page)
+        .get("/channels/{code}", May(Permission::ChannelsView), channels::one)
+        .get("/exceptions", May(Permission::ExceptionsView), exceptions::page)
+        .get("/exceptions/{id}", May(Permission::ExceptionsView), exceptions::one)
+        .get("/webhooks", May(Permission::WebhooksView), alerts::page)
+        .get("/webhooks/{id}", May(Permission::WebhooksView), alerts::one);
+    let (pages, known) = pages.finish();
+    let files = Router::new().route("/static/{version}/{name}", axum::routing::get(files::file));
+    let router = pages.layer(Extension(live)).layer(map_response(never_stored)).merge(files).layer(map_response(guarded));
+    (router, known)
 }
 
 /// Pages show what is true now, to one person.
@@ -59,40 +95,35 @@ async fn never_stored(mut response: Response<Body>) -> Response<Body> {
 
 async fn guarded(mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_POLICY));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    // Not `no-referrer`: with it, browsers send `Origin: null` and sign-in could not tell its own page from another.
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    let mut set = |name: &'static str, value: &'static str| drop(headers.insert(name, HeaderValue::from_static(value)));
+    set("content-security-policy", CONTENT_POLICY);
+    set("x-content-type-options", "nosniff");
+    // Not `no-referrer`: with it, browsers send `Origin: null` and a form could not tell its own page from another.
+    set("referrer-policy", "same-origin");
+    set("permissions-policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=()");
+    set("cross-origin-opener-policy", "same-origin");
+    set("cross-origin-resource-policy", "same-origin");
+    // Browsers heed it over HTTPS only, and for this host alone.
+    set("strict-transport-security", "max-age=31536000");
     response
 }
 
-/// Who looks at a page, if the cookie's key opens anything.
-async fn signed_in(app: &App, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
-    match key_text(headers) {
-        Some(text) => Ok(app.keys.caller(text).await?),
-        None => Ok(None),
-    }
+/// What somebody sees who asks for a page that their role does not show.
+pub async fn not_allowed(app: &App, parts: &mut Parts, permission: Permission) -> Response<Body> {
+    let v = match Viewer::from_request_parts(parts, app).await {
+        Ok(viewer) => viewer,
+        Err(problem) => return problem.into_response(),
+    };
+    let body = parts::empty(
+        v.t("Not for your role"),
+        html! { (v.say("This needs the permission “{}”, which your role does not have. Whoever manages people here can give it to you.", &[&v.t(permission.about())])) },
+        html! { a.btn href="/" { (v.t("Back to today")) } },
+    );
+    let page = shell::page(&v, Sheet { title: v.t("Not for your role").into(), here: "", topics: String::new(), head: html! {}, body });
+    Page(StatusCode::FORBIDDEN, page.1).into_response()
 }
 
-async fn today(State(app): State<App>, Extension(live): Extension<Arc<Live>>, headers: HeaderMap) -> Result<Response<Body>, Problem> {
-    let Some(caller) = signed_in(&app, &headers).await? else { return Ok(Redirect::to("/sign-in").into_response()) };
+async fn today(State(app): State<App>, Extension(live): Extension<Arc<Live>>, viewer: Viewer) -> Result<Page, Problem> {
     let view = live.view(&app).await?;
-    let host = host(&headers);
-    Ok(Html(today::page(&view, &caller, &host, app.engine.url()).into_string()).into_response())
-}
-
-/// The part of the page that changes, as the script fetches it.
-async fn fragment(State(app): State<App>, Extension(live): Extension<Arc<Live>>, headers: HeaderMap) -> Result<Response<Body>, Problem> {
-    if signed_in(&app, &headers).await?.is_none() {
-        return Err(Problem::new(StatusCode::UNAUTHORIZED, "key_required", "Sign in again."));
-    }
-    let view = live.view(&app).await?;
-    Ok(Html(today::fragment(&view, &host(&headers)).into_string()).into_response())
-}
-
-/// The address that the reader used, for commands to copy.
-fn host(headers: &HeaderMap) -> String {
-    let host = headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or("127.0.0.1:7070");
-    let scheme = if sign_in::is_https(headers) { "https" } else { "http" };
-    format!("{scheme}://{host}")
+    Ok(today::page(&viewer, &view))
 }

@@ -1,8 +1,8 @@
 //! The panels with tables: newest orders, stock at risk, locations.
 
 use super::live::View;
+use super::parts::Part;
 use super::show::{age, bar, cell, count, icon, iso, minute, num};
-use super::today::Part;
 use engine::dashboard::{AtRisk, LATELY};
 use engine::views::OrderView;
 use maud::{Markup, html};
@@ -25,7 +25,7 @@ pub fn orders(view: &View) -> Markup {
         }
     };
     let head = html! { @if !orders.is_empty() { span.sub { "The last " (num(orders.len() as i64)) } } };
-    Part { id: "orders", title: "Newest orders", head, right: html! {}, body }.show()
+    Part { id: "orders", title: "Newest orders".into(), head, right: html! {}, body }.show()
 }
 
 fn order_row(order: &OrderView, now: i64) -> Markup {
@@ -72,7 +72,7 @@ pub fn at_risk(view: &View) -> Markup {
         }
     };
     let head = html! { @if !rows.is_empty() { span.sub { "Least left, of the last " (num(LATELY)) " orders" } } };
-    Part { id: "risk", title: "Stock at risk", head, right: html! {}, body }.show()
+    Part { id: "risk", title: "Stock at risk".into(), head, right: html! {}, body }.show()
 }
 
 /// Fill: here, the part in full color still free. Tick: promised. Hatch: on its way.
@@ -141,7 +141,7 @@ pub fn locations(view: &View) -> Markup {
             span { svg.key aria-hidden="true" { rect.b-tick x="6" width="2" height="8" {} } "Allowed" }
         }
     };
-    Part { id: "locations", title: "Locations", head, right, body }.show()
+    Part { id: "locations", title: "Locations".into(), head, right, body }.show()
 }
 
 /// The tick stands in the same place in each row; a fill beyond it means that the limit was lowered later.

@@ -1,68 +1,139 @@
-//! The frame of a page: its head, the icons, navigation, the line on top.
+//! The frame of a page: its head, navigation, the line on top, the palette and the list of keys.
 
 use super::files::address;
-use super::show::{date, icon, iso, minute};
-use crate::auth::Caller;
-use engine::Url;
+use super::icons::SPRITE;
+use super::parts::{csrf, icon};
+use super::show::iso;
+use super::viewer::Viewer;
+use axum::body::Body;
+use axum::http::{Response, StatusCode};
+use axum::response::{Html, IntoResponse};
+use domain::Permission::{self, *};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-/// A page with nothing around it.
-pub fn bare(title: &str, body: Markup) -> Markup {
-    document(title, "", html! {}, body)
-}
+/// A page on its way to the browser.
+pub struct Page(pub StatusCode, pub Markup);
 
-/// A page within the console.
-pub fn page(title: &str, here: &str, caller: &Caller, now: i64, foot: Markup, body: Markup) -> Markup {
-    let script = if here == "/" { "live.js" } else { "follow.js" };
-    let scripts = html! { script type="module" src=(address(script)) {} };
-    let name = caller.actor.strip_prefix("key:").unwrap_or(&caller.actor);
-    document(
-        title,
-        "app",
-        scripts,
-        html! {
-            (nav(here, foot))
-            header.top {
-                span.grow {}
-                time.small.quiet datetime=(iso(now)) { (date(now)) ", times in UTC" }
-                details.menu {
-                    summary { span.avatar { (icon("key")) } span.who { (name) } (icon("down")) }
-                    div.menu-body {
-                        p { "API key with the role " b { (caller.role.word()) } }
-                        button type="button" data-keys hidden { "Keyboard shortcuts" }
-                        form action="/sign-out" method="post" { button type="submit" { "Sign out" } }
-                    }
-                }
-            }
-            main.page #main { (body) }
-            (keys())
-        },
-    )
-}
-
-/// Which program this is, and on what.
-pub fn foot(database: &Url) -> Markup {
-    html! {
-        span { "Holdfast " (env!("CARGO_PKG_VERSION")) }
-        span { (match database { Url::Sqlite(_) => "On SQLite", Url::Postgres(_) => "On PostgreSQL" }) }
+impl IntoResponse for Page {
+    fn into_response(self) -> Response<Body> {
+        (self.0, Html(self.1.into_string())).into_response()
     }
 }
 
-fn document(title: &str, class: &str, scripts: Markup, body: Markup) -> Markup {
+/// What a page of the console consists of.
+pub struct Sheet {
+    pub title: String,
+    /// The link of the navigation that this page belongs to.
+    pub here: &'static str,
+    /// What the page shows, so that it is asked for again when that changes: `orders stock item:SKU …`; empty stays as it is.
+    pub topics: String,
+    /// The title row.
+    pub head: Markup,
+    pub body: Markup,
+}
+
+/// A place in the navigation: address, icon, name, its letter after G, and what one must be allowed to see it.
+type Place = (&'static str, &'static str, &'static str, &'static str, Option<Permission>);
+
+const GROUPS: [(&str, &[Place]); 4] = [
+    (
+        "Operate",
+        &[
+            ("/", "today", "Today", "t", None),
+            ("/orders", "order", "Orders", "o", Some(OrdersView)),
+            ("/exceptions", "flag", "Exceptions", "e", Some(ExceptionsView)),
+            ("/reservations", "hold", "Reservations", "h", Some(OrdersView)),
+        ],
+    ),
+    (
+        "Stock",
+        &[
+            ("/items", "box", "Items", "i", Some(StockView)),
+            ("/transfers", "truck", "Transfers", "f", Some(StockView)),
+            ("/locations", "pin", "Locations", "l", Some(StockView)),
+            ("/imports", "import", "Imports", "m", Some(ImportsRun)),
+        ],
+    ),
+    ("Sell", &[("/channels", "plug", "Channels", "c", Some(ChannelsView)), ("/rules", "route", "Routing rules", "r", Some(RoutingView))]),
+    (
+        "Control",
+        &[
+            ("/people", "people", "People", "p", Some(PeopleManage)),
+            ("/roles", "role", "Roles", "", Some(PeopleManage)),
+            ("/keys", "key", "API keys", "k", Some(KeysManage)),
+            ("/webhooks", "bell", "Webhooks", "w", Some(WebhooksView)),
+            ("/audit", "audit", "Audit", "a", Some(AuditView)),
+            ("/settings", "gear", "Settings", "s", Some(SettingsEdit)),
+        ],
+    ),
+];
+
+/// Every place of the navigation that this viewer may see: (address, icon, name).
+pub fn places(v: &Viewer) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> + '_ {
+    let all = GROUPS.iter().flat_map(|(_, places)| places.iter());
+    all.filter(|place| place.4.is_none_or(|p| v.may(p))).map(|place| (place.0, place.1, place.2))
+}
+
+/// A page with nothing around it: before signing in.
+pub fn bare(v: &Viewer, title: &str, body: Markup) -> Markup {
+    document(v, title, "", html! {}, body)
+}
+
+/// A page within the console.
+pub fn page(v: &Viewer, sheet: Sheet) -> Page {
+    let status = if v.wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let scripts = html! {
+        meta name="csrf" content=(v.csrf());
+        script type="module" src=(address("console.js")) {}
+    };
+    let Sheet { title, here, topics, head, body } = sheet;
+    let main = html! {
+        main.page #main data-topics=[(!topics.is_empty()).then_some(&topics)] data-seq=(v.signs.seq) {
+            (head)
+            div.banner.banner-danger #alarm role="alert" hidden data-keep {
+                (icon("danger"))
+                div { b { (v.t("Not connected.")) " " } (v.t("What stands below was true at")) " " span data-since {} ". " (v.t("Trying again.")) }
+            }
+            (super::parts::said(v))
+            (super::parts::wrong(v))
+            (body)
+        }
+    };
+    Page(status, document(v, &title, "app", scripts, html! { (nav(v, here)) (top(v)) (main) (palette(v)) (keys(v)) }))
+}
+
+/// What the script has to say about the page; the style shows the one that holds.
+pub fn status(v: &Viewer) -> Markup {
+    html! {
+        span.live #status {
+            span data-when="still" { (v.t("As of")) " " } span data-when="live" { (v.t("Live, updated")) " " }
+            span data-when="paused" { (v.t("Paused, as of")) " " } span data-when="lost" { (v.t("Reconnecting, as of")) " " }
+            time datetime=(iso(v.now)) { (v.clock(v.now)) }
+        }
+    }
+}
+
+/// The title row: a title, what is said below it, and what stands at the right.
+pub fn head(title: &str, sub: Markup, right: Markup) -> Markup {
+    html! { div.page-head { div.grow { h1 { (title) } p.sub { (sub) } } (right) } }
+}
+
+fn document(v: &Viewer, title: &str, class: &str, scripts: Markup, body: Markup) -> Markup {
     html! {
         (DOCTYPE)
-        html lang="en" {
+        html lang=(v.language.code()) data-theme=[v.theme.as_deref()] {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (title) " · Holdfast" }
+                title { (title) " · " @if !v.house.name.is_empty() { (v.house.name) " · " } "Holdfast" }
                 link rel="icon" type="image/svg+xml" href=(address("icon.svg"));
                 link rel="stylesheet" href=(address("holdfast.css"));
+                link rel="stylesheet" href=(address("charts.css"));
                 (scripts)
             }
             body class=[(!class.is_empty()).then_some(class)] {
-                a.skip href="#main" { "Skip to content" }
+                a.skip href="#main" { (v.t("Skip to content")) }
                 (PreEscaped(SPRITE))
                 (body)
             }
@@ -81,62 +152,83 @@ pub fn brand(class: &str) -> Markup {
     }
 }
 
-fn nav(here: &str, foot: Markup) -> Markup {
-    let link =
-        |to: &str, name: &str, text: &str| html! { li { a.nav-a href=(to) aria-current=[(to == here).then_some("page")] { (icon(name)) (text) } } };
+fn nav(v: &Viewer, here: &str) -> Markup {
+    let link = |place: &Place| {
+        let (to, name, text, letter, _) = place;
+        html! {
+            li { a.nav-a href=(to) data-go=[(!letter.is_empty()).then_some(letter)] aria-current=[(*to == here).then_some("page")] {
+                (icon(name)) (v.t(text))
+                @if *to == "/exceptions" && v.signs.exceptions > 0 { span.count aria-label=(v.say("{} open", &[&v.num(v.signs.exceptions)])) { (v.num(v.signs.exceptions)) } }
+            } }
+        }
+    };
     html! {
-        nav.nav aria-label="Main" {
+        nav.nav #nav aria-label=(v.t("Main")) {
             (brand("brand"))
-            section.nav-group { h2 { "Operate" } ul { (link("/", "today", "Today")) (link("/channels", "channels", "Channels")) (link("/exceptions", "warn", "Exceptions")) (link("/alerts", "bell", "Alerts")) } }
-            section.nav-group {
-                h2 { "Build" }
-                ul { (link("/docs", "book", "API reference")) (link("/openapi.json", "braces", "OpenAPI document")) (link("/metrics", "chart", "Metrics")) }
+            @for (title, places) in GROUPS {
+                @let shown: Vec<&Place> = places.iter().filter(|p| p.4.is_none_or(|permission| v.may(permission))).collect();
+                @if !shown.is_empty() { section.nav-group { h2 { (v.t(title)) } ul { @for place in shown { (link(place)) } } } }
             }
-            div.nav-foot { (foot) }
+            div.nav-foot { span { "Holdfast " (env!("CARGO_PKG_VERSION")) } span { a href="/docs" { (v.t("API reference")) } } }
         }
     }
 }
 
-fn keys() -> Markup {
+fn top(v: &Viewer) -> Markup {
+    let initials: String = v.name.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect();
+    let role = v.caller.as_ref().and_then(|c| c.signed_in.as_ref()).map(|s| s.person.role.clone()).unwrap_or_default();
+    html! {
+        header.top {
+            form.search role="search" action="/search" {
+                label.vh for="q" { (v.t("Search or run a command")) }
+                (icon("search")) input #q name="q" type="search" placeholder=(v.t("Search items, orders, pages")) autocomplete="off";
+                span.keys { kbd { "Ctrl" } " " kbd { "K" } }
+            }
+            span.grow {}
+            time.clock datetime=(iso(v.now)) title=(v.zone_name()) { (v.date(v.now)) ", " (v.minute(v.now)) }
+            details.menu {
+                summary { span.avatar aria-hidden="true" { (initials) } span.who { (v.name) } svg.i.i-s aria-hidden="true" { use href="#i-down" {} } }
+                div.menu-body {
+                    p { (role) }
+                    a href="/account" { (v.t("Your account")) }
+                    button type="button" data-keys data-js { (v.t("Keyboard shortcuts")) }
+                    form action="/sign-out" method="post" { (csrf(v)) button type="submit" { (v.t("Sign out")) } }
+                }
+            }
+        }
+    }
+}
+
+fn palette(v: &Viewer) -> Markup {
+    html! {
+        dialog.palette #palette aria-label=(v.t("Search or run a command")) data-person=(v.caller.as_ref().map_or("", |c| &c.actor)) {
+            div.palette-in {
+                (icon("search"))
+                input type="text" role="combobox" aria-label=(v.t("Search or run a command")) aria-expanded="true" aria-controls="palette-list" aria-autocomplete="list" placeholder=(v.t("Item, order, page or action")) autocomplete="off" spellcheck="false";
+            }
+            div #palette-list role="listbox" aria-label=(v.t("Results")) {}
+            div.palette-foot.hints {
+                span { kbd { "↑" } kbd { "↓" } (v.t("Move")) } span { kbd { "Enter" } (v.t("Open")) } span { kbd { "Esc" } (v.t("Close")) }
+            }
+        }
+    }
+}
+
+fn keys(v: &Viewer) -> Markup {
+    let line = |keys: &[&str], text: &'static str| html! { dt { @for key in keys { kbd { (key) } " " } } dd { (v.t(text)) } };
     html! {
         dialog #keys aria-labelledby="keys-title" {
-            h2 #keys-title { "Keyboard" }
+            h2 #keys-title { (v.t("Keyboard")) }
             dl.keys {
-                dt { kbd { "P" } } dd { "Pause, or go on" }
-                dt { kbd { "?" } } dd { "This list" }
-                dt { kbd { "Esc" } } dd { "Close" }
+                (line(&["Ctrl", "K"], "Search or run a command")) (line(&["/"], "Filter this list")) (line(&["J", "K"], "Next row, row before"))
+                (line(&["X"], "Tick the row")) (line(&["Enter"], "Open the row")) (line(&["Z"], "Undo")) (line(&["P"], "Pause, or go on"))
+                (line(&["G"], "Then a letter: go to a page")) (line(&["?"], "This list")) (line(&["Esc"], "Close"))
             }
+            div data-keys-here {}
             form.row method="dialog" {
-                label.check { input #single-keys type="checkbox" checked; "Single keys are on" }
-                button.btn.btn-primary { "Close" }
+                label.check { input #single-keys type="checkbox" checked; (v.t("Single keys are on")) }
+                button.btn.btn-primary { (v.t("Close")) }
             }
         }
     }
-}
-
-/// Drawn for this product on a 16-pixel grid.
-const SPRITE: &str = concat!(
-    r##"<svg class="sprite" aria-hidden="true"><defs><pattern id="hatch" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path class="hatch-a" d="M1 0V5"/></pattern></defs>"##,
-    r##"<symbol id="i-today" viewBox="0 0 16 16"><path d="M2 9h3l2-5 3 9 2-4h2"/></symbol>"##,
-    r##"<symbol id="i-book" viewBox="0 0 16 16"><path d="M8 4C6.5 2.8 4.5 2.5 2.5 2.5v10c2 0 4 .3 5.5 1.5 1.5-1.2 3.5-1.5 5.5-1.5v-10c-2 0-4 .3-5.5 1.5zM8 4v10"/></symbol>"##,
-    r##"<symbol id="i-braces" viewBox="0 0 16 16"><path d="M6 2.5c-3 0 0 5.5-3.5 5.5C6 8 3 13.5 6 13.5M10 2.5c3 0 0 5.5 3.5 5.5C10 8 13 13.5 10 13.5"/></symbol>"##,
-    r##"<symbol id="i-chart" viewBox="0 0 16 16"><path d="M2.5 13.5h11M4.5 11V8M8 11V3.5M11.5 11V6"/></symbol>"##,
-    r##"<symbol id="i-channels" viewBox="0 0 16 16"><path d="M2.5 5h9M9 2.5 11.5 5 9 7.5M13.5 11h-9M7 8.5 4.5 11 7 13.5"/></symbol>"##,
-    r##"<symbol id="i-key" viewBox="0 0 16 16"><circle cx="5" cy="11" r="2.5"/><path d="m6.8 9.2 6-6M10.5 5.5l2 2"/></symbol>"##,
-    r##"<symbol id="i-down" viewBox="0 0 16 16"><path d="m3.5 6 4.5 4.5L12.5 6"/></symbol>"##,
-    r##"<symbol id="i-pause" viewBox="0 0 16 16"><path d="M5.5 3.5v9M10.5 3.5v9"/></symbol>"##,
-    r##"<symbol id="i-play" viewBox="0 0 16 16"><path d="M5 3.5v9L12.5 8z"/></symbol>"##,
-    r##"<symbol id="i-ok" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6"/><path d="m5.3 8.2 1.9 1.9 3.5-4"/></symbol>"##,
-    r##"<symbol id="i-warn" viewBox="0 0 16 16"><path d="M8 2.2 14.2 13H1.8z"/><path d="M8 6.3v3.2M8 11.3v.1"/></symbol>"##,
-    r##"<symbol id="i-danger" viewBox="0 0 16 16"><path d="M5.5 2h5L14 5.5v5L10.5 14h-5L2 10.5v-5z"/><path d="M8 5v3.6M8 10.9v.1"/></symbol>"##,
-    r##"<symbol id="i-open" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6"/></symbol>"##,
-    r##"<symbol id="i-half" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6"/><path d="M8 2a6 6 0 0 0 0 12z" fill="currentColor"/></symbol>"##,
-    r##"<symbol id="i-queued" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6"/><path d="M8 4.8V8l2.2 1.5"/></symbol>"##,
-    r##"<symbol id="i-bell" viewBox="0 0 16 16"><path d="M3 11.5c1.2-1 1.5-2.2 1.5-4.5a3.5 3.5 0 0 1 7 0c0 2.3.3 3.5 1.5 4.5zM6.5 13.5h3M8 3.5V2"/></symbol>"##,
-    r##"<symbol id="i-off" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6"/><path d="m5.8 5.8 4.4 4.4M10.2 5.8l-4.4 4.4"/></symbol></svg>"##
-);
-
-/// 14:32, or the day before it if that was another one.
-pub fn since(at: i64, now: i64) -> String {
-    if date(at) == date(now) { minute(at) } else { date(at) }
 }

@@ -1,40 +1,32 @@
 //! Today's page: the figures, and the panels below them. The page and the part that the script fetches are made by the same code.
 
 use super::live::View;
-use super::shell::{self, since};
+use super::shell::{self, Page, Sheet};
 use super::show::{bar, clock, count, icon, iso, minute, num};
+use super::viewer::Viewer;
 use super::{chart, empty, feed, panels};
-use crate::auth::Caller;
-use engine::Url;
 use maud::{Markup, html};
 
-pub fn page(view: &View, caller: &Caller, host: &str, database: &Url) -> Markup {
-    let body = html! {
-        div.page-head {
-            div.grow {
-                h1 { "Today" }
-                p.sub { span.live #status { span { span #state { "As of" } " " time #updated { (clock(view.now)) } } } }
-            }
-            (pause("btn"))
-        }
-        div.banner #alarm role="alert" hidden {
-            (icon("danger"))
-            div { b { "Not connected. " } "What stands below was true at " span #since {} ". Trying again every second." }
-        }
-        (fragment(view, host))
-    };
-    shell::page("Today", "/", caller, view.now, shell::foot(database), body)
+pub fn page(v: &Viewer, view: &View) -> Page {
+    let head = shell::head(v.t("Today"), shell::status(v), pause("btn"));
+    let body = fragment(view, &v.visit.origin());
+    shell::page(v, Sheet { title: v.t("Today").into(), here: "/", topics: "orders stock channels exceptions".into(), head, body })
 }
 
 /// The button works with the script, and is there with it.
 pub fn pause(class: &str) -> Markup {
-    html! { button class=(class) type="button" data-pause data-keep aria-pressed="false" hidden { svg.i.i-s aria-hidden="true" { use href="#i-pause" {} } span data-word { "Pause" } } }
+    html! {
+        button class=(class) type="button" data-pause data-js aria-pressed="false" {
+            span data-when="live" { (icon("pause")) "Pause" }
+            span data-when="paused" { (icon("play")) "Resume" }
+        }
+    }
 }
 
 /// All that changes.
-pub fn fragment(view: &View, host: &str) -> Markup {
+fn fragment(view: &View, host: &str) -> Markup {
     html! {
-        div #live data-seq=(view.newest.seq) data-updated=(clock(view.now)) data-kinds=(feed::KINDS) data-counting[view.is_counting()] {
+        div #live {
             @if !view.newest.any_item {
                 (empty::first_steps(view, host))
             } @else {
@@ -48,27 +40,6 @@ pub fn fragment(view: &View, host: &str) -> Markup {
     }
 }
 
-/// A panel: title, what is said beside it, what stands at the right of it, and the rest.
-pub struct Part {
-    pub id: &'static str,
-    pub title: &'static str,
-    pub head: Markup,
-    pub right: Markup,
-    pub body: Markup,
-}
-
-impl Part {
-    pub fn show(self) -> Markup {
-        let Part { id, title, head, right, body } = self;
-        html! {
-            section.panel #(id) data-part data-key=(id) aria-labelledby={ "h-" (id) } {
-                div.panel-head { h2 id={ "h-" (id) } { (title) } (head) (right) }
-                (body)
-            }
-        }
-    }
-}
-
 fn figures(view: &View) -> Markup {
     let totals = &view.totals;
     let day = view.day;
@@ -76,7 +47,7 @@ fn figures(view: &View) -> Markup {
     let aside = stock.on_hand - totals.promisable - stock.reserved - stock.committed;
     let orders_note = match view.counted_until {
         Some(until) => format!("Counted until {}", minute(until)),
-        None => format!("{} refused since {}", num(view.refused), since(view.started_at, view.now)),
+        None => format!("{} refused since {}", num(view.refused), minute(view.started_at)),
     };
     let held_note = match totals.queued {
         0 => count(totals.holds, "hold", "holds"),

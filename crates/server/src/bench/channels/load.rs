@@ -251,7 +251,7 @@ async fn lorries(engine: Engine, books: Arc<Books>, lines: f64, stop: Arc<Atomic
         // Counted before it is there: whoever sells it at once sells what is counted.
         Books::add(&books.received, &items, PALLET);
         let receive = Receive { location: format!("L{}", random.usize(1..=LOCATIONS)), lines: brought, reference: None };
-        engine.submit(Command::Receive(receive), "bench".into(), None).await?;
+        engine.submit(Command::Receive(receive), "bench", None).await?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::Failed;
 use crate::markets::Markets;
 use crate::progress::thousands;
 use engine::secrets::Vault;
-use engine::{Engine, Options as EngineOptions, Role, create_key};
+use engine::{Engine, Options as EngineOptions, create_key};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
@@ -63,7 +63,7 @@ pub fn measure(clients: &Runtime, place: &Place, listings: u64, options: &Option
     })?;
     engine.shut_down();
     drop(engine);
-    let (_, key) = create_key(&place.url, "bench", Role::Admin, crate::now(), None)?;
+    let (_, key) = create_key(&place.url, "bench", "admin", crate::now(), None)?;
     let server = Server::start(place)?;
     let mut memory = Memory {
         database,

@@ -10,7 +10,7 @@ use crate::serve::{bind, runtime, serve_app};
 use engine::channels::read::{self, ChannelStatus};
 use engine::channels::workers::{Health, Workers};
 use engine::secrets::Vault;
-use engine::{Config, Engine, Options, Role, Url, create_key};
+use engine::{Config, Engine, Options, Url, create_key};
 use sim::markets::market::Truth;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -75,7 +75,7 @@ impl World {
     pub fn open(clients: &Runtime, place: &Place, items: usize, seed: u64) -> Result<World, Failed> {
         let engine = Engine::open(Options::new(place.url.clone()))?;
         seed_with(&engine, items, LOCATIONS, STOCK)?;
-        let (_, key) = create_key(&place.url, "bench", Role::Admin, crate::now(), None)?;
+        let (_, key) = create_key(&place.url, "bench", "admin", crate::now(), None)?;
         let vault = Vault::parse(SECRET_KEY)?;
         let markets = clients.block_on(async {
             let markets = Markets::start(seed).await?;

@@ -1,0 +1,4 @@
+//! German.
+
+/// English text, German text.
+pub const TEXTS: &[(&str, &str)] = &[("Today", "Heute")];

@@ -1,0 +1,288 @@
+//! Who looks at a page, and all that depends on it: language, numbers, times in the person's zone, what may be done, what was
+//! typed before a form was refused. Every page is a function of a [`Viewer`].
+
+use super::language::Language;
+use crate::App;
+use crate::auth::Caller;
+use crate::problem::Problem;
+use crate::visit::{Visit, text};
+use axum::extract::FromRequestParts;
+use axum::http::header;
+use axum::http::request::Parts;
+use domain::{Permission, Refused};
+use engine::people::settings::{self, House};
+use engine::{By, Stop};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// What stands in the navigation beside the links.
+#[derive(Debug, Clone, Default)]
+pub struct Signs {
+    /// Open exceptions: all, and critical ones.
+    pub exceptions: i64,
+    pub critical: i64,
+    /// The number of the last event when the page was made.
+    pub seq: i64,
+}
+
+/// Why a form was refused, for the page that shows it again.
+#[derive(Debug, Clone)]
+pub struct Wrong {
+    pub field: Option<String>,
+    pub detail: String,
+}
+
+impl Wrong {
+    /// Beside a field its name need not be said again.
+    pub fn new(refused: &Refused) -> Wrong {
+        let detail = match refused {
+            Refused::Invalid { reason, .. } => {
+                let (first, rest) = reason.split_at(reason.chars().next().map_or(0, char::len_utf8));
+                format!("{}{}.", first.to_uppercase(), rest.trim_end_matches('.'))
+            }
+            other => other.to_string(),
+        };
+        Wrong { field: refused.field().map(str::to_owned), detail }
+    }
+}
+
+#[derive(Clone)]
+pub struct Viewer {
+    /// None on pages before signing in.
+    pub caller: Option<Caller>,
+    pub name: String,
+    pub language: Language,
+    pub zone: TimeZone,
+    /// Light, dark, or None: as the system says.
+    pub theme: Option<String>,
+    pub house: House,
+    pub visit: Visit,
+    /// The path that was asked for, and its query.
+    pub path: String,
+    pub query: String,
+    /// Microseconds since 1970 UTC.
+    pub now: i64,
+    pub signs: Signs,
+    /// What the form held that was refused, and why.
+    pub typed: Vec<(String, String)>,
+    pub wrong: Option<Wrong>,
+}
+
+impl FromRequestParts<App> for Viewer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Viewer, Problem> {
+        let caller = parts.extensions.get::<Caller>().cloned();
+        let limited = caller.as_ref().is_some_and(|c| c.grant.channels.is_some());
+        let signed_in = caller.is_some();
+        let channels = caller.as_ref().and_then(|c| c.grant.channels.clone());
+        let (house, signs) = app
+            .read(move |tx, config| {
+                let house: House = settings::get(tx, House::NAME)?;
+                if !signed_in {
+                    return Ok((house, Signs::default()));
+                }
+                let only = channels
+                    .filter(|_| limited)
+                    .map(|codes| config.channels.iter().filter(|c| codes.iter().any(|code| **code == *c.code)).map(|c| c.id).collect::<Vec<i64>>());
+                let open = engine::exceptions::read::open_by_severity(tx, only.as_deref())?;
+                let exceptions = open.iter().map(|(_, n)| n).sum();
+                let critical = open.iter().filter(|(word, _)| word == "critical").map(|(_, n)| n).sum();
+                Ok((house, Signs { exceptions, critical, seq: engine::events::last(tx)? }))
+            })
+            .await?;
+        let person = caller.as_ref().and_then(|c| c.signed_in.as_ref()).map(|s| s.person.clone());
+        let preferences = person.as_ref().map(|p| p.preferences.clone()).unwrap_or_default();
+        let accepted = text(&parts.headers, header::ACCEPT_LANGUAGE).and_then(Language::accepted);
+        let language = preferences.language.as_deref().and_then(Language::parse).or(accepted);
+        let zone = preferences.zone.as_deref().unwrap_or(&house.zone);
+        Ok(Viewer {
+            name: person.map(|p| p.name).unwrap_or_default(),
+            language: language.or_else(|| Language::parse(&house.language)).unwrap_or_default(),
+            zone: TimeZone::get(zone).unwrap_or(TimeZone::UTC),
+            theme: preferences.theme,
+            visit: Visit::of(app, parts),
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            now: app.engine.now(),
+            house,
+            signs,
+            caller,
+            typed: Vec::new(),
+            wrong: None,
+        })
+    }
+}
+
+impl Viewer {
+    /// A text in the reader's language.
+    pub fn t(&self, english: &'static str) -> &'static str {
+        self.language.text(english)
+    }
+
+    /// The same with figures or names where `{}` stands, in their order.
+    pub fn say(&self, english: &'static str, parts: &[&dyn std::fmt::Display]) -> String {
+        let mut pieces = self.t(english).split("{}");
+        let mut text = pieces.next().unwrap_or_default().to_owned();
+        for (piece, part) in pieces.zip(parts.iter().map(Some).chain(std::iter::repeat(None))) {
+            if let Some(part) = part {
+                text.push_str(&part.to_string());
+            }
+            text.push_str(piece);
+        }
+        text
+    }
+
+    pub fn may(&self, permission: Permission) -> bool {
+        self.caller.as_ref().is_some_and(|c| c.may(permission))
+    }
+
+    /// As whom the engine is asked.
+    pub fn by(&self) -> By {
+        match &self.caller {
+            Some(caller) => caller.by(),
+            None => {
+                let visitor =
+                    engine::Visitor { grant: Default::default(), means: "".into(), address: self.visit.address.to_string().into(), is_person: true };
+                By::visitor("anybody".into(), visitor.into())
+            }
+        }
+    }
+
+    /// The secret that each form of this session carries, so that no other page can have it sent.
+    pub fn csrf(&self) -> String {
+        self.caller.as_ref().and_then(|c| c.signed_in.as_ref()).map(|s| s.session.form_token()).unwrap_or_default()
+    }
+
+    /// The same viewer after a form was refused: the page shows it again with what was typed and why. A fault goes on.
+    pub fn refused(mut self, typed: Vec<(String, String)>, stop: Stop) -> Result<Viewer, Problem> {
+        let Some(refused) = stop.refused().cloned() else { return Err(stop.into()) };
+        self.wrong = Some(Wrong::new(&refused));
+        self.typed = typed;
+        Ok(self)
+    }
+
+    /// As [`Viewer::refused`], for a refusal at hand.
+    pub fn said_no(self, typed: Vec<(String, String)>, refused: Refused) -> Result<Viewer, Problem> {
+        self.refused(typed, refused.into())
+    }
+
+    /// What was typed into a field of a refused form.
+    pub fn typed(&self, name: &str) -> Option<&str> {
+        self.typed.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A parameter of the address.
+    pub fn asked(&self, name: &str) -> Option<String> {
+        super::fields::pairs(&self.query).into_iter().find(|(n, value)| n == name && !value.is_empty()).map(|(_, value)| value)
+    }
+
+    /// The address of this page with parameters set, or taken away where the value is empty; the page within a list always goes.
+    pub fn address(&self, changes: &[(&str, &str)]) -> String {
+        let gone = |name: &str| changes.iter().any(|(n, _)| *n == name) || ["after", "said", "done"].contains(&name);
+        let kept = super::fields::pairs(&self.query).into_iter().filter(|(name, _)| !gone(name));
+        let set = changes.iter().filter(|(_, value)| !value.is_empty()).map(|(n, value)| ((*n).to_owned(), (*value).to_owned()));
+        super::fields::address(&self.path, kept.chain(set))
+    }
+
+    /// 1234567 as “1,234,567” or “1.234.567”; a true minus.
+    pub fn num(&self, n: i64) -> String {
+        let text = super::show::num(n);
+        match self.language.marks().0 {
+            ',' => text,
+            mark => text.replace(',', &mark.to_string()),
+        }
+    }
+
+    /// With a sign: “+12”, “−3”, “0”.
+    pub fn signed(&self, n: i64) -> String {
+        if n > 0 { format!("+{}", self.num(n)) } else { self.num(n) }
+    }
+
+    /// With so many decimals: “12.6”.
+    pub fn decimal(&self, n: f64, places: usize) -> String {
+        let text = format!("{:.places$}", n.abs());
+        let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
+        let whole = self.num(whole.parse().unwrap_or(i64::MAX));
+        let minus = if n < 0.0 && text.chars().any(|c| ('1'..='9').contains(&c)) { "−" } else { "" };
+        if rest.is_empty() { format!("{minus}{whole}") } else { format!("{minus}{whole}{}{rest}", self.language.marks().1) }
+    }
+
+    /// “1 order”, “2 orders”.
+    pub fn count(&self, n: i64, one: &'static str, many: &'static str) -> String {
+        format!("{} {}", self.num(n), self.t(if n == 1 { one } else { many }))
+    }
+
+    /// “£9.99”, “9,99 €”: by the habit of the language.
+    pub fn money(&self, amount: &engine::views::Amount) -> String {
+        let (whole, rest) = amount.amount.split_once('.').unwrap_or((&amount.amount, ""));
+        let whole = whole.parse().map_or_else(|_| whole.to_owned(), |n| self.num(n));
+        let figure = if rest.is_empty() { whole } else { format!("{whole}{}{rest}", self.language.marks().1) };
+        let sign = match amount.currency.as_str() {
+            "GBP" => "£",
+            "EUR" => "€",
+            "USD" => "$",
+            "JPY" => "¥",
+            other => return format!("{figure} {other}"),
+        };
+        if self.language == Language::English { format!("{sign}{figure}") } else { format!("{figure} {sign}") }
+    }
+
+    fn time(&self, micros: i64, how: &str) -> String {
+        Timestamp::from_microsecond(micros).map_or_else(|_| "–".into(), |t| t.to_zoned(self.zone.clone()).strftime(how).to_string())
+    }
+
+    /// 14:32:08
+    pub fn clock(&self, micros: i64) -> String {
+        self.time(micros, "%H:%M:%S")
+    }
+
+    /// 14:32
+    pub fn minute(&self, micros: i64) -> String {
+        self.time(micros, "%H:%M")
+    }
+
+    /// Fri 5 Dec; another year than this is told.
+    pub fn date(&self, micros: i64) -> String {
+        let year = if self.time(micros, "%Y") == self.time(self.now, "%Y") { String::new() } else { self.time(micros, " %Y") };
+        match self.language {
+            Language::English => format!("{} {}{year}", self.time(micros, "%a"), self.time(micros, "%-d %b")),
+            Language::German => {
+                let day =
+                    ["So", "Mo", "Di", "Mi", "Do", "Fr", "Sa"].get(self.time(micros, "%w").parse::<usize>().unwrap_or(0)).copied().unwrap_or("");
+                format!("{day} {}{}", self.time(micros, "%-d.%-m."), year.trim())
+            }
+        }
+    }
+
+    /// The time of today, the day of another: “14:32” or “Fri 5 Dec”.
+    pub fn when(&self, micros: i64) -> String {
+        if self.time(micros, "%Y%j") == self.time(self.now, "%Y%j") { self.minute(micros) } else { self.date(micros) }
+    }
+
+    /// “Fri 5 Dec, 14:32”.
+    pub fn moment(&self, micros: i64) -> String {
+        format!("{}, {}", self.date(micros), self.minute(micros))
+    }
+
+    /// 2026-12-05T14:32 in the reader's zone, as a field for a time takes it.
+    pub fn local(&self, micros: i64) -> String {
+        self.time(micros, "%Y-%m-%dT%H:%M")
+    }
+
+    /// The instant of a time typed in the reader's zone.
+    pub fn instant(&self, local: &str) -> Option<i64> {
+        let civil: jiff::civil::DateTime = local.parse().ok()?;
+        Some(civil.to_zoned(self.zone.clone()).ok()?.timestamp().as_microsecond())
+    }
+
+    /// The name of the reader's zone.
+    pub fn zone_name(&self) -> String {
+        self.zone.iana_name().unwrap_or("UTC").to_owned()
+    }
+
+    /// “4 min ago”.
+    pub fn ago(&self, micros: i64) -> String {
+        self.say("{} ago", &[&super::show::age(self.now - micros)])
+    }
+}

@@ -1,0 +1,185 @@
+//! Which route needs what: every route of the API and of the pages is added here with its rule, and there is no other way to add
+//! one, so that a route without a rule cannot be.
+
+use crate::App;
+use crate::auth;
+use crate::console;
+use crate::problem::Problem;
+use crate::visit::{Visit, is_own_page};
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, on};
+use domain::{Permission, Refused};
+use engine::people::sign_in::Standing;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+
+/// What a route asks of whoever calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// Nothing: signing in, health, signed webhooks of marketplaces.
+    Open,
+    /// A session, though its second factor is still to be shown.
+    HalfSignedIn,
+    /// A session, whatever the role.
+    SignedIn,
+    May(Permission),
+}
+
+/// A route and its rule, for whoever wants to check them.
+#[derive(Debug, Clone)]
+pub struct Known {
+    pub method: String,
+    /// As axum writes it: `/items/{sku}`.
+    pub path: String,
+    pub rule: Rule,
+}
+
+/// The pages, as they are added.
+pub struct Pages {
+    app: App,
+    router: Router<App>,
+    known: Vec<Known>,
+}
+
+impl Pages {
+    pub fn new(app: &App) -> Pages {
+        Pages { app: app.clone(), router: Router::new(), known: Vec::new() }
+    }
+
+    pub fn get<H, T>(self, path: &str, rule: Rule, handler: H) -> Pages
+    where
+        H: axum::handler::Handler<T, App>,
+        T: 'static,
+    {
+        self.on(Method::GET, path, rule, axum::routing::get(handler))
+    }
+
+    pub fn post<H, T>(self, path: &str, rule: Rule, handler: H) -> Pages
+    where
+        H: axum::handler::Handler<T, App>,
+        T: 'static,
+    {
+        self.on(Method::POST, path, rule, axum::routing::post(handler))
+    }
+
+    fn on(mut self, method: Method, path: &str, rule: Rule, handler: MethodRouter<App>) -> Pages {
+        let guarded = handler.layer(from_fn_with_state((self.app.clone(), rule), page));
+        self.router = self.router.route(path, guarded);
+        self.known.push(Known { method: method.to_string(), path: path.to_owned(), rule });
+        self
+    }
+
+    pub fn finish(self) -> (Router<App>, Vec<Known>) {
+        (self.router, self.known)
+    }
+}
+
+/// The calls of the API, as they are added.
+pub struct Calls {
+    app: App,
+    router: OpenApiRouter<App>,
+    known: Vec<Known>,
+}
+
+impl Calls {
+    pub fn new(app: &App, document: utoipa::openapi::OpenApi) -> Calls {
+        Calls { app: app.clone(), router: OpenApiRouter::with_openapi(document), known: Vec::new() }
+    }
+
+    /// Calls that need a permission.
+    pub fn may(self, permission: Permission, route: UtoipaMethodRouter<App>) -> Calls {
+        self.add(Rule::May(permission), route)
+    }
+
+    /// Calls that say by themselves who they are from.
+    pub fn open(self, route: UtoipaMethodRouter<App>) -> Calls {
+        self.add(Rule::Open, route)
+    }
+
+    fn add(mut self, rule: Rule, route: UtoipaMethodRouter<App>) -> Calls {
+        let one = OpenApiRouter::new().routes(route);
+        for (path, item) in &one.get_openapi().paths.paths {
+            let methods = [("GET", &item.get), ("POST", &item.post), ("PATCH", &item.patch), ("PUT", &item.put), ("DELETE", &item.delete)];
+            for (method, _) in methods.into_iter().filter(|(_, operation)| operation.is_some()) {
+                self.known.push(Known { method: method.into(), path: format!("/api/v1{path}"), rule });
+            }
+        }
+        self.router = self.router.merge(one.route_layer(from_fn_with_state((self.app.clone(), rule), call)));
+        self
+    }
+
+    pub fn finish(self) -> (OpenApiRouter<App>, Vec<Known>) {
+        (self.router, self.known)
+    }
+}
+
+/// A single route with a rule of the API's manner, outside of `/api/v1`.
+pub fn plain<H, T>(app: &App, path: &str, rule: Rule, handler: H, known: &mut Vec<Known>) -> Router<App>
+where
+    H: axum::handler::Handler<T, App>,
+    T: 'static,
+{
+    known.push(Known { method: "GET".into(), path: path.into(), rule });
+    Router::new().route(path, on(axum::routing::MethodFilter::GET, handler).layer(from_fn_with_state((app.clone(), rule), call)))
+}
+
+fn overloaded() -> Problem {
+    Refused::Overloaded { retry_after_seconds: 1 }.into()
+}
+
+/// Lets a call pass if its key allows it, and tells the handler who asks.
+async fn call(State((app, rule)): State<(App, Rule)>, mut request: Request, next: Next) -> Result<Response, Problem> {
+    let Some(_place) = app.enter() else { return Err(overloaded()) };
+    let permission = match rule {
+        Rule::Open => return Ok(next.run(request).await),
+        Rule::May(permission) => Some(permission),
+        Rule::HalfSignedIn | Rule::SignedIn => None,
+    };
+    let Some(text) = auth::bearer(request.headers()) else {
+        return Err(Problem::new(StatusCode::UNAUTHORIZED, "key_required", "Send an API key: Authorization: Bearer hf_…"));
+    };
+    let visit = Visit::from(&app, request.headers(), request.extensions());
+    let Some(caller) = app.callers.program(text, &visit).await? else {
+        return Err(Problem::new(StatusCode::UNAUTHORIZED, "key_invalid", "This API key is unknown, expired or revoked."));
+    };
+    if let Some(permission) = permission.filter(|p| !caller.may(*p)) {
+        return Err(Refused::NotAllowed { permission: permission.word().into() }.into());
+    }
+    request.extensions_mut().insert(caller);
+    Ok(next.run(request).await)
+}
+
+/// Lets a page be seen, or a form be sent, if the session allows it, and tells the handler who asks.
+async fn page(State((app, rule)): State<(App, Rule)>, mut request: Request, next: Next) -> Result<Response, Problem> {
+    let Some(_place) = app.enter() else { return Err(overloaded()) };
+    if !request.method().is_safe() && !is_own_page(request.headers()) {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "cross_site", "This form was sent from another site."));
+    }
+    let visit = Visit::from(&app, request.headers(), request.extensions());
+    let caller = match auth::cookie(request.headers()) {
+        Some(text) => app.callers.person(text, &visit).await?,
+        None => None,
+    };
+    let Some(caller) = caller else {
+        if rule == Rule::Open {
+            return Ok(next.run(request).await);
+        }
+        return Ok(console::sign_in::redirect(&request));
+    };
+    let standing = caller.signed_in.as_ref().map_or(Standing::Full, |s| s.standing);
+    if standing != Standing::Full && !matches!(rule, Rule::Open | Rule::HalfSignedIn) {
+        return Ok(console::sign_in::finish_first(standing));
+    }
+    if let Rule::May(permission) = rule
+        && !caller.may(permission)
+    {
+        let (mut parts, _) = request.into_parts();
+        parts.extensions.insert(caller);
+        return Ok(console::not_allowed(&app, &mut parts, permission).await.into_response());
+    }
+    request.extensions_mut().insert(caller);
+    Ok(next.run(request).await)
+}
