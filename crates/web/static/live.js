@@ -1,119 +1,160 @@
-// Keeps the page as the server sees it: an event says that something changed, and the changed parts are fetched, made by the
-// same code as the page itself. Not here: how an event or a figure reads; the server words them.
+// Keeps the page as the server sees it: an event says that something changed, the page is asked for again, and what differs is
+// put in place. Not here: how anything reads (the server words all of it), or how it is put in place (morph.js).
 import { morph } from './morph.js';
 
-const GAP = 500; // between two fetches at least, in ms
-const IDLE = 5000; // without events, for ages and the running minute
-const AGAIN = 1000; // after a failure, or while the server still counts
-const FLOOD = 300; // events between two fetches; beyond, the stream is left and taken up again after the next fetch
+const GAP = 250; // between two fetches at least, in ms; the server may ask for more
+const IDLE = 60_000; // without events, for ages
+const POLL = 5_000; // between two fetches while there is no stream
+const REFUSED = 30_000; // before a stream that was refused is asked for again
+const SHORT = 1_000; // a stream that ends sooner, twice in a row, counts as refused
+const AGAIN = 1_000; // after a failure, longer with the next two
+const ALARM = 4_000; // a loss is said aloud when it lasts
 
-const root = document.getElementById('live');
-const status = document.getElementById('status');
-const word = document.getElementById('state');
-const time = document.getElementById('updated');
-const alarm = document.getElementById('alarm');
-const since = document.getElementById('since');
+const main = document.getElementById('main');
+const follows = main?.hasAttribute('data-topics') ?? false;
 
-let paused = false;
 let stream = null;
-let open = false;
-let heard = 0;
+let heard = ''; // the stream's topics
+let openedAt = 0;
+let refusedUntil = 0;
+let hasty = false; // the last stream was short
+let gap = GAP;
+let newest = 0; // the number of the last event
+let paused = false;
+let busy = false;
+let again = false; // a change came while the page was on its way
+let asked = false; // by the reader, paused or not
+let failures = 0;
+let lostAt = 0;
 let last = -GAP;
 let timer = 0;
-let busy = false;
-let again = false;
-let lostAt = 0;
+
+const shown = () => Number(main.dataset.seq);
 
 function tell() {
+  const status = document.getElementById('status');
+  if (!follows || !status) return;
   const lost = !paused && lostAt > 0;
   status.dataset.state = paused ? 'paused' : lost ? 'lost' : 'live';
-  word.textContent = paused ? 'Paused, as of' : lost ? 'Reconnecting, as of' : 'Live, updated';
-  time.textContent = root.dataset.updated;
-  for (const button of document.querySelectorAll('[data-pause]')) {
-    button.hidden = false;
-    button.setAttribute('aria-pressed', String(paused));
-    button.querySelector('[data-word]').textContent = paused ? 'Resume' : 'Pause';
-    button.querySelector('use').setAttribute('href', paused ? '#i-play' : '#i-pause');
-  }
-  // Said aloud only when it lasts.
-  const long = lost && Date.now() - lostAt > 4000;
-  if (long && alarm.hidden) since.textContent = root.dataset.updated;
-  alarm.hidden = !long;
+  for (const button of document.querySelectorAll('[data-pause]')) button.setAttribute('aria-pressed', String(paused));
+  const alarm = document.getElementById('alarm');
+  if (!alarm) return;
+  const since = alarm.querySelector('[data-since]');
+  if (since && alarm.hidden) since.textContent = status.querySelector('time')?.textContent ?? '';
+  alarm.hidden = !lost || Date.now() - lostAt < ALARM;
 }
 
 function lose() {
-  if (lostAt === 0) lostAt = Date.now();
+  failures += 1;
+  if (lostAt === 0) {
+    lostAt = Date.now();
+    setTimeout(tell, ALARM);
+  }
+}
+
+function put(page) {
+  for (const id of ['nav', 'main', 'status']) {
+    const [now, then] = [document.getElementById(id), page.getElementById(id)];
+    if (now && then) morph(now, then);
+  }
+  if (page.title) document.title = page.title;
+  document.dispatchEvent(new Event('morphed'));
+}
+
+// Whoever is no longer signed in goes to the way in; not over what they have typed.
+function signIn() {
+  if (!document.querySelector('[data-dirty]')) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+}
+
+// The page as it is now, or nothing.
+async function get(address, byReader) {
+  try {
+    const answer = await fetch(address, { headers: { accept: 'text/html', 'X-Part': 'main' }, cache: 'no-store', redirect: 'manual', signal: AbortSignal.timeout(10_000) });
+    if (answer.status === 401 || answer.type === 'opaqueredirect') signIn();
+    // A view that is refused says so on a page of its own.
+    else if (!answer.ok && byReader) location.reload();
+    if (!answer.ok) return null;
+    const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+    return page.getElementById('main') ? page : null;
+  } catch {
+    return null;
+  }
+}
+
+async function ask() {
+  const byReader = asked;
+  const address = location.href;
+  busy = true;
+  again = asked = false;
+  last = performance.now();
+  const page = await get(address, byReader);
+  busy = false;
+  let wait;
+  if (page) {
+    failures = lostAt = 0;
+    // The reader may have gone to another view meanwhile.
+    if (address !== location.href) asked = true;
+    else if (byReader || !paused) put(page);
+    listen();
+    if (newest <= shown()) again = false;
+    wait = asked || again ? 0 : stream ? IDLE : POLL;
+  } else {
+    lose();
+    asked ||= byReader;
+    wait = Math.min(failures, 3) * AGAIN * (0.5 + Math.random());
+  }
   tell();
+  soon(wait);
 }
 
 function soon(wait = 0) {
   if (busy) {
-    again = true;
+    again ||= wait === 0;
     return;
   }
-  if (paused || document.hidden) return;
+  if (!asked && (!follows || paused || document.hidden)) return;
   clearTimeout(timer);
-  timer = setTimeout(refresh, Math.max(wait, last + GAP - performance.now(), 0));
+  timer = setTimeout(ask, Math.max(wait, asked ? 0 : last + gap - performance.now()));
 }
 
-async function refresh() {
-  busy = true;
-  again = false;
-  heard = 0;
-  last = performance.now();
-  let wait = IDLE;
-  try {
-    const answer = await fetch('/live', { cache: 'no-store', redirect: 'error', signal: AbortSignal.timeout(10000) });
-    if (answer.status === 401) {
-      location.assign('/sign-in');
-      return;
-    }
-    if (!answer.ok) throw new Error(`status ${answer.status}`);
-    const text = await answer.text();
-    if (!paused) {
-      const then = new DOMParser().parseFromString(text, 'text/html').getElementById('live');
-      morph(root, then);
-      lostAt = 0;
-      if (root.hasAttribute('data-counting')) wait = AGAIN;
-      listen();
-    }
-  } catch {
-    wait = AGAIN;
-    lose();
-  } finally {
-    busy = false;
-  }
-  tell();
-  soon(again ? 0 : wait);
+// Shows the view under the present address, because the reader asked for it.
+export function load() {
+  asked = true;
+  soon();
 }
 
 function leave() {
   stream?.close();
   stream = null;
-  open = false;
 }
 
-function event() {
-  heard += 1;
-  if (heard > FLOOD) leave();
-  if (heard === 1) soon();
+function changed(event) {
+  try {
+    const told = JSON.parse(event.data);
+    newest = told.seq;
+    gap = told.gap ?? GAP;
+  } catch {
+    newest = Infinity;
+  }
+  if (!(newest <= shown())) soon();
 }
 
-// The browser opens a lost stream again by itself, after the last event that it got; it gives up only when it is refused.
 function listen() {
-  if (stream || paused || document.hidden) return;
-  stream = new EventSource(`/api/v1/events/stream?after=${root.dataset.seq}`);
-  stream.onopen = () => {
-    open = true;
+  const { topics, seq = '0' } = main.dataset;
+  if (stream && topics !== heard) leave();
+  if (stream || !follows || paused || document.hidden || Date.now() < refusedUntil) return;
+  heard = topics;
+  openedAt = Date.now();
+  stream = new EventSource(`/live?topics=${encodeURIComponent(topics)}&after=${encodeURIComponent(seq)}`);
+  stream.addEventListener('changed', changed);
+  // Whether the server is there at all is seen when the page is asked for.
+  stream.onerror = () => {
+    const short = Date.now() - openedAt < SHORT;
+    if (stream.readyState === EventSource.CLOSED || (short && hasty)) refusedUntil = Date.now() + REFUSED;
+    hasty = short;
+    leave();
     soon();
   };
-  stream.onerror = () => {
-    // A server that restarts takes the stream with it: ask it for the page's parts until it answers.
-    if (stream?.readyState === EventSource.CLOSED) leave();
-    if (open) soon();
-    open = false;
-  };
-  for (const kind of root.dataset.kinds.split(' ')) stream.addEventListener(kind, event);
 }
 
 function pause(on) {
@@ -123,42 +164,21 @@ function pause(on) {
   tell();
 }
 
-// Single keys, which a reader can turn off (they get in the way of speech input).
-const keys = document.getElementById('keys');
-const single = document.getElementById('single-keys');
-try {
-  single.checked = localStorage.getItem('single-keys') !== 'off';
-  single.addEventListener('change', () => localStorage.setItem('single-keys', single.checked ? 'on' : 'off'));
-} catch {
-  // Without storage the choice lasts until the page is left.
+// A page that nobody sees costs nothing.
+function rest() {
+  clearTimeout(timer);
+  leave();
 }
 
-document.addEventListener('keydown', (press) => {
-  if (!single.checked || press.ctrlKey || press.metaKey || press.altKey || press.isComposing) return;
-  if (press.target.closest('input, textarea, select, [contenteditable]')) return;
-  if (press.key === '?' && !keys.open) keys.showModal();
-  else if (press.key.toLowerCase() === 'p' && !keys.open) pause(!paused);
-  else return;
-  press.preventDefault();
-});
-
-document.addEventListener('click', (click) => {
-  if (click.target.closest('[data-pause]')) pause(!paused);
-});
-for (const button of document.querySelectorAll('[data-keys]')) {
-  button.hidden = false;
-  button.addEventListener('click', () => keys.showModal());
+if (follows) {
+  document.addEventListener('click', (click) => {
+    if (click.target.closest('[data-pause]')) pause(!paused);
+  });
+  document.addEventListener('visibilitychange', () => (document.hidden ? rest() : soon()));
+  addEventListener('online', () => soon());
+  addEventListener('pagehide', rest);
+  addEventListener('pageshow', (show) => show.persisted && soon());
+  tell();
+  listen();
+  soon(IDLE);
 }
-
-document.addEventListener('visibilitychange', () => {
-  if (document.hidden) {
-    clearTimeout(timer);
-    leave();
-  } else {
-    soon();
-  }
-});
-
-tell();
-listen();
-soon(IDLE);

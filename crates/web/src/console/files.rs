@@ -6,11 +6,23 @@ use axum::http::{Response, StatusCode, header};
 use axum::response::IntoResponse;
 use std::sync::LazyLock;
 
-const FILES: [(&str, &str, &str); 5] = [
-    ("holdfast.css", "text/css; charset=utf-8", include_str!("../../static/holdfast.css")),
-    ("live.js", "text/javascript; charset=utf-8", include_str!("../../static/live.js")),
-    ("follow.js", "text/javascript; charset=utf-8", include_str!("../../static/follow.js")),
-    ("morph.js", "text/javascript; charset=utf-8", include_str!("../../static/morph.js")),
+const CSS: &str = "text/css; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
+
+/// Name, type, text. Scripts import one another by name, so that a new one stands here too.
+const FILES: [(&str, &str, &str); 13] = [
+    ("holdfast.css", CSS, include_str!("../../static/holdfast.css")),
+    ("charts.css", CSS, include_str!("../../static/charts.css")),
+    ("console.js", JS, include_str!("../../static/console.js")),
+    ("live.js", JS, include_str!("../../static/live.js")),
+    ("morph.js", JS, include_str!("../../static/morph.js")),
+    ("keys.js", JS, include_str!("../../static/keys.js")),
+    ("palette.js", JS, include_str!("../../static/palette.js")),
+    ("select.js", JS, include_str!("../../static/select.js")),
+    ("form.js", JS, include_str!("../../static/form.js")),
+    ("chart.js", JS, include_str!("../../static/chart.js")),
+    ("passkey.js", JS, include_str!("../../static/passkey.js")),
+    ("say.js", JS, include_str!("../../static/say.js")),
     ("icon.svg", "image/svg+xml", include_str!("../../static/icon.svg")),
 ];
 
@@ -35,4 +47,22 @@ pub async fn file(Path((version, name)): Path<(String, String)>) -> Response<Bod
     let Some((_, kind, text)) = FILES.iter().find(|(n, ..)| *n == name) else { return StatusCode::NOT_FOUND.into_response() };
     let keep = if version == *VERSION { "public, max-age=31536000, immutable" } else { "no-cache" };
     ([(header::CONTENT_TYPE, *kind), (header::CACHE_CONTROL, keep)], *text).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FILES;
+
+    #[test]
+    fn scripts_find_what_they_import() {
+        let mut found = 0;
+        for (name, _, text) in FILES.iter().filter(|(name, ..)| name.ends_with(".js")) {
+            for line in text.lines().filter(|line| line.starts_with("import ")) {
+                let module = line.split("'./").nth(1).and_then(|rest| rest.split('\'').next()).unwrap_or(line);
+                assert!(FILES.iter().any(|(n, ..)| *n == module), "{name} imports {module}, which is not served");
+                found += 1;
+            }
+        }
+        assert!(found > 8, "the search found only {found}");
+    }
 }

@@ -13,8 +13,7 @@ pub fn bare(title: &str, body: Markup) -> Markup {
 
 /// A page within the console.
 pub fn page(title: &str, here: &str, caller: &Caller, now: i64, foot: Markup, body: Markup) -> Markup {
-    let script = if here == "/" { "live.js" } else { "follow.js" };
-    let scripts = html! { script type="module" src=(address(script)) {} };
+    let scripts = html! { script type="module" src=(address("console.js")) {} };
     let name = caller.actor.strip_prefix("key:").unwrap_or(&caller.actor);
     document(
         title,
@@ -29,7 +28,7 @@ pub fn page(title: &str, here: &str, caller: &Caller, now: i64, foot: Markup, bo
                     summary { span.avatar { (icon("key")) } span.who { (name) } (icon("down")) }
                     div.menu-body {
                         p { "API key with the role " b { (caller.role.word()) } }
-                        button type="button" data-keys hidden { "Keyboard shortcuts" }
+                        button type="button" data-keys data-js { "Keyboard shortcuts" }
                         form action="/sign-out" method="post" { button type="submit" { "Sign out" } }
                     }
                 }
@@ -59,6 +58,7 @@ fn document(title: &str, class: &str, scripts: Markup, body: Markup) -> Markup {
                 title { (title) " · Holdfast" }
                 link rel="icon" type="image/svg+xml" href=(address("icon.svg"));
                 link rel="stylesheet" href=(address("holdfast.css"));
+                link rel="stylesheet" href=(address("charts.css"));
                 (scripts)
             }
             body class=[(!class.is_empty()).then_some(class)] {
@@ -85,7 +85,7 @@ fn nav(here: &str, foot: Markup) -> Markup {
     let link =
         |to: &str, name: &str, text: &str| html! { li { a.nav-a href=(to) aria-current=[(to == here).then_some("page")] { (icon(name)) (text) } } };
     html! {
-        nav.nav aria-label="Main" {
+        nav.nav #nav aria-label="Main" {
             (brand("brand"))
             section.nav-group { h2 { "Operate" } ul { (link("/", "today", "Today")) (link("/channels", "channels", "Channels")) (link("/exceptions", "warn", "Exceptions")) (link("/alerts", "bell", "Alerts")) } }
             section.nav-group {

@@ -13,22 +13,33 @@ pub fn page(view: &View, caller: &Caller, host: &str, database: &Url) -> Markup 
         div.page-head {
             div.grow {
                 h1 { "Today" }
-                p.sub { span.live #status { span { span #state { "As of" } " " time #updated { (clock(view.now)) } } } }
+                p.sub { span.live #status { (standing()) time { (clock(view.now)) } } }
             }
             (pause("btn"))
         }
-        div.banner #alarm role="alert" hidden {
+        div.banner.banner-danger #alarm role="alert" hidden {
             (icon("danger"))
-            div { b { "Not connected. " } "What stands below was true at " span #since {} ". Trying again every second." }
+            div { b { "Not connected. " } "What stands below was true at " span data-since {} ". Trying again." }
         }
         (fragment(view, host))
     };
     shell::page("Today", "/", caller, view.now, shell::foot(database), body)
 }
 
+/// What the script has to say about the page; the style shows the one that holds.
+fn standing() -> Markup {
+    html! {
+        span data-when="still" { "As of " } span data-when="live" { "Live, updated " }
+        span data-when="paused" { "Paused, as of " } span data-when="lost" { "Reconnecting, as of " }
+    }
+}
+
 /// The button works with the script, and is there with it.
 pub fn pause(class: &str) -> Markup {
-    html! { button class=(class) type="button" data-pause data-keep aria-pressed="false" hidden { svg.i.i-s aria-hidden="true" { use href="#i-pause" {} } span data-word { "Pause" } } }
+    html! { button class=(class) type="button" data-pause data-js aria-pressed="false" {
+        span data-when="live" { (icon("pause")) "Pause" }
+        span data-when="paused" { (icon("play")) "Resume" }
+    } }
 }
 
 /// All that changes.
