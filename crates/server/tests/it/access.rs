@@ -165,7 +165,11 @@ fn limits_hold_everywhere() {
                 json!({ "expires_in_seconds": 60, "channel": "web", "lines": [{ "sku": "MUG", "quantity": 1, "location": "YRK" }] }),
                 "201",
             ),
-            ("POST /orders", json!({ "channel": "shopify", "reference": "S-2", "ship_to": { "country": "GB" }, "lines": line(1) }), "403 out_of_scope"),
+            (
+                "POST /orders",
+                json!({ "channel": "shopify", "reference": "S-2", "ship_to": { "country": "GB" }, "lines": line(1) }),
+                "403 out_of_scope",
+            ),
         ] {
             assert_eq!(call(what, body.clone()).told(), told, "{what} {body}");
         }
@@ -198,11 +202,12 @@ fn nobody_gives_more_than_they_have_and_an_owner_stays() {
         let page = made.text();
         assert!(page.contains("value=\"eve@example.com\""), "what was typed is kept");
         // The only owner cannot step down.
-        let (id, etag) = site.block_on(site.engine.read(|tx| {
-            let person = people::list(tx)?.into_iter().find(|p| p.role == "owner").unwrap();
-            Ok((person.id, String::new()))
-        }))
-        .unwrap();
+        let (id, etag) = site
+            .block_on(site.engine.read(|tx| {
+                let person = people::list(tx)?.into_iter().find(|p| p.role == "owner").unwrap();
+                Ok((person.id, String::new()))
+            }))
+            .unwrap();
         assert_eq!(etag, "");
         let refused = owner.post(&format!("/people/{id}"), &[("name", "Owner"), ("role", "support")]);
         assert!(refused.status == 422 && refused.text().contains("leave nobody"), "{}", refused.text());
@@ -278,7 +283,10 @@ fn wrong_passwords_lock_and_sessions_end() {
         for _ in 0..4 {
             wrong("ada@example.com");
         }
-        assert!(sign_in(&site, "ada@example.com", PASSWORD).unwrap_err().contains("Too many wrong tries"), "the right one is not taken while it is locked");
+        assert!(
+            sign_in(&site, "ada@example.com", PASSWORD).unwrap_err().contains("Too many wrong tries"),
+            "the right one is not taken while it is locked"
+        );
         site.time.advance(31);
         let second = sign_in(&site, "ada@example.com", PASSWORD).unwrap();
         // A session that is ended opens nothing; the other one still does.
@@ -316,7 +324,9 @@ fn second_factors() {
         let sealed = site.app.vault.encrypt(&format!("totp {id}"), &secret.to_text()).unwrap();
         let codes = identity::recovery::Codes::random().unwrap();
         let hashes: Vec<String> = codes.hashes.iter().map(|h| h.iter().map(|b| format!("{b:02x}")).collect()).collect();
-        let set = site.engine.transact(move |tx, now| people::set_second_factor(tx, &By::from("test"), now, &id, Some((sealed.clone(), 0)), hashes.clone()));
+        let set = site
+            .engine
+            .transact(move |tx, now| people::set_second_factor(tx, &By::from("test"), now, &id, Some((sealed.clone(), 0)), hashes.clone()));
         site.block_on(set).unwrap();
         let half = || {
             let cookie = sign_in(&site, "ada@example.com", PASSWORD).unwrap();
