@@ -9,6 +9,7 @@ pub const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "alerts", include_str!("../../migrations/0003_alerts.sql")),
     (4, "warehouses", include_str!("../../migrations/0004_warehouses.sql")),
     (5, "contracts", include_str!("../../migrations/0005_contracts.sql")),
+    (7, "lists", include_str!("../../migrations/0007_lists.sql")),
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL, hash BYTEA NOT NULL)";
