@@ -29,6 +29,7 @@ pub mod jobs;
 pub mod orders;
 pub mod reservations;
 pub mod routing;
+pub mod search;
 pub mod stock;
 pub mod views;
 pub mod warehouses;

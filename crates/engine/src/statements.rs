@@ -52,4 +52,4 @@ pub const TABLES: &[&Table] = &[
 ];
 
 /// Reads of many rows by a key.
-pub const LOOKUPS: &[&[&Lookup]] = &[crate::batch::LOOKUPS, crate::channels::load::LOOKUPS, crate::sequencer::LOOKUPS, crate::alerts::rows::LOOKUPS];
+pub const LOOKUPS: &[&[&Lookup]] = &[crate::batch::LOOKUPS, crate::channels::load::LOOKUPS, crate::sequencer::LOOKUPS, crate::alerts::rows::LOOKUPS, crate::search::LOOKUPS];

@@ -5,7 +5,9 @@ use connectors::alerts::transport::Mailer;
 use engine::alerts::worker::Outside;
 use engine::db::Conn;
 use engine::secrets::Vault;
-use engine::{Engine, Options, Stop, jobs};
+use engine::{Engine, Options, Stop, Url, jobs};
+use search::Search;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +24,10 @@ pub struct Serve {
     /// Seconds between routing runs over the orders that wait for one
     #[arg(long, env = "HOLDFAST_ROUTING_RUN_SECONDS", default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     routing_run_seconds: u64,
+    /// Folder of the search index, of this database alone; it is made anew where it is missing. Left out: beside an SQLite file,
+    /// else among the caches of the user
+    #[arg(long, env = "HOLDFAST_SEARCH_FOLDER", value_name = "FOLDER")]
+    search_folder: Option<PathBuf>,
     #[command(flatten)]
     ways: Ways,
 }
@@ -63,7 +69,7 @@ impl Serve {
             let engine = open(Options::new(url)).await?;
             let listener = bind(&self.listen).await?;
             println!("Holdfast listens on http://{}  ({})", listener.local_addr()?, engine.url());
-            serve(engine, listener, self.routing_run_seconds, outside, shutdown()).await;
+            serve(engine, listener, self.routing_run_seconds, outside, self.search_folder, shutdown()).await;
             Ok(ExitCode::SUCCESS)
         })
     }
@@ -99,13 +105,40 @@ pub async fn bind(address: &str) -> Result<TcpListener, Failed> {
         .map_err(|e| Failed(format!("cannot listen on {address}: {e}. Is another server there? Choose another address with --listen")))
 }
 
+/// Where the search index of a database is, unless a folder was named.
+fn search_folder(url: &Url) -> PathBuf {
+    match url {
+        Url::Sqlite(path) => {
+            let mut name = path.as_os_str().to_owned();
+            name.push(".search");
+            name.into()
+        }
+        Url::Postgres(_) => {
+            let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+            let caches = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache"))).unwrap_or_else(std::env::temp_dir);
+            // The address alone, without user and password.
+            let address = blake3::hash(url.to_string().as_bytes()).to_hex();
+            caches.join("holdfast").join(format!("search-{}", &address[..16]))
+        }
+    }
+}
+
 /// Serves and does the background work until `stop`, then finishes what was accepted.
-pub async fn serve(engine: Engine, listener: TcpListener, routing_run_seconds: u64, outside: Outside, stop: impl Future<Output = ()>) {
+pub async fn serve(
+    engine: Engine,
+    listener: TcpListener,
+    routing_run_seconds: u64,
+    outside: Outside,
+    search: Option<PathBuf>,
+    stop: impl Future<Output = ()>,
+) {
     let vault = Vault::open(engine.url()).unwrap_or_else(|error| {
         tracing::error!("the channels' secrets cannot be opened, so no channel is served: {error}");
         Vault::default()
     });
-    serve_app(App::new(engine).with_vault(vault).with_outside(outside), listener, routing_run_seconds, stop).await;
+    let search = Search::new(engine.clone(), Some(search.unwrap_or_else(|| search_folder(engine.url()))));
+    let app = App::new(engine).with_vault(vault).with_outside(outside).with_search(Arc::new(search));
+    serve_app(app, listener, routing_run_seconds, stop).await;
 }
 
 /// As [`serve`], for whoever wants to look at the workers of the channels meanwhile.
@@ -114,7 +147,9 @@ pub async fn serve_app(app: App, listener: TcpListener, routing_run_seconds: u64
     let work = tokio::spawn(background(engine.clone(), routing_run_seconds));
     let alerts = tokio::spawn(engine::alerts::worker::run(engine.clone(), app.vault.clone(), app.outside.clone()));
     let channels = tokio::spawn(app.workers.clone().run(engine.clone(), app.vault.clone()));
+    let search = tokio::spawn(app.search.clone().run());
     web::serve::serve(app, listener, stop).await;
+    search.abort();
     work.abort();
     channels.abort();
     alerts.abort();

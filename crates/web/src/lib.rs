@@ -14,6 +14,7 @@ pub mod serve;
 
 use axum::Router;
 use engine::{Config, Engine, Stop};
+use search::Search;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -32,6 +33,8 @@ pub struct App {
     pub vault: engine::secrets::Vault,
     /// How alerts leave this server.
     pub outside: engine::alerts::worker::Outside,
+    /// Finds items and orders; not ready where nobody keeps an index.
+    pub search: Arc<Search>,
     /// Turns true when the server stops: streams, which never end by themselves, end then.
     pub stopping: tokio::sync::watch::Sender<bool>,
     config: Arc<Mutex<Arc<Config>>>,
@@ -47,6 +50,7 @@ impl App {
             workers: Default::default(),
             vault: Default::default(),
             outside: Default::default(),
+            search: Arc::new(Search::new(engine.clone(), None)),
             stopping: tokio::sync::watch::Sender::new(false),
             config: Arc::default(),
             in_flight: Arc::default(),
@@ -62,6 +66,11 @@ impl App {
     /// With the ways that alerts leave by.
     pub fn with_outside(self, outside: engine::alerts::worker::Outside) -> App {
         App { outside, ..self }
+    }
+
+    /// With a search that is kept up to date.
+    pub fn with_search(self, search: Arc<Search>) -> App {
+        App { search, ..self }
     }
 
     /// The whole site.

@@ -76,7 +76,7 @@ fn status(refused: &Refused) -> StatusCode {
         | Refused::TooMany { .. }
         | Refused::LimitReached { .. }
         | Refused::IdempotencyInProgress => StatusCode::CONFLICT,
-        Refused::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Refused::Overloaded { .. } | Refused::SearchNotReady => StatusCode::SERVICE_UNAVAILABLE,
         Refused::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
     }
 }

@@ -15,6 +15,7 @@ mod orders;
 mod refusals;
 mod reservations;
 mod routing;
+mod search;
 mod statements;
 mod stock;
 mod support;

@@ -7,6 +7,7 @@ use engine::alerts::worker::{self, Outside};
 use engine::db::Url;
 use engine::secrets::Vault;
 use engine::{Clock, Engine, Faults, Options, Role, create_key};
+use search::Search;
 use serde_json::Value;
 use sim::postgres::{TempFolder, TempPostgres};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -155,6 +156,13 @@ impl Site {
     /// The same with other keys.
     pub fn alert_with(&self, vault: Vault) -> tokio::task::JoinHandle<()> {
         self.runtime.spawn(worker::run(self.engine.clone(), vault, self.app.outside.clone()))
+    }
+
+    /// Starts a search over an index in a folder, which the site does not do by itself.
+    pub fn search(&self, folder: &std::path::Path) -> Arc<Search> {
+        let search = Arc::new(Search::new(self.engine.clone(), Some(folder.to_owned())));
+        self.runtime.spawn(search.clone().run());
+        search
     }
 
     /// A page, looked at with a signed-in browser.
