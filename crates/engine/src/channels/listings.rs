@@ -98,6 +98,31 @@ impl ListingView {
     }
 }
 
+/// What people say about a listing, without what sales change of it every moment: for noticing that somebody else said something else
+/// meanwhile, and for the audit log.
+#[derive(Debug, Serialize)]
+pub struct Mapping<'a> {
+    pub channel: &'a str,
+    pub external: &'a str,
+    pub item: Option<&'a str>,
+    pub units_per_listing: i64,
+    pub policy: Option<&'a Policy>,
+    pub fault: Option<&'a str>,
+}
+
+impl ListingView {
+    pub fn mapping(&self) -> Mapping<'_> {
+        Mapping {
+            channel: &self.channel,
+            external: &self.external,
+            item: self.item.as_deref(),
+            units_per_listing: self.units_per_listing,
+            policy: self.policy.as_ref(),
+            fault: self.fault.as_deref(),
+        }
+    }
+}
+
 /// Notes in the database which item a listing sells.
 pub(crate) fn link(batch: &mut Batch<'_>, listing: i64, item: i64, per: i64) {
     let mut rows = Rows::default();
@@ -156,6 +181,23 @@ impl PutListings {
             touch(batch, id);
         }
         Ok(Reply::done(Answer::Count { count: self.rows.len() }))
+    }
+}
+
+/// Looks again at what these listings should show, because what it depends on besides stock and sales has changed.
+#[derive(Debug, Clone)]
+pub struct Replan {
+    pub listings: Vec<i64>,
+}
+
+impl Replan {
+    pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
+        needs.listings.extend(&self.listings);
+    }
+
+    pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
+        self.listings.iter().for_each(|id| touch(batch, *id));
+        Ok(Reply::done(Answer::Count { count: self.listings.len() }))
     }
 }
 

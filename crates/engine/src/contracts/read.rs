@@ -80,12 +80,30 @@ impl ContractView {
         }
     }
 
-    pub(super) fn of_batch(batch: &Batch<'_>, contract: &Contract) -> ContractView {
+    pub(crate) fn of_batch(batch: &Batch<'_>, contract: &Contract) -> ContractView {
         let lines = batch.contract_lines.values().filter(|l| l.channel == contract.channel).map(|line| {
             let now = batch.listings.get(line.listing).map_or(0, |l| l.exposure.total());
             ContractLineView::new(line, batch.names().sku(line.item), &contract.currency, now)
         });
         ContractView::new(contract, &batch.config, lines.collect())
+    }
+}
+
+/// What people change of a contract, without what orders change of it: for noticing that somebody else changed it meanwhile, and for the
+/// audit log.
+#[derive(Debug, Serialize)]
+pub struct Terms<'a> {
+    pub code: &'a str,
+    pub customer: &'a str,
+    pub ends_at: Time,
+    /// (SKU, units set aside)
+    pub set_aside: Vec<(&'a str, i64)>,
+}
+
+impl ContractView {
+    pub fn terms(&self) -> Terms<'_> {
+        let set_aside = self.lines.iter().map(|l| (&*l.sku, l.set_aside)).collect();
+        Terms { code: &self.code, customer: &self.customer, ends_at: self.ends_at, set_aside }
     }
 }
 

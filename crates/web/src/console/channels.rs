@@ -7,9 +7,9 @@ use super::viewer::Viewer;
 use crate::App;
 use crate::problem::Problem;
 use axum::extract::{Path, State};
+use engine::channels::health::{Health, Resync};
 use engine::channels::listings::ListingView;
 use engine::channels::read::{self, ChannelStatus};
-use engine::channels::workers::{Health, Resync};
 use engine::warehouses::read::{self as handed, HandoverView};
 use maud::{Markup, html};
 

@@ -76,6 +76,7 @@ impl FromRequestParts<App> for Viewer {
         let limited = caller.as_ref().is_some_and(|c| c.grant.channels.is_some());
         let signed_in = caller.is_some();
         let channels = caller.as_ref().and_then(|c| c.grant.channels.clone());
+        let now = app.engine.now();
         let (house, signs) = app
             .read(move |tx, config| {
                 let house: House = settings::get(tx, House::NAME)?;
@@ -85,9 +86,9 @@ impl FromRequestParts<App> for Viewer {
                 let only = channels
                     .filter(|_| limited)
                     .map(|codes| config.channels.iter().filter(|c| codes.iter().any(|code| **code == *c.code)).map(|c| c.id).collect::<Vec<i64>>());
-                let open = engine::exceptions::read::open_by_severity(tx, only.as_deref())?;
-                let exceptions = open.iter().map(|(_, n)| n).sum();
-                let critical = open.iter().filter(|(word, _)| word == "critical").map(|(_, n)| n).sum();
+                let open: Vec<_> = engine::exceptions::desk::sorts(tx, only.as_deref(), now)?.into_iter().filter(|s| !s.snoozed).collect();
+                let exceptions = open.iter().map(|s| s.count).sum();
+                let critical = open.iter().filter(|s| s.severity == "critical").map(|s| s.count).sum();
                 Ok((house, Signs { exceptions, critical, seq: engine::events::last(tx)? }))
             })
             .await?;
@@ -104,7 +105,7 @@ impl FromRequestParts<App> for Viewer {
             visit: Visit::of(app, parts),
             path: parts.uri.path().to_owned(),
             query: parts.uri.query().unwrap_or_default().to_owned(),
-            now: app.engine.now(),
+            now,
             house,
             signs,
             caller,
