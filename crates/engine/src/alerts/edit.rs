@@ -37,7 +37,7 @@ const DELETE: Sql = Sql("DELETE FROM alerts WHERE id = $1");
 const DELETE_DELIVERIES: Sql = Sql("DELETE FROM alert_deliveries WHERE alert = $1");
 
 /// An endpoint to be added: a webhook or mail.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAlert {
     #[schema(example = "Operations on call")]

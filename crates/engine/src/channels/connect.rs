@@ -323,7 +323,7 @@ pub(super) fn check_settings(account: &dyn Account, settings: &BTreeMap<String, 
 }
 
 /// Settings as they are kept: the open ones, and the secret ones encrypted. Refuses one that is unknown.
-fn sort_settings(
+pub(super) fn sort_settings(
     vault: &crate::secrets::Vault,
     account: &dyn Account,
     code: &str,

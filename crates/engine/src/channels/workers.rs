@@ -165,6 +165,27 @@ pub(super) async fn settings(engine: &Engine, vault: &Vault, channel: &Channel) 
     Ok((settings, old.then_some(text)))
 }
 
+/// The settings of a channel with some of them changed: the open ones, and the secret ones encrypted. A secret that is left empty stays
+/// as it is; any other setting that is left empty is taken away.
+pub async fn changed_settings(
+    engine: &Engine,
+    vault: &Vault,
+    channel: &Channel,
+    changes: BTreeMap<String, String>,
+) -> Result<(BTreeMap<String, String>, String), Stop> {
+    let account = account_of(channel)?;
+    let is_secret = |name: &str| account.settings().iter().any(|s| s.name == name && s.secret);
+    let (mut all, _) = settings(engine, vault, channel).await?;
+    for (name, value) in changes {
+        match value.is_empty() {
+            true if is_secret(&name) => {}
+            true => drop(all.remove(&name)),
+            false => drop(all.insert(name, value)),
+        }
+    }
+    connect::sort_settings(vault, account, &channel.code, all)
+}
+
 /// Changes with whatever was changed of a channel, its secrets too.
 async fn version(engine: &Engine, channel: &Channel) -> Result<String, Stop> {
     let id = channel.id;

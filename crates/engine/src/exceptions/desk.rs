@@ -4,10 +4,12 @@
 use super::read::ExceptionView;
 use super::{EXCEPTION_COLUMNS, Exception, Kind, Severity};
 use crate::Stop;
+use crate::access::reach;
 use crate::config::Config;
 use crate::db::{Sql, Tx, Value};
 use crate::page::{Cursor, Page};
-use domain::limits;
+use domain::{Grant, limits};
+use std::sync::Arc;
 
 // Without what the marketplace said and the history, which may be long.
 const OPEN: Sql = Sql(
@@ -47,8 +49,8 @@ pub struct DeskQuery {
     pub owner: Option<String>,
     /// Part of the title, the detail or what it is about, whatever the case of its letters.
     pub text: String,
-    /// Only exceptions of these channels, for somebody who is limited to them.
-    pub within: Option<Vec<i64>>,
+    /// Of whoever asks: nothing beyond their channels.
+    pub grant: Arc<Grant>,
     /// Microseconds since 1970 UTC.
     pub now: i64,
     /// Where the page before ended: when its last one is due, or was solved, and its id.
@@ -57,16 +59,15 @@ pub struct DeskQuery {
 }
 
 impl DeskQuery {
-    fn wants(&self, found: &Exception) -> bool {
+    /// `text` is the searched one in lower case.
+    fn wants(&self, found: &Exception, text: &str) -> bool {
         let snoozed = found.snoozed_until > self.now;
-        let text = self.text.to_lowercase();
-        let holds = |part: &str| part.to_lowercase().contains(&text);
+        let holds = |part: &str| part.to_lowercase().contains(text);
         (self.standing == Standing::Solved || snoozed == (self.standing == Standing::Snoozed))
             && self.kind.is_none_or(|kind| found.kind == kind.word())
             && self.severity.is_none_or(|severity| found.severity == severity.word())
             && self.channel.is_none_or(|channel| found.channel == Some(channel))
             && self.owner.as_deref().is_none_or(|owner| found.owner.as_deref().unwrap_or("") == owner)
-            && self.within.as_ref().is_none_or(|those| found.channel.is_some_and(|c| those.contains(&c)))
             && (text.is_empty() || holds(&found.title) || holds(&found.detail) || holds(&found.key))
     }
 }
@@ -75,7 +76,7 @@ impl DeskQuery {
 pub fn list(tx: &mut Tx<'_>, config: &Config, query: &DeskQuery) -> Result<Page<ExceptionView, Cursor<2>>, Stop> {
     debug_assert!(EXCEPTION_COLUMNS.ends_with("history, snoozed_until"));
     limits::text("q", &query.text)?;
-    let solved = query.standing == Standing::Solved;
+    let (solved, text) = (query.standing == Standing::Solved, query.text.to_lowercase());
     let first = if solved { Cursor([i64::MAX, i64::MAX]) } else { Cursor([i64::MIN, i64::MIN]) };
     let Cursor(mut at) = query.after.unwrap_or(first);
     let mut rows = Vec::new();
@@ -89,12 +90,13 @@ pub fn list(tx: &mut Tx<'_>, config: &Config, query: &DeskQuery) -> Result<Page<
         let found = tx.rows(if solved { SOLVED } else { OPEN }, &values, Exception::read)?;
         let ended = found.len() < STEP;
         for exception in found {
-            if query.wants(&exception) {
+            let view = ExceptionView::new(&exception, config);
+            if query.wants(&exception, &text) && reach::exception(&view, &query.grant) {
                 if rows.len() == query.limit {
                     next = Some(Cursor(at));
                     break 'pages;
                 }
-                rows.push(ExceptionView::new(&exception, config));
+                rows.push(view);
             }
             at = [if solved { exception.updated_at } else { exception.due_at }, exception.id];
         }
@@ -119,8 +121,8 @@ pub struct Sort {
     pub oldest: i64,
 }
 
-/// All sorts of open exceptions; of some channels only, if told.
-pub fn sorts(tx: &mut Tx<'_>, within: Option<&[i64]>, now: i64) -> Result<Vec<Sort>, Stop> {
+/// All sorts of open exceptions that somebody may see.
+pub fn sorts(tx: &mut Tx<'_>, config: &Config, grant: &Grant, now: i64) -> Result<Vec<Sort>, Stop> {
     let all = tx.rows(SORTS, &[Value::Int(now)], |r| Sort {
         kind: r.text(0),
         severity: r.text(1),
@@ -130,5 +132,9 @@ pub fn sorts(tx: &mut Tx<'_>, within: Option<&[i64]>, now: i64) -> Result<Vec<So
         count: r.int(5),
         oldest: r.int(6),
     })?;
-    Ok(all.into_iter().filter(|s| within.is_none_or(|those| s.channel.is_some_and(|c| those.contains(&c)))).collect())
+    let reaches = |sort: &Sort| match sort.channel.and_then(|id| config.channel(id)) {
+        Some(channel) => grant.on(&channel.code),
+        None => !grant.is_limited(),
+    };
+    Ok(all.into_iter().filter(reaches).collect())
 }

@@ -1,6 +1,7 @@
 //! Exceptions: what the program cannot solve alone and a person must look at. Nothing that a marketplace said is lost: it
 //! became an order here, or it is an open exception here.
 
+pub mod context;
 pub mod desk;
 pub mod read;
 pub mod solve;

@@ -122,6 +122,12 @@ fn one(tx: &mut Tx<'_>, id: i64) -> Result<Exception, Stop> {
     found.ok_or_else(|| Refused::unknown(Noun::Exception, id.to_string(), "id").into())
 }
 
+/// Those of these that are there, by their ids.
+pub fn some(tx: &mut Tx<'_>, config: &Config, ids: &[i64]) -> Result<Vec<ExceptionView>, Stop> {
+    let lookup = Lookup { lock: false, ..EXCEPTIONS_BY_ID };
+    Ok(tx.by_ids(&lookup, ids, &[], Exception::read)?.iter().map(|e| ExceptionView::new(e, config)).collect())
+}
+
 pub fn detail(tx: &mut Tx<'_>, config: &Config, id: i64) -> Result<ExceptionDetail, Stop> {
     let found = one(tx, id)?;
     let history = found.history.iter().map(|Step { at, actor, what }| StepView { at: Time(*at), actor: actor.clone(), what: what.clone() });

@@ -149,6 +149,13 @@ fn was_dismissed(exception: &Exception) -> bool {
 const DISMISSED: &str = "dismissed";
 
 impl Solve {
+    /// Does this about an exception, with nothing said about how.
+    pub fn new(id: i64, action: Action) -> Solve {
+        let about = About::default();
+        let (owner, until, note, sku, listing) = (None, None, None, None, None);
+        Solve { id, action, owner, until, note, sku, listing, units_per_listing: None, instead_of: None, to: None, key: String::new(), about }
+    }
+
     pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
         needs.exceptions.push(self.id);
         if self.action == Action::Reopen {

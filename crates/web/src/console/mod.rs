@@ -3,7 +3,6 @@
 //! Here: the routes with their rules, and what every page's answer carries. Not here: SQL (`engine`), scripts and styles (`static/`).
 
 mod account;
-mod alerts;
 mod audit;
 mod channels;
 mod chart;
@@ -33,6 +32,7 @@ pub mod sign_in;
 mod stream;
 mod today;
 mod viewer;
+mod webhooks;
 
 use crate::App;
 use crate::problem::Problem;
@@ -116,8 +116,21 @@ pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
         .get("/channels/{code}", May(Permission::ChannelsView), channels::one)
         .get("/exceptions", May(Permission::ExceptionsView), exceptions::page)
         .get("/exceptions/{id}", May(Permission::ExceptionsView), exceptions::one)
-        .get("/webhooks", May(Permission::WebhooksView), alerts::page)
-        .get("/webhooks/{id}", May(Permission::WebhooksView), alerts::one);
+        .post("/exceptions/many", May(Permission::ExceptionsSolve), exceptions::preview_many)
+        .post("/exceptions/many/do", May(Permission::ExceptionsSolve), exceptions::act_on_many)
+        .post("/exceptions/{id}/{action}", May(Permission::ExceptionsSolve), exceptions::act)
+        .get("/webhooks", May(Permission::WebhooksView), webhooks::page)
+        .post("/webhooks", May(Permission::WebhooksEdit), webhooks::create)
+        .get("/webhooks/new", May(Permission::WebhooksEdit), webhooks::new)
+        .get("/webhooks/{id}", May(Permission::WebhooksView), webhooks::one)
+        .post("/webhooks/{id}", May(Permission::WebhooksEdit), webhooks::update)
+        .post("/webhooks/{id}/active", May(Permission::WebhooksEdit), webhooks::set_active)
+        .post("/webhooks/{id}/delete", May(Permission::WebhooksEdit), webhooks::delete)
+        .post("/webhooks/{id}/test", May(Permission::WebhooksEdit), webhooks::test)
+        .post("/webhooks/{id}/secrets", May(Permission::WebhooksEdit), webhooks::add_secret)
+        .post("/webhooks/{id}/secrets/{secret}/remove", May(Permission::WebhooksEdit), webhooks::remove_secret)
+        .post("/webhooks/{id}/replay", May(Permission::WebhooksEdit), webhooks::replay_failed)
+        .post("/webhooks/{id}/deliveries/{delivery}/replay", May(Permission::WebhooksEdit), webhooks::replay);
     let (pages, known) = pages.finish();
     let files = Router::new().route("/static/{version}/{name}", axum::routing::get(files::file));
     let router = pages.layer(Extension(live)).layer(map_response(never_stored)).merge(files).layer(map_response(guarded));
