@@ -47,6 +47,9 @@ pub struct MapListing {
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     pub policy: Option<Policy>,
+    /// Follow the channel's policy again.
+    #[serde(default)]
+    pub inherit: bool,
     /// Try again after the marketplace refused a quantity.
     #[serde(default)]
     pub retry: bool,
@@ -234,7 +237,7 @@ impl MapListing {
             map(batch, self.id, &item, per);
         }
         if let Some(kept) = batch.listings.change(self.id) {
-            kept.policy = self.policy.clone().or(kept.policy.take());
+            kept.policy = self.policy.clone().or(kept.policy.take().filter(|_| !self.inherit));
             if self.retry {
                 kept.fault = None;
             }

@@ -4,9 +4,9 @@
 use crate::Stop;
 use crate::access::reach;
 use crate::catalog::rows::{ITEMS_BY_ID, ITEMS_BY_SKU, Item};
-use crate::channels::listings::ListingView;
 use crate::channels::rows::{LISTINGS_BY_EXTERNAL, LISTINGS_BY_ID, Listing, market_key};
 use crate::channels::suggest::{self, Suggestion};
+use crate::channels::{self, listings::ListingView};
 use crate::config::Config;
 use crate::db::{Lookup, Sql, Tx, Value};
 use crate::stock::read::stock;
@@ -101,11 +101,11 @@ pub fn read(tx: &mut Tx<'_>, config: &Config, grant: &Grant, about: &str) -> Res
 }
 
 fn listing(tx: &mut Tx<'_>, config: &Config, id: i64) -> Result<Option<Context>, Stop> {
-    let lookup = Lookup { lock: false, ..LISTINGS_BY_ID };
-    let Some(found) = tx.by_ids(&lookup, &[id], &[], Listing::read)?.pop() else { return Ok(None) };
-    let item = tx.by_ids(&ITEMS_BY_ID, found.item.as_slice(), &[], Item::read)?.pop().map(|i| i.sku);
-    let channel = config.channel(found.channel).map(|c| c.code.clone()).unwrap_or_default();
-    Ok(Some(Context::Listing(Box::new(ListingView::new(&found, channel, item)))))
+    match channels::read::listing(tx, config, id) {
+        Ok(view) => Ok(Some(Context::Listing(Box::new(view)))),
+        Err(Stop::Refused(_)) => Ok(None),
+        Err(stop) => Err(stop),
+    }
 }
 
 fn handover(tx: &mut Tx<'_>, config: &Config, fulfillment: i64) -> Result<Option<Context>, Stop> {

@@ -18,6 +18,7 @@ mod guide;
 mod icons;
 mod keys;
 mod language;
+mod lines;
 mod links;
 mod live;
 mod panels;
@@ -113,7 +114,27 @@ pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
         .post("/settings/house", May(Permission::SettingsEdit), settings::set_house)
         .post("/settings/company", May(Permission::SettingsEdit), settings::set_company)
         .get("/channels", May(Permission::ChannelsView), channels::page)
+        .get("/channels/new", May(Permission::ChannelsView), channels::new)
+        .post("/channels/new", May(Permission::ChannelsEdit), channels::go_on)
+        .post("/channels/new/contract", May(Permission::ContractsEdit), channels::agree)
         .get("/channels/{code}", May(Permission::ChannelsView), channels::one)
+        .post("/channels/{code}/check", May(Permission::ChannelsEdit), channels::check)
+        .post("/channels/{code}/pause", May(Permission::ListingsEdit), channels::pause)
+        .post("/channels/{code}/resume", May(Permission::ListingsEdit), channels::resume)
+        .post("/channels/{code}/stop", May(Permission::ListingsEdit), channels::stop)
+        .post("/channels/{code}/sell", May(Permission::ListingsEdit), channels::sell)
+        .post("/channels/{code}/resync", May(Permission::ListingsEdit), channels::resync)
+        .get("/channels/{code}/waiting", May(Permission::ChannelsView), channels::waiting)
+        .get("/channels/{code}/handovers", May(Permission::ChannelsView), channels::handovers)
+        .get("/channels/{code}/settings", May(Permission::ChannelsEdit), channels::settings)
+        .post("/channels/{code}/settings", May(Permission::ChannelsEdit), channels::set_settings)
+        .post("/channels/{code}/policy", May(Permission::ChannelsEdit), channels::set_policy)
+        .post("/channels/{code}/subscribe", May(Permission::ChannelsEdit), channels::subscribe)
+        .get("/channels/{code}/alike", May(Permission::ListingsEdit), channels::alike)
+        .post("/channels/{code}/alike", May(Permission::ListingsEdit), channels::map_alike)
+        .get("/channels/{code}/listings/{id}", May(Permission::ChannelsView), channels::listing)
+        .post("/channels/{code}/listings/{id}", May(Permission::ListingsEdit), channels::set_listing)
+        .post("/channels/{code}/contract", May(Permission::ContractsEdit), channels::change_contract)
         .get("/exceptions", May(Permission::ExceptionsView), exceptions::page)
         .get("/exceptions/{id}", May(Permission::ExceptionsView), exceptions::one)
         .post("/exceptions/many", May(Permission::ExceptionsSolve), exceptions::preview_many)
@@ -133,7 +154,12 @@ pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
         .post("/webhooks/{id}/deliveries/{delivery}/replay", May(Permission::WebhooksEdit), webhooks::replay);
     let (pages, known) = pages.finish();
     let files = Router::new().route("/static/{version}/{name}", axum::routing::get(files::file));
-    let router = pages.layer(Extension(live)).layer(map_response(never_stored)).merge(files).layer(map_response(guarded));
+    let router = pages
+        .layer(Extension(live))
+        .layer(Extension(Arc::new(channels::board::Board::default())))
+        .layer(map_response(never_stored))
+        .merge(files)
+        .layer(map_response(guarded));
     (router, known)
 }
 
