@@ -5,6 +5,7 @@
 mod circuit;
 mod limits;
 mod manners;
+mod words;
 
 pub use manners::{by_status, retry_after_ms};
 

@@ -106,6 +106,8 @@ pub struct Seat<'a> {
     pub open: bool,
     /// More listing units than this are not there, whatever this item allows: a kit's other components.
     pub most: i64,
+    /// Nothing is sold on the channel for now, whatever the policy says.
+    pub stopped: bool,
 }
 
 /// The item that the seats share.
@@ -280,7 +282,7 @@ fn lowering(seat: &Seat<'_>) -> bool {
 }
 
 fn must_stop(pool: Pool, seat: &Seat<'_>) -> bool {
-    seat.policy.never || seat.policy.cap == Some(0) || pool.available <= seat.policy.stop_at
+    seat.stopped || seat.policy.never || seat.policy.cap == Some(0) || pool.available <= seat.policy.stop_at
 }
 
 fn weight(seat: &Seat<'_>, now: i64) -> f64 {

@@ -5,6 +5,8 @@
 
 use crate::Stop;
 use crate::access::audit::{self, Record};
+use crate::alerts::rows::DELIVERIES;
+use crate::alerts::{self, Happened};
 use crate::catalog::rows::{COMPONENTS_BY_KIT, ITEMS, ITEMS_BY_ID, ITEMS_BY_SKU, Item, KIT_COMPONENTS, LOCATIONS_BY_CODE, point};
 use crate::channels::quotas::Seats;
 use crate::channels::rows::{Channel, LISTINGS, Listing, MARKET_ORDERS, OrderThere, PROGRESS, Progress};
@@ -547,19 +549,16 @@ impl<'a> Batch<'a> {
         }
         let count = self.events.len() as i64;
         let last = tx.one(NEXT_EVENTS, &[Value::Int(count)], |r| r.int(0))?.ok_or_else(|| db::Error::other("the event counter is missing"))?;
-        let mut events = Rows::default();
+        let (mut events, mut messages) = (Rows::default(), Rows::default());
         let (at, subject) = self.events.last().map_or((self.now, 0), |e| (e.at, e.subject));
         for (n, event) in self.events.into_iter().enumerate() {
-            events.0.extend([
-                Cell::Int(last - count + 1 + n as i64),
-                event.at.into(),
-                event.kind.into(),
-                event.subject.into(),
-                event.actor.into(),
-                event.data.into(),
-            ]);
+            let seq = last - count + 1 + n as i64;
+            let told = Happened { seq, at: event.at, kind: event.kind, subject: event.subject, data: &event.data };
+            alerts::happened(&self.config, &told, &mut messages);
+            events.0.extend([Cell::Int(seq), event.at.into(), event.kind.into(), event.subject.into(), event.actor.into(), event.data.into()]);
         }
-        tx.write(vec![Write::new(&EVENTS, events)])?;
+        let written = [Write::new(&EVENTS, events), Write::new(&DELIVERIES, messages)];
+        tx.write(written.into_iter().filter(|w| !w.rows.0.is_empty()).collect())?;
         audit::append(tx, &self.audit)?;
         let news = News { levels: changed, config: self.config_changed, after_event: last - count };
         Ok(Some(Written { last_event: last, at, subject, news }))

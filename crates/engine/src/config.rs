@@ -14,10 +14,12 @@ pub const VERSION: Sql = Sql("SELECT value FROM counters WHERE name = 'config'")
 const LOCATIONS: Sql = Sql(
     "SELECT id, code, name, kind, country, postal_code, latitude, longitude, daily_capacity, cost_per_unit, active, created_at FROM locations ORDER BY id",
 );
-const CHANNELS: Sql =
-    Sql("SELECT id, code, kind, name, address, settings, paused, policy, compares, restocks, late, created_at, location FROM channels ORDER BY id");
+const CHANNELS: Sql = Sql(
+    "SELECT id, code, kind, name, address, settings, paused, policy, compares, restocks, late, created_at, location, stopped FROM channels ORDER BY id",
+);
 const CONTRACTS: Sql = Sql("SELECT channel, customer, currency, starts_at, ends_at FROM contracts ORDER BY channel");
-const ALERTS: Sql = Sql("SELECT id, name, way, severity, kinds, channels, solved, active, reason, secrets, created_at FROM alerts ORDER BY id");
+const ALERTS: Sql =
+    Sql("SELECT id, name, way, severity, kinds, channels, solved, active, reason, secrets, created_at, events, exceptions FROM alerts ORDER BY id");
 const ACTIVE_RULES: Sql = Sql("SELECT name, rules FROM rule_sets WHERE active = 1 ORDER BY id DESC LIMIT 1");
 
 #[derive(Debug, Clone, Default)]

@@ -53,6 +53,53 @@ fn read(row: &crate::db::Row<'_>) -> EventView {
     }
 }
 
+/// Every kind of event, and what it tells; those of one noun stand together. A test finds a kind that is missing.
+pub const KINDS: [(&str, &str); 43] = [
+    ("order.placed", "An order was taken on"),
+    ("order.routed", "A queued order was routed"),
+    ("order.left_over", "A queued order could not be routed"),
+    ("order.filled", "Units that an order waited for were committed to it"),
+    ("order.rerouted", "A part of an order leaves from elsewhere"),
+    ("order.handed_over", "A part of an order was handed over to a third-party warehouse"),
+    ("order.recalled", "A part of an order was asked back from a third-party warehouse"),
+    ("order.shipped", "Units of an order left"),
+    ("order.canceled", "Units of an order were canceled"),
+    ("order.return_expected", "A channel announced a return"),
+    ("order.returned", "Units of an order came back"),
+    ("reservation.held", "Units were held"),
+    ("reservation.extended", "A hold lasts longer"),
+    ("reservation.ordered", "A hold became an order"),
+    ("reservation.released", "A hold was given back"),
+    ("reservation.expired", "A hold ran out"),
+    ("stock.received", "Units were received"),
+    ("stock.adjusted", "Units were adjusted"),
+    ("stock.moved", "Units were moved from one state to another"),
+    ("stock.counted", "Units were counted"),
+    ("stock.undone", "A movement was undone"),
+    ("transfer.sent", "A transfer left"),
+    ("transfer.received", "A transfer, or part of it, came in"),
+    ("item.created", "An item was created"),
+    ("item.updated", "An item was changed"),
+    ("location.created", "A location was created"),
+    ("location.updated", "A location was changed"),
+    ("rules.changed", "The routing rules were changed"),
+    ("import.progressed", "A part of a file was imported"),
+    ("channel.connected", "A channel was connected"),
+    ("channel.updated", "A channel was changed, paused or stopped"),
+    ("listing.mapped", "A listing was mapped, or its policy was changed"),
+    ("contract.agreed", "A contract was made"),
+    ("contract.changed", "A contract was changed"),
+    ("exception.opened", "Something needs a person"),
+    ("exception.changed", "Somebody looks after an exception, or it became another one"),
+    ("exception.solved", "An exception was solved"),
+    ("alert.created", "Somebody is to be told by webhook or mail"),
+    ("alert.updated", "Who is told of what was changed"),
+    ("alert.deleted", "Somebody is told no more"),
+    ("alert.failed", "A message did not arrive and is not tried again"),
+    ("alert.switched_off", "A webhook or mail was switched off because nothing arrives"),
+    ("alert.replayed", "Messages are sent again"),
+];
+
 /// What an event touches, for pages that show it: its noun (`orders`, `stock`, `channels`, …), and the very thing (`order:1042`,
 /// `item:MUG-1`) where the event names it. An order touches the stock too, without naming its items.
 pub fn topics(event: &EventView) -> Vec<String> {
@@ -90,4 +137,37 @@ pub fn of_order(tx: &mut Tx<'_>, order: i64, limit: i64) -> Result<Vec<EventView
 /// The number of the last event.
 pub fn last(tx: &mut Tx<'_>) -> Result<i64, Stop> {
     Ok(crate::sequencer::last_event(tx)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn sources(folder: &Path, found: &mut String) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.extension().and_then(|e| e.to_str()) {
+                Some("rs") => found.push_str(std::fs::read_to_string(&path).unwrap().split("#[cfg(test)]").next().unwrap()),
+                _ if path.is_dir() => sources(&path, found),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_of_event_is_in_the_list() {
+        let mut text = String::new();
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut text);
+        let mut told = 0;
+        for call in ["event(", "announce(batch", "finish(batch", "put(batch"].iter().flat_map(|start| text.split(start).skip(1)) {
+            let call = call.split(';').next().unwrap_or_default();
+            let is_kind = |word: &&str| word.split_once('.').is_some_and(|(noun, _)| KINDS.iter().any(|(k, _)| k.starts_with(&format!("{noun}."))));
+            for kind in call.split('"').skip(1).step_by(2).filter(is_kind) {
+                assert!(KINDS.iter().any(|(known, _)| *known == kind), "{kind} is missing");
+                told += 1;
+            }
+        }
+        assert!(told >= KINDS.len(), "the search found only {told}");
+    }
 }

@@ -251,7 +251,8 @@ fn standing(command: &Command, batch: &Batch<'_>) -> Option<String> {
             batch.config.channel_by_code(&c.code).map(|channel| json(&crate::channels::connect::ChannelView::new(channel, &batch.config)))
         }
         Command::MapListing(c) => listing(batch, c.id),
-        Command::Solve(c) => batch.exceptions.get(c.id).map(|e| json(&crate::exceptions::read::ExceptionView::new(e, &batch.config))),
+        Command::ChangeContract(c) => contract(batch, &c.code),
+        Command::Solve(c) => batch.exceptions.get(c.id).map(|e| json(&crate::exceptions::read::ExceptionView::new(e, &batch.config).decided())),
         Command::Alert(c) => {
             c.id().and_then(|id| batch.config.alert(id)).map(|e| json(&crate::alerts::edit::AlertView::new(e, &batch.config, batch.now)))
         }
@@ -283,7 +284,13 @@ fn listing(batch: &Batch<'_>, id: i64) -> Option<String> {
     let listing = batch.listings.get(id)?;
     let channel = batch.config.channel(listing.channel).map(|c| c.code.clone()).unwrap_or_default();
     let item = listing.item.map(|item| batch.names().sku(item));
-    Some(json(&crate::channels::listings::ListingView::new(listing, channel, item)))
+    Some(json(&crate::channels::listings::ListingView::new(listing, channel, item).mapping()))
+}
+
+fn contract(batch: &Batch<'_>, code: &str) -> Option<String> {
+    let id = batch.config.channel_by_code(code)?.id;
+    let view = crate::contracts::read::ContractView::of_batch(batch, batch.config.contract(id)?);
+    Some(json(&view.terms()))
 }
 
 fn order(batch: &Batch<'_>, id: Option<i64>) -> Option<String> {

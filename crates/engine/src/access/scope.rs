@@ -60,6 +60,7 @@ pub fn check(command: &Command, batch: &Batch<'_>, grant: &Grant) -> Result<(), 
         Command::Expire(_)
         | Command::Fill(_)
         | Command::PutListings(_)
+        | Command::Replan(_)
         | Command::TakeOrders(_)
         | Command::BeginPushes(_)
         | Command::EndPushes(_)

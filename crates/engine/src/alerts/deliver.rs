@@ -28,6 +28,9 @@ const HEALTH: Sql = Sql("UPDATE alerts SET failing_since = $1, delivered_at = CO
 const PUT_OFF: Sql = Sql("UPDATE alert_deliveries SET due_at = $1 WHERE alert = $2 AND state = 'pending' AND due_at < $3");
 const GIVEN_UP: Sql = Sql("UPDATE alert_deliveries SET state = 'failed', ended_at = $1 WHERE alert = $2 AND state = 'pending'");
 const AGAIN: Sql = Sql("UPDATE alert_deliveries SET state = 'pending', due_at = $1, tries = 0, mail = NULL, ended_at = NULL WHERE id = $2");
+const FAILED_AGAIN: Sql = Sql(
+    "UPDATE alert_deliveries SET state = 'pending', due_at = $1, tries = 0, mail = NULL, ended_at = NULL WHERE alert = $2 AND state = 'failed' AND created_at >= $3",
+);
 const PUT_INTO_MAIL: Sql = Sql("UPDATE alert_deliveries SET mail = $1 WHERE id = $2 AND state = 'pending'");
 const PRUNE: Sql = Sql(
     "DELETE FROM alert_deliveries WHERE ended_at < $1 AND NOT EXISTS (SELECT 1 FROM exceptions WHERE exceptions.id = alert_deliveries.exception AND exceptions.open = 1)",
@@ -184,9 +187,41 @@ impl Replay {
             return Err(Refused::invalid("id", "names a delivery to an endpoint that is switched off; switch it on first").into());
         }
         let now = batch.now;
+        let replayed = Replayed { alert: &endpoint.name.clone(), deliveries: 1 };
+        batch.event("alert.replayed", alert, &replayed);
         batch.statements.push((AGAIN, vec![now.into(), self.delivery.id.clone().into()]));
         Ok(Reply::done(Answer::Delivery(Box::new(self.delivery.clone().again(now)))))
     }
+}
+
+/// Sends again now everything to one endpoint that did not arrive and was written at or after an instant.
+#[derive(Debug, Clone)]
+pub struct ReplayFailed {
+    pub alert: i64,
+    /// Microseconds since 1970 UTC.
+    pub since: i64,
+    /// How many there are, as whoever calls has read it.
+    pub count: usize,
+}
+
+impl ReplayFailed {
+    pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
+        let endpoint = batch.config.alert(self.alert).ok_or_else(|| Refused::unknown(Noun::Alert, self.alert.to_string(), "id"))?;
+        if !endpoint.active {
+            return Err(Refused::invalid("id", "names an endpoint that is switched off; switch it on first").into());
+        }
+        let replayed = Replayed { alert: &endpoint.name.clone(), deliveries: self.count };
+        batch.event("alert.replayed", self.alert, &replayed);
+        batch.statements.push((FAILED_AGAIN, vec![batch.now.into(), self.alert.into(), self.since.into()]));
+        Ok(Reply::done(Answer::Count { count: self.count }))
+    }
+}
+
+/// Messages that are sent again.
+#[derive(Serialize)]
+struct Replayed<'a> {
+    alert: &'a str,
+    deliveries: usize,
 }
 
 /// Forgets deliveries that ended long ago. While an exception is open it stays known who was told of it.

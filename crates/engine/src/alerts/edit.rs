@@ -7,6 +7,7 @@ use crate::batch::Batch;
 use crate::command::{Answer, Reply};
 use crate::config::Config;
 use crate::db::{Rows, Sql, Write};
+use crate::events::KINDS;
 use crate::exceptions::{Kind, Severity};
 use crate::keys::random_text;
 use crate::secrets::Vault;
@@ -29,14 +30,14 @@ const KEEP_SECONDS: i64 = 86_400;
 const MAX_KEEP_SECONDS: i64 = 365 * 86_400;
 
 const UPDATE: Sql = Sql(
-    "UPDATE alerts SET name = $1, way = $2, severity = $3, kinds = $4, channels = $5, solved = $6, active = $7, reason = $8, secrets = $9 WHERE id = $10",
+    "UPDATE alerts SET name = $1, way = $2, severity = $3, kinds = $4, channels = $5, solved = $6, active = $7, reason = $8, secrets = $9, events = $10, exceptions = $11 WHERE id = $12",
 );
 const WELL: Sql = Sql("UPDATE alerts SET failing_since = NULL WHERE id = $1");
 const DELETE: Sql = Sql("DELETE FROM alerts WHERE id = $1");
 const DELETE_DELIVERIES: Sql = Sql("DELETE FROM alert_deliveries WHERE alert = $1");
 
 /// An endpoint to be added: a webhook or mail.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAlert {
     #[schema(example = "Operations on call")]
@@ -60,6 +61,12 @@ pub struct NewAlert {
     /// Tell, too, when an exception is solved; yes if left out.
     #[serde(default)]
     pub solved: Option<bool>,
+    /// Tell of exceptions at all; yes if left out.
+    #[serde(default)]
+    pub exceptions: Option<bool>,
+    /// Kinds of other events to be told by webhook, such as `order.placed`; none if left out.
+    #[serde(default)]
+    pub events: Vec<String>,
     /// Yes if left out.
     #[serde(default)]
     pub active: Option<bool>,
@@ -81,6 +88,8 @@ pub struct UpdateAlert {
     pub kinds: Option<Vec<Kind>>,
     pub channels: Option<Vec<String>>,
     pub solved: Option<bool>,
+    pub exceptions: Option<bool>,
+    pub events: Option<Vec<String>>,
     pub active: Option<bool>,
 }
 
@@ -136,6 +145,10 @@ pub struct AlertView {
     #[schema(value_type = Vec<String>)]
     pub channels: Vec<Arc<str>>,
     pub solved: bool,
+    /// Whether it is told of exceptions at all.
+    pub exceptions: bool,
+    /// Kinds of other events that it is told.
+    pub events: Vec<String>,
     pub active: bool,
     /// Why the program switched it off.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -177,6 +190,8 @@ impl AlertView {
             kinds: endpoint.kinds.clone(),
             channels: endpoint.channels.iter().map(code).collect(),
             solved: endpoint.solved,
+            exceptions: endpoint.exceptions,
+            events: endpoint.events.clone(),
             active: endpoint.active,
             reason: endpoint.reason.clone(),
             secrets: endpoint.signing(now).map(secret).collect(),
@@ -231,6 +246,25 @@ fn words(kinds: &[Kind]) -> Vec<String> {
     words
 }
 
+/// Kinds of events that a webhook can be told besides exceptions. Not what becomes of the webhooks themselves: telling one that it was
+/// not told would not end.
+pub fn tellable() -> impl Iterator<Item = (&'static str, &'static str)> {
+    KINDS.into_iter().filter(|(kind, _)| !kind.starts_with("exception.") && !kind.starts_with("alert."))
+}
+
+fn events(way: &Way, kinds: &[String]) -> Result<Vec<String>, Refused> {
+    if matches!(way, Way::Mail(_)) && !kinds.is_empty() {
+        return Err(Refused::invalid("events", "can be told by webhook only"));
+    }
+    if let Some((n, kind)) = kinds.iter().enumerate().find(|(_, kind)| !tellable().any(|(known, _)| known == *kind)) {
+        return Err(Refused::invalid(format!("events[{n}]"), format!("names no kind of event that can be told: “{kind}”")));
+    }
+    let mut kinds = kinds.to_vec();
+    kinds.sort_unstable();
+    kinds.dedup();
+    Ok(kinds)
+}
+
 fn channels(config: &Config, codes: &[String]) -> Result<Vec<i64>, Refused> {
     let unknown = |n: usize, code: &String| Refused::unknown(Noun::Channel, code, format!("channels[{n}]"));
     codes.iter().enumerate().map(|(n, code)| config.channel_by_code(code).map(|c| c.id).ok_or_else(|| unknown(n, code))).collect()
@@ -253,6 +287,8 @@ pub(super) fn put(batch: &mut Batch<'_>, endpoint: Endpoint, event: &'static str
         e.active.into(),
         e.reason.clone().into(),
         json(&e.secrets).into(),
+        json(&e.events).into(),
+        e.exceptions.into(),
         e.id.into(),
     ];
     batch.statements.push((UPDATE, cells));
@@ -274,6 +310,7 @@ impl NewAlert {
         let name = limits::name("name", &self.name)?.to_owned();
         let way = way(self.url.as_ref(), self.mail.as_ref())?;
         let channels = channels(&batch.config, &self.channels)?;
+        let events = events(&way, &self.events)?;
         if batch.config.alerts.len() >= MAX_ENDPOINTS {
             return Err(Refused::LimitReached { noun: Noun::Alert, most: MAX_ENDPOINTS }.into());
         }
@@ -287,6 +324,8 @@ impl NewAlert {
             kinds: words(&self.kinds),
             channels,
             solved: self.solved.unwrap_or(true),
+            exceptions: self.exceptions.unwrap_or(true),
+            events,
             active: self.active.unwrap_or(true),
             reason: None,
             secrets: self.secret.iter().map(secret).collect(),
@@ -322,6 +361,10 @@ impl UpdateAlert {
         if let Some(kinds) = &self.kinds {
             endpoint.kinds = words(kinds);
         }
+        if let Some(kinds) = &self.events {
+            endpoint.events = events(&endpoint.way, kinds)?;
+        }
+        endpoint.exceptions = self.exceptions.unwrap_or(endpoint.exceptions);
         endpoint.severity = self.severity.unwrap_or(endpoint.severity);
         endpoint.solved = self.solved.unwrap_or(endpoint.solved);
         match self.active {

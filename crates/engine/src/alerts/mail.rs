@@ -48,7 +48,7 @@ pub fn compose(endpoint: &Endpoint, bodies: &[String], public_url: Option<&str>)
     }
     text.push_str(&format!("-- \nYou are told as “{}”, of exceptions from {} on.\n", one_line(&endpoint.name), endpoint.severity.word()));
     if let Some(url) = public_url {
-        text.push_str(&format!("{url}/alerts/{}\n", endpoint.id));
+        text.push_str(&format!("{url}/webhooks/{}\n", endpoint.id));
     }
     (subject, text)
 }
@@ -119,6 +119,8 @@ mod tests {
             kinds: Vec::new(),
             channels: Vec::new(),
             solved: true,
+            exceptions: true,
+            events: Vec::new(),
             active: true,
             reason: None,
             secrets: Vec::new(),
@@ -134,7 +136,7 @@ mod tests {
         for line in ["Not enough. Bcc: x", "Kind: unfillable", "To be solved by: 2026-03-02T10:00:00Z", "https://stock.example.com/exceptions/7"] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         }
-        assert!(text.contains("What to do: find stock") && text.contains("https://stock.example.com/alerts/3"), "{text}");
+        assert!(text.contains("What to do: find stock") && text.contains("https://stock.example.com/webhooks/3"), "{text}");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Alerts: exceptions told to people and programs elsewhere, by signed webhook (Standard Webhooks) and by mail. A message is
-//! written with the exception that it tells of, in one transaction; so nothing is told that did not happen, and nothing that
+//! Alerts: exceptions told to people and programs elsewhere, by signed webhook (Standard Webhooks) and by mail; and any other kind of
+//! event, to webhooks that asked for it. A message is written with what it tells of, in one transaction; so nothing is told that did not happen, and nothing that
 //! happened stays untold. Sending it is the worker's.
 
 pub mod deliver;
@@ -12,6 +12,7 @@ pub mod worker;
 use crate::Stop;
 use crate::batch::Batch;
 use crate::command::Reply;
+use crate::config::Config;
 use crate::db::{self, Rows, Tx, Write};
 use crate::exceptions::read::ExceptionView;
 use crate::views::{Id, Time};
@@ -34,6 +35,7 @@ pub enum Change {
     SealAgain(edit::SealAgain),
     Test(edit::TestAlert),
     Replay(deliver::Replay),
+    ReplayFailed(deliver::ReplayFailed),
     BeginMail(deliver::BeginMail),
     End(deliver::End),
 }
@@ -49,6 +51,7 @@ impl Change {
             Change::RemoveSecret(_) => Some("webhook.remove_secret"),
             Change::Test(_) => Some("webhook.test"),
             Change::Replay(_) => Some("webhook.replay"),
+            Change::ReplayFailed(_) => Some("webhook.replay_failed"),
             Change::SealAgain(_) | Change::BeginMail(_) | Change::End(_) => None,
         }
     }
@@ -64,6 +67,7 @@ impl Change {
             Change::SealAgain(c) => Some(c.id),
             Change::Test(c) => Some(c.id),
             Change::Replay(c) => Some(c.delivery.alert.0),
+            Change::ReplayFailed(c) => Some(c.alert),
             Change::BeginMail(c) => Some(c.alert),
             Change::End(c) => Some(c.alert),
         }
@@ -79,6 +83,7 @@ impl Change {
             Change::SealAgain(c) => c.decide(batch),
             Change::Test(c) => c.decide(batch),
             Change::Replay(c) => c.decide(batch),
+            Change::ReplayFailed(c) => c.decide(batch),
             Change::BeginMail(c) => c.decide(batch),
             Change::End(c) => c.decide(batch),
         }
@@ -97,6 +102,9 @@ struct Message<'a, T> {
     time: Time,
     timestamp: Time,
     datacontenttype: &'static str,
+    /// Of an event that is no exception: its number, in the order in which things happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence: Option<Id>,
     data: &'a T,
 }
 
@@ -143,40 +151,79 @@ fn tell(batch: &mut Batch<'_>, kind: &'static str, exception: Option<i64>, subje
     }
     let (now, said) = (batch.now, rows::json(data));
     // The same text about the same subject at the same instant is the same message, here and in no other installation.
-    let hash = blake3::hash(format!("{kind} {subject} {now} {said}").as_bytes());
-    let message = format!("msg_{}", &hash.to_hex()[..32]);
-    let body = Message {
-        specversion: "1.0",
-        id: &message,
-        source: "holdfast",
-        kind,
-        subject: Id(subject),
-        time: Time(now),
-        timestamp: Time(now),
-        datacontenttype: "application/json",
-        data,
-    };
-    let body = rows::json(&body);
+    let message = name(&format!("{kind} {subject} {now} {said}"));
+    let body = Message { kind, subject: Id(subject), ..Message::at(now, &message, data) };
     let mut rows = Rows::default();
-    let mut ids = Vec::with_capacity(endpoints.len());
+    let ids = put(&mut rows, &body, exception, endpoints.iter().copied());
+    batch.more.push(Write::new(&DELIVERIES, rows));
+    ids
+}
+
+fn name(of: &str) -> String {
+    format!("msg_{}", &blake3::hash(of.as_bytes()).to_hex()[..32])
+}
+
+impl<'a, T> Message<'a, T> {
+    fn at(now: i64, id: &'a str, data: &'a T) -> Message<'a, T> {
+        Message {
+            specversion: "1.0",
+            id,
+            source: "holdfast",
+            kind: "",
+            subject: Id(0),
+            time: Time(now),
+            timestamp: Time(now),
+            datacontenttype: "application/json",
+            sequence: None,
+            data,
+        }
+    }
+}
+
+/// Adds a delivery of a message to each of these endpoints; answers their ids.
+fn put(rows: &mut Rows, message: &Message<'_, impl Serialize>, exception: Option<i64>, endpoints: impl Iterator<Item = i64>) -> Vec<String> {
+    let body = rows::json(message);
+    let mut ids = Vec::new();
     for endpoint in endpoints {
-        ids.push(format!("{message}-{endpoint}"));
+        ids.push(format!("{}-{endpoint}", message.id));
         rows.0.extend([
-            format!("{message}-{endpoint}").into(),
-            (*endpoint).into(),
-            message.clone().into(),
-            kind.into(),
+            format!("{}-{endpoint}", message.id).into(),
+            endpoint.into(),
+            message.id.to_owned().into(),
+            message.kind.into(),
             exception.into(),
             body.clone().into(),
             State::Pending.word().into(),
-            now.into(),
+            message.time.0.into(),
             0.into(),
             "[]".into(),
             None::<String>.into(),
-            now.into(),
+            message.time.0.into(),
             None::<i64>.into(),
         ]);
     }
-    batch.more.push(Write::new(&DELIVERIES, rows));
     ids
+}
+
+/// Something that happened, on its way into the database.
+pub(crate) struct Happened<'a> {
+    pub seq: i64,
+    pub at: i64,
+    pub kind: &'static str,
+    pub subject: i64,
+    /// JSON.
+    pub data: &'a str,
+}
+
+/// Adds a message to each webhook that wants events of this kind.
+pub(crate) fn happened(config: &Config, event: &Happened<'_>, rows: &mut Rows) {
+    let wants = |e: &&rows::Endpoint| e.wants_event(event.kind);
+    if !config.alerts.iter().any(|e| wants(&e)) {
+        return;
+    }
+    let Happened { seq, at, kind, subject, data } = *event;
+    let Ok(data) = serde_json::from_str::<&serde_json::value::RawValue>(data) else { return };
+    let message = name(&format!("{seq} {kind} {subject} {at} {data}"));
+    let body = Message { kind, subject: Id(subject), sequence: Some(Id(seq)), ..Message::at(at, &message, &data) };
+    put(rows, &body, None, config.alerts.iter().filter(wants).map(|e| e.id));
 }

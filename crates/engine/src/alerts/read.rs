@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 const HEALTH: Sql = Sql("SELECT id, failing_since, delivered_at FROM alerts ORDER BY id");
 const PENDING: Sql = Sql("SELECT alert, COUNT(*), MIN(created_at) FROM alert_deliveries WHERE state = 'pending' GROUP BY alert");
 const FAILED: Sql = Sql("SELECT alert, COUNT(*) FROM alert_deliveries WHERE state = 'failed' GROUP BY alert");
+const FAILED_SINCE: Sql = Sql("SELECT COUNT(*) FROM alert_deliveries WHERE alert = $1 AND state = 'failed' AND created_at >= $2");
 const LIST: Sql = Sql(
     "SELECT id, alert, message, kind, exception, body, state, due_at, tries, attempts, created_at, ended_at FROM alert_deliveries WHERE alert = $1 AND (created_at < $2 OR (created_at = $3 AND id < $4)) AND (state = $5 OR $6 = 1) ORDER BY created_at DESC, id DESC LIMIT $7",
 );
@@ -171,6 +172,11 @@ pub fn deliveries(
         Value::Int(limit),
     ];
     Ok(tx.rows(LIST, &values, DeliveryView::read)?)
+}
+
+/// How many messages of an endpoint, written at or after an instant, did not arrive and are not tried again.
+pub fn failed_since(tx: &mut Tx<'_>, alert: i64, since: i64) -> Result<i64, Stop> {
+    Ok(tx.one(FAILED_SINCE, &[Value::Int(alert), Value::Int(since)], |r| r.int(0))?.unwrap_or(0))
 }
 
 pub fn one(tx: &mut Tx<'_>, id: &str) -> Result<DeliveryView, Stop> {

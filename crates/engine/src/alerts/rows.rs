@@ -42,6 +42,10 @@ pub struct Endpoint {
     pub channels: Vec<i64>,
     /// To be told, too, when an exception is solved that it was told of.
     pub solved: bool,
+    /// Whether it is told of exceptions at all.
+    pub exceptions: bool,
+    /// Kinds of other events that it is told, of [`crate::events::KINDS`]; only a webhook is.
+    pub events: Vec<String>,
     pub active: bool,
     /// Why the program switched it off.
     pub reason: Option<String>,
@@ -67,6 +71,8 @@ pub const ALERTS: Table = Table {
         ("failing_since", Int),
         ("delivered_at", Int),
         ("mailed_at", Int),
+        ("events", Text),
+        ("exceptions", Int),
     ],
     key: "id",
 };
@@ -86,6 +92,8 @@ impl Endpoint {
             reason: row.opt_text(8),
             secrets: serde_json::from_str(&row.text(9)).ok()?,
             created_at: row.int(10),
+            events: serde_json::from_str(&row.text(11)).ok()?,
+            exceptions: row.flag(12),
         })
     }
 
@@ -106,15 +114,23 @@ impl Endpoint {
             None::<i64>.into(),
             None::<i64>.into(),
             None::<i64>.into(),
+            json(&self.events).into(),
+            self.exceptions.into(),
         ]);
     }
 
-    /// Whether it asked to be told of this.
+    /// Whether it asked to be told of this exception.
     pub fn wants(&self, exception: &Exception) -> bool {
         self.active
+            && self.exceptions
             && Severity::parse(&exception.severity).is_some_and(|severity| severity >= self.severity)
             && (self.kinds.is_empty() || self.kinds.contains(&exception.kind))
             && (self.channels.is_empty() || exception.channel.is_some_and(|channel| self.channels.contains(&channel)))
+    }
+
+    /// Whether it asked to be told of events of this kind.
+    pub fn wants_event(&self, kind: &str) -> bool {
+        self.active && self.events.iter().any(|wanted| wanted == kind)
     }
 
     /// The secrets that sign now, the newest first.

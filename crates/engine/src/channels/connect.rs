@@ -46,6 +46,8 @@ pub struct UpdateChannel {
     pub code: String,
     pub name: Option<String>,
     pub paused: Option<bool>,
+    /// Sell nothing there, or sell again.
+    pub stopped: Option<bool>,
     pub policy: Option<Policy>,
     pub address: Option<String>,
     pub settings: Option<BTreeMap<String, String>>,
@@ -64,7 +66,10 @@ pub struct ChannelView {
     pub address: String,
     #[schema(value_type = Object)]
     pub settings: BTreeMap<String, String>,
+    /// No quantities are sent.
     pub paused: bool,
+    /// Nothing is sold there, whatever the policies say.
+    pub stopped: bool,
     #[schema(value_type = Object)]
     pub policy: Policy,
     /// The location that it stands for, if it is somebody else's warehouse.
@@ -85,6 +90,7 @@ impl ChannelView {
             address: channel.address.clone(),
             settings: serde_json::from_str(&channel.settings).unwrap_or_default(),
             paused: channel.paused,
+            stopped: channel.stopped,
             policy: channel.policy.clone(),
             location: channel.location.map(|id| config.code(id)),
             created_at: Time(channel.created_at),
@@ -124,6 +130,7 @@ impl NewChannel {
             address: self.address.clone(),
             settings: serde_json::to_string(&self.settings).unwrap_or_default(),
             paused: false,
+            stopped: false,
             policy: self.policy.clone(),
             compares: self.compares,
             restocks: self.restocks,
@@ -179,7 +186,11 @@ impl UpdateChannel {
         if let Some(settings) = &self.settings {
             channel.settings = serde_json::to_string(settings).unwrap_or_default();
         }
-        channel.address = self.address.clone().unwrap_or(channel.address);
+        if let Some(address) = &self.address {
+            check_address(address)?;
+            channel.address = address.clone();
+        }
+        channel.stopped = self.stopped.unwrap_or(channel.stopped);
         channel.paused = self.paused.unwrap_or(channel.paused);
         let view = ChannelView::new(&channel, &batch.config);
         batch.event("channel.updated", channel.id, &view);
@@ -261,10 +272,7 @@ pub fn read_new(vault: &crate::secrets::Vault, connection: Connection) -> Result
         return Err(Refused::invalid("location", reason).into());
     }
     let (settings, secrets) = sort_settings(vault, account, &code, settings)?;
-    if address.len() > 512 || !(address.starts_with("https://") || address.starts_with("http://127.0.0.1") || address.starts_with("http://localhost"))
-    {
-        return Err(Refused::invalid("address", "must begin with https://").into());
-    }
+    check_address(&address)?;
     Ok(NewChannel {
         code,
         kind,
@@ -294,21 +302,34 @@ pub fn read_settings(
 /// The setting that keeps where a channel's webhooks come to; every account may have it.
 pub const WEBHOOK_ADDRESS: &str = "webhook_address";
 
-/// Settings as they are kept: the open ones, and the secret ones encrypted. Refuses one that is missing or unknown.
-fn sort_settings(
+/// Refuses an address that would carry secrets in the clear to another machine.
+pub(super) fn check_address(address: &str) -> Result<(), Refused> {
+    let here = ["http://127.0.0.1", "http://localhost"].iter().any(|start| address.starts_with(start));
+    let fits = address.len() <= 512 && (address.starts_with("https://") || here);
+    if fits { Ok(()) } else { Err(Refused::invalid("address", "must begin with https://")) }
+}
+
+/// Refuses a setting that this kind of account does not have, or that is too long.
+pub(super) fn check_settings(account: &dyn Account, settings: &BTreeMap<String, String>) -> Result<(), Refused> {
+    for (name, value) in settings {
+        if name != WEBHOOK_ADDRESS && !account.settings().iter().any(|s| s.name == name) {
+            return Err(Refused::UnknownField { field: format!("settings.{name}") });
+        }
+        if value.len() > 8_192 {
+            return Err(Refused::invalid(format!("settings.{name}"), "must be at most 8,192 bytes long"));
+        }
+    }
+    Ok(())
+}
+
+/// Settings as they are kept: the open ones, and the secret ones encrypted. Refuses one that is unknown.
+pub(super) fn sort_settings(
     vault: &crate::secrets::Vault,
     account: &dyn Account,
     code: &str,
     settings: BTreeMap<String, String>,
 ) -> Result<(BTreeMap<String, String>, String), Stop> {
-    for (name, value) in &settings {
-        if name != WEBHOOK_ADDRESS && !account.settings().iter().any(|s| s.name == name) {
-            return Err(Refused::UnknownField { field: format!("settings.{name}") }.into());
-        }
-        if value.len() > 8_192 {
-            return Err(Refused::invalid(format!("settings.{name}"), "must be at most 8,192 bytes long").into());
-        }
-    }
+    check_settings(account, &settings)?;
     let (secret, open): (BTreeMap<String, String>, BTreeMap<String, String>) =
         settings.into_iter().partition(|(name, _)| account.settings().iter().any(|s| s.name == name && s.secret));
     let secrets = vault.encrypt(code, &serde_json::to_string(&secret).unwrap_or_default())?;

@@ -66,7 +66,7 @@ impl Keys {
             Err(Fault::Refused { .. }) => None,
             // Not known whether there is such a key: a later webhook asks again.
             Err(fault) => {
-                tracing::warn!("a public key cannot be fetched: {fault:?}");
+                tracing::warn!("a public key cannot be fetched: {fault}");
                 channel.known().failed = Some(now);
                 return None;
             }

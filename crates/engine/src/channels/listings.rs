@@ -47,6 +47,9 @@ pub struct MapListing {
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     pub policy: Option<Policy>,
+    /// Follow the channel's policy again.
+    #[serde(default)]
+    pub inherit: bool,
     /// Try again after the marketplace refused a quantity.
     #[serde(default)]
     pub retry: bool,
@@ -94,6 +97,31 @@ impl ListingView {
             write_wanted: listing.due.is_some(),
             write_under_way: listing.exposure.in_flight().is_some(),
             fault: listing.fault.clone(),
+        }
+    }
+}
+
+/// What people say about a listing, without what sales change of it every moment: for noticing that somebody else said something else
+/// meanwhile, and for the audit log.
+#[derive(Debug, Serialize)]
+pub struct Mapping<'a> {
+    pub channel: &'a str,
+    pub external: &'a str,
+    pub item: Option<&'a str>,
+    pub units_per_listing: i64,
+    pub policy: Option<&'a Policy>,
+    pub fault: Option<&'a str>,
+}
+
+impl ListingView {
+    pub fn mapping(&self) -> Mapping<'_> {
+        Mapping {
+            channel: &self.channel,
+            external: &self.external,
+            item: self.item.as_deref(),
+            units_per_listing: self.units_per_listing,
+            policy: self.policy.as_ref(),
+            fault: self.fault.as_deref(),
         }
     }
 }
@@ -159,6 +187,23 @@ impl PutListings {
     }
 }
 
+/// Looks again at what these listings should show, because what it depends on besides stock and sales has changed.
+#[derive(Debug, Clone)]
+pub struct Replan {
+    pub listings: Vec<i64>,
+}
+
+impl Replan {
+    pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
+        needs.listings.extend(&self.listings);
+    }
+
+    pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
+        self.listings.iter().for_each(|id| touch(batch, *id));
+        Ok(Reply::done(Answer::Count { count: self.listings.len() }))
+    }
+}
+
 impl MapListing {
     pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
         needs.listings.push(self.id);
@@ -192,7 +237,7 @@ impl MapListing {
             map(batch, self.id, &item, per);
         }
         if let Some(kept) = batch.listings.change(self.id) {
-            kept.policy = self.policy.clone().or(kept.policy.take());
+            kept.policy = self.policy.clone().or(kept.policy.take().filter(|_| !self.inherit));
             if self.retry {
                 kept.fault = None;
             }

@@ -14,8 +14,9 @@ pub const ITEMS_BY_LISTING: Lookup =
     Lookup { columns: "item, listing, per", from: "listing_items", key: "listing", and: "", order: "listing, item", lock: false };
 
 const UNLINK: Sql = Sql("DELETE FROM listing_items WHERE listing = $1");
-const UPDATE_CHANNEL: Sql =
-    Sql("UPDATE channels SET name = $1, address = $2, settings = $3, paused = $4, policy = $5, secrets = COALESCE($6, secrets) WHERE id = $7");
+const UPDATE_CHANNEL: Sql = Sql(
+    "UPDATE channels SET name = $1, address = $2, settings = $3, paused = $4, policy = $5, secrets = COALESCE($6, secrets), stopped = $7 WHERE id = $8",
+);
 
 /// For the test that prepares all statements.
 pub const LOOKUPS: &[&Lookup] = &[
@@ -50,6 +51,7 @@ impl Batch<'_> {
                 Value::Int(i64::from(channel.paused)),
                 Value::Text(&policy),
                 Value::opt_text(secrets.as_deref()),
+                Value::Int(i64::from(channel.stopped)),
                 Value::Int(channel.id),
             ];
             tx.execute(UPDATE_CHANNEL, &values)?;

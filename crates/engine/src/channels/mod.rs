@@ -3,7 +3,9 @@
 //! The rules are `domain::exposure` (the most that a listing can still sell unseen) and `domain::quota` (who gets how many);
 //! here is what keeps them in the same transaction as the stock they promise.
 
+pub mod check;
 pub mod connect;
+pub mod health;
 mod keys;
 pub mod listings;
 pub(crate) mod load;

@@ -134,6 +134,7 @@ impl Batch<'_> {
                 compares: channel.compares,
                 open: !channel.paused && listing.fault.is_none(),
                 most: self.most(*id, item),
+                stopped: channel.stopped,
             });
         }
         // What is set aside under contracts is nobody else's; what they are owed beyond it is asked for as for a sale of our own.

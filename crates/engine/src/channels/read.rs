@@ -2,11 +2,11 @@
 
 use super::connect::ChannelView;
 use super::listings::ListingView;
-use super::rows::{LISTING_COLUMNS, Listing, Progress};
+use super::rows::{LISTING_COLUMNS, LISTINGS_BY_ID, Listing, Progress};
 use crate::Stop;
 use crate::catalog::rows::{ITEMS_BY_ID, Item};
 use crate::config::Config;
-use crate::db::{Sql, Tx, Value};
+use crate::db::{Lookup, Sql, Tx, Value};
 use crate::views::Time;
 use domain::{Noun, Refused};
 use serde::Serialize;
@@ -17,7 +17,9 @@ use utoipa::ToSchema;
 const PROGRESS: Sql =
     Sql("SELECT channel, watermark, orders_from, drift_found, drift_units, oversold_units FROM channel_progress WHERE channel = $1");
 const QUEUE: Sql = Sql("SELECT COUNT(*), MIN(due_at) FROM listings WHERE channel = $1 AND due = 1");
-const COUNTS: Sql = Sql("SELECT COUNT(*), COUNT(item), COUNT(fault), CAST(COALESCE(SUM(exposure), 0) AS BIGINT) FROM listings WHERE channel = $1");
+const COUNTS: Sql = Sql(
+    "SELECT COUNT(*), COUNT(item), COUNT(fault), CAST(COALESCE(SUM(exposure), 0) AS BIGINT), CAST(COALESCE(SUM(exposure * per), 0) AS BIGINT) FROM listings WHERE channel = $1",
+);
 const LIST: Sql = Sql(
     "SELECT id, channel, external, sku, title, item, per, policy, knowledge, demand_units, demand_at, due, urgency, due_at, fault, missed, missed_at, barcode FROM listings WHERE channel = $1 AND id > $2 AND ($3 = 0 OR item IS NULL) ORDER BY id LIMIT $4",
 );
@@ -36,6 +38,8 @@ pub struct ChannelStatus {
     pub refused: i64,
     /// Listing units that the channel may still sell.
     pub exposure: i64,
+    /// The same in units of the items.
+    pub exposure_units: i64,
     /// Listings that want a write.
     pub queue: i64,
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -58,8 +62,8 @@ pub fn status(tx: &mut Tx<'_>, config: &Config, code: &str) -> Result<ChannelSta
     let channel = config.channel_by_code(code).filter(|c| !c.is_contract()).ok_or_else(|| Refused::unknown(Noun::Channel, code, "code"))?;
     let progress = progress(tx, channel.id)?;
     let (queue, oldest) = queue(tx, channel.id)?;
-    let (listings, mapped, refused, exposure) =
-        tx.one(COUNTS, &[Value::Int(channel.id)], |r| (r.int(0), r.int(1), r.int(2), r.int(3)))?.unwrap_or_default();
+    let counts = tx.one(COUNTS, &[Value::Int(channel.id)], |r| (r.int(0), r.int(1), r.int(2), r.int(3), r.int(4)))?;
+    let (listings, mapped, refused, exposure, exposure_units) = counts.unwrap_or_default();
     Ok(ChannelStatus {
         channel: ChannelView::new(channel, config),
         orders_counted_until: Some(progress.watermark).filter(|w| *w > 0).map(Time),
@@ -67,6 +71,7 @@ pub fn status(tx: &mut Tx<'_>, config: &Config, code: &str) -> Result<ChannelSta
         mapped,
         refused,
         exposure,
+        exposure_units,
         queue,
         oldest_wish: oldest.map(Time),
         drift_found: progress.drift_found,
@@ -89,6 +94,16 @@ pub fn listings(tx: &mut Tx<'_>, config: &Config, code: &str, unmapped: bool, af
     ids.dedup();
     let items: HashMap<i64, Arc<str>> = tx.by_ids(&ITEMS_BY_ID, &ids, &[], Item::read)?.into_iter().map(|i| (i.id, i.sku)).collect();
     Ok(found.iter().map(|l| ListingView::new(l, channel.code.clone(), l.item.and_then(|i| items.get(&i).cloned()))).collect())
+}
+
+/// One listing of a channel.
+pub fn listing(tx: &mut Tx<'_>, config: &Config, id: i64) -> Result<ListingView, Stop> {
+    let lookup = Lookup { lock: false, ..LISTINGS_BY_ID };
+    let unknown = || Refused::unknown(Noun::Listing, id.to_string(), "id");
+    let found = tx.by_ids(&lookup, &[id], &[], Listing::read)?.pop().ok_or_else(unknown)?;
+    let channel = config.channel(found.channel).ok_or_else(unknown)?;
+    let item = tx.by_ids(&ITEMS_BY_ID, found.item.as_slice(), &[], Item::read)?.pop().map(|i| i.sku);
+    Ok(ListingView::new(&found, channel.code.clone(), item))
 }
 
 /// The orders placed at a channel from one time until another (microseconds since 1970 UTC) that are counted here: after how many

@@ -19,7 +19,10 @@ pub struct Channel {
     pub address: String,
     /// Settings that are no secret, JSON.
     pub settings: String,
+    /// No quantities are sent.
     pub paused: bool,
+    /// Nothing is sold there for now: each listing is set to nothing, whatever its policy says.
+    pub stopped: bool,
     pub policy: Policy,
     /// It compares what it shows before it takes a quantity.
     pub compares: bool,
@@ -49,11 +52,12 @@ pub const CHANNELS: Table = Table {
         ("late", Int),
         ("created_at", Int),
         ("location", Int),
+        ("stopped", Int),
     ],
     key: "id",
 };
 
-pub const CHANNEL_COLUMNS: &str = "id, code, kind, name, address, settings, paused, policy, compares, restocks, late, created_at, location";
+pub const CHANNEL_COLUMNS: &str = "id, code, kind, name, address, settings, paused, policy, compares, restocks, late, created_at, location, stopped";
 
 impl Channel {
     /// It stands for a contract with a business customer.
@@ -76,6 +80,7 @@ impl Channel {
             late: row.int(10),
             created_at: row.int(11),
             location: row.opt_int(12),
+            stopped: row.flag(13),
         }
     }
 
@@ -95,6 +100,7 @@ impl Channel {
             self.late.into(),
             self.created_at.into(),
             self.location.into(),
+            self.stopped.into(),
         ]);
     }
 }

@@ -6,7 +6,7 @@ use crate::catalog::rows::{ITEM_COLUMNS, ITEMS_BY_SKU, Item};
 use crate::db::{Lookup, Sql, Tx, Value};
 use domain::{Noun, Refused};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -19,6 +19,9 @@ const BY_BARCODE: Sql = Sql(
 const BY_PREFIX: Sql = Sql(
     "SELECT id, sku, name, barcode, price_minor, currency, weight_grams, length_mm, width_mm, height_mm, when_short, available_from, is_kit, active, created_at FROM items WHERE sku >= $1 AND sku < $2 AND active = 1 ORDER BY sku LIMIT 5",
 );
+
+const WITH_SKU: Sql =
+    Sql("SELECT id, external, title, sku FROM listings WHERE channel = $1 AND item IS NULL AND sku IS NOT NULL AND id > $2 ORDER BY id LIMIT $3");
 
 /// An item that a listing may be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -102,6 +105,38 @@ pub fn suggest(tx: &mut Tx<'_>, id: i64) -> Result<Vec<Suggestion>, Stop> {
         tx.rows(BY_PREFIX, &[Value::Text(sku), Value::Text(&end)], Item::read)?.iter().for_each(|item| add(item, 1, "begins with the same"));
     }
     Ok(found)
+}
+
+/// A listing that is no item here yet, and the item of the same SKU.
+#[derive(Debug, Clone)]
+pub struct Alike {
+    pub listing: i64,
+    pub external: String,
+    pub title: String,
+    /// As the marketplace writes it, and as it is here.
+    pub sku: String,
+    pub item: Arc<str>,
+    pub name: String,
+    /// Whether both are written alike to the letter.
+    pub exact: bool,
+}
+
+/// Unmapped listings of a channel whose SKU is an item's, whatever the case of its letters, of the next `limit` unmapped ones after a
+/// listing; and the last one that was looked at, if there are more.
+pub fn alike(tx: &mut Tx<'_>, channel: i64, after: i64, limit: usize) -> Result<(Vec<Alike>, Option<i64>), Stop> {
+    let values = [Value::Int(channel), Value::Int(after), Value::Int(limit as i64)];
+    let rows = tx.rows(WITH_SKU, &values, |r| (r.int(0), r.text(1), r.text(2), r.text(3)))?;
+    let next = rows.last().map(|row| row.0).filter(|_| rows.len() == limit);
+    let cases = |sku: &str| [sku.to_owned(), sku.to_uppercase(), sku.to_lowercase()];
+    let spellings: BTreeSet<String> = rows.iter().flat_map(|(.., sku)| cases(sku)).collect();
+    let names: Vec<&str> = spellings.iter().map(String::as_str).collect();
+    let items: BTreeMap<Arc<str>, Item> = tx.by_names(&ITEMS_BY_SKU, &names, Item::read)?.into_iter().map(|i| (i.sku.clone(), i)).collect();
+    let alike = rows.into_iter().filter_map(|(listing, external, title, sku)| {
+        let item = cases(&sku).iter().find_map(|name| items.get(name.as_str()).filter(|i| i.active))?;
+        let exact = *item.sku == *sku;
+        Some(Alike { listing, external, title, sku, item: item.sku.clone(), name: item.name.clone(), exact })
+    });
+    Ok((alike.collect(), next))
 }
 
 #[cfg(test)]

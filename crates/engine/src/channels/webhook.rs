@@ -132,7 +132,7 @@ pub async fn subscribe(
             Ok(Ok(topics))
         }
         Err(Fault::Refused { code, detail, .. }) => Err(Refused::invalid("address", format!("is not taken: {detail} ({code})")).into()),
-        Err(fault) => Ok(Err(format!("{fault:?}"))),
+        Err(fault) => Ok(Err(fault.to_string())),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The worker of a channel: reads its orders, sends what waits, reads back what is doubtful, tells what happened. One for each
 //! channel, on one node at a time; whatever it was doing when it died, the next one takes up from the database.
 
-use super::listings::{ListedRow, PutListings};
+use super::listings::{ListedRow, PutListings, Replan};
 use super::outbox::{self, EndLetters, Heard, News};
 use super::push::{BeginPushes, DUE, DUE_IN_BULK, EndPushes, MAPPED, Push, Pushed, ReadBack, SETTLING, UNSURE, WRITING};
 use super::read;
@@ -114,6 +114,7 @@ impl Worker<'_> {
                 Stopped = self.sending() => true,
                 Stopped = self.reading(&mut turn) => true,
                 Stopped = self.watching() => true,
+                Stopped = self.looking() => true,
                 held = self.hold() => held.is_err(),
             };
             if stopped {
@@ -210,6 +211,28 @@ impl Worker<'_> {
         Ok(())
     }
 
+    /// Looks at every listing once: this worker may be a new one because the channel was stopped, or has another policy. Ends with the
+    /// engine.
+    async fn looking(&self) -> Stopped {
+        let mut after = 0;
+        loop {
+            let round = async {
+                let listings: Vec<i64> = self.page(MAPPED, after).await?.into_iter().map(|(id, _)| id).collect();
+                let last = listings.last().copied();
+                if last.is_some() {
+                    self.desk.submit(Command::Replan(Replan { listings })).await?;
+                }
+                Ok::<Option<i64>, Stop>(last)
+            };
+            match round.await {
+                Ok(Some(last)) => after = last,
+                Ok(None) => return std::future::pending().await,
+                Err(Stop::Stopped) => return Stopped,
+                Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
+            }
+        }
+    }
+
     /// Tells when quantities have been waiting too long, or the channel has not answered for as long. Ends with the engine.
     async fn watching(&self) -> Stopped {
         let mut queue = Alarm::new(Kind::StuckQueue, "queue");
@@ -226,6 +249,7 @@ impl Worker<'_> {
         let (id, now, name) = (self.desk.channel.id, self.desk.engine.now(), &self.desk.channel.name);
         let health = self.desk.workers.health(id).unwrap_or_default();
         let (waiting, oldest) = self.desk.engine.read(move |tx| read::queue(tx, id)).await?;
+        self.desk.workers.note(id, |h| h.waits(now, waiting));
         let waited = oldest.map_or(0, |oldest| now - oldest);
         let silent = now - health.worked_at.max(began);
         let trouble = (!self.desk.channel.paused && waited.max(silent) > STUCK).then(|| {
@@ -354,14 +378,9 @@ impl Worker<'_> {
 
     fn acknowledged(&self, push: &Push, pushed: &Pushed) {
         if matches!(pushed, Pushed::Applied | Pushed::Accepted) {
-            let micros = u32::try_from((self.desk.engine.now() - push.since).max(0)).unwrap_or(u32::MAX);
-            self.desk.workers.note(self.desk.channel.id, |h| {
-                h.pushed += 1;
-                h.latencies.push_back(micros);
-                if h.latencies.len() > 10_000 {
-                    h.latencies.pop_front();
-                }
-            });
+            let now = self.desk.engine.now();
+            let micros = u32::try_from((now - push.since).max(0)).unwrap_or(u32::MAX);
+            self.desk.workers.note(self.desk.channel.id, |h| h.acknowledged(now, micros));
         }
     }
 
@@ -490,7 +509,7 @@ impl Worker<'_> {
                 Err(Fault::Refused { code, detail, .. }) => Heard::No { why: format!("{code}: {detail}") },
                 Err(fault) => {
                     let wait = 1_000_000i64 << letter.tries.clamp(0, 12);
-                    let heard = Heard::Later { at: now + wait, why: format!("{fault:?}") };
+                    let heard = Heard::Later { at: now + wait, why: fault.to_string() };
                     failed = Some(fault);
                     heard
                 }

@@ -1,5 +1,6 @@
 //! The workers of this node: one for each channel, started and ended as channels come and change, and what they came to.
 
+use super::health::{Health, Resync};
 use super::rows::Channel;
 use super::{connect, worker};
 use crate::db::Conn;
@@ -22,55 +23,6 @@ pub struct Workers {
     wires: Arc<Mutex<HashMap<i64, (String, Arc<Wire>)>>>,
     /// Public keys by which their webhooks are verified.
     pub(super) keys: super::keys::Keys,
-}
-
-/// How a channel's worker is doing on this node.
-#[derive(Debug, Clone, Default)]
-pub struct Health {
-    /// The last fault, and when; None once something worked.
-    pub fault: Option<(i64, String)>,
-    /// When something worked last; 0 if nothing did.
-    pub worked_at: i64,
-    /// Microseconds from the wish to the marketplace's acknowledgement, the latest 10,000.
-    pub(super) latencies: std::collections::VecDeque<u32>,
-    pub pushed: u64,
-    pub calls: u64,
-    pub throttled: u64,
-    /// What is left of each limit of calls that is known: (name, left, at most).
-    pub limits: Vec<(&'static str, f64, f64)>,
-    pub orders_read: u64,
-    /// Orders that were told later than a minute after they were placed.
-    pub orders_late: u64,
-    /// The last resync, if one was asked for.
-    pub resync: Option<Resync>,
-}
-
-/// How far reading everything anew is.
-#[derive(Debug, Clone, Default)]
-pub struct Resync {
-    /// Microseconds since 1970 UTC.
-    pub began_at: i64,
-    pub ended_at: Option<i64>,
-    pub read: usize,
-    /// Listings to be read; 0 while they are still being listed.
-    pub of: usize,
-    pub fault: Option<String>,
-}
-
-impl Health {
-    /// Microseconds from the wish to the acknowledgement: (p50, p95, p99); None before the first.
-    pub fn latency(&self) -> Option<(u32, u32, u32)> {
-        self.latency_since(0)
-    }
-
-    /// The same of the writes after the first `pushed`, as far as they are among the latest 10,000.
-    pub fn latency_since(&self, pushed: u64) -> Option<(u32, u32, u32)> {
-        let count = usize::try_from(self.pushed.saturating_sub(pushed)).unwrap_or(usize::MAX);
-        let mut sorted: Vec<u32> = self.latencies.iter().rev().take(count).copied().collect();
-        sorted.sort_unstable();
-        let at = |share: usize| sorted.get((sorted.len() * share / 100).min(sorted.len().saturating_sub(1))).copied();
-        Some((at(50)?, at(95)?, at(99)?))
-    }
 }
 
 impl Workers {
@@ -126,7 +78,7 @@ impl Workers {
             let fault = match round.await {
                 Ok(()) => None,
                 Err(Trouble::Stop(stop)) => Some(stop.to_string()),
-                Err(Trouble::Fault(fault)) => Some(format!("{fault:?}")),
+                Err(Trouble::Fault(fault)) => Some(fault.to_string()),
             };
             let now = desk.engine.now();
             desk.workers.note_resync(id, |r| (r.ended_at, r.fault) = (Some(now), fault));
@@ -213,6 +165,27 @@ pub(super) async fn settings(engine: &Engine, vault: &Vault, channel: &Channel) 
     Ok((settings, old.then_some(text)))
 }
 
+/// The settings of a channel with some of them changed: the open ones, and the secret ones encrypted. A secret that is left empty stays
+/// as it is; any other setting that is left empty is taken away.
+pub async fn changed_settings(
+    engine: &Engine,
+    vault: &Vault,
+    channel: &Channel,
+    changes: BTreeMap<String, String>,
+) -> Result<(BTreeMap<String, String>, String), Stop> {
+    let account = account_of(channel)?;
+    let is_secret = |name: &str| account.settings().iter().any(|s| s.name == name && s.secret);
+    let (mut all, _) = settings(engine, vault, channel).await?;
+    for (name, value) in changes {
+        match value.is_empty() {
+            true if is_secret(&name) => {}
+            true => drop(all.remove(&name)),
+            false => drop(all.insert(name, value)),
+        }
+    }
+    connect::sort_settings(vault, account, &channel.code, all)
+}
+
 /// Changes with whatever was changed of a channel, its secrets too.
 async fn version(engine: &Engine, channel: &Channel) -> Result<String, Stop> {
     let id = channel.id;
@@ -234,18 +207,20 @@ pub async fn wire(engine: &Engine, vault: &Vault, channel: &Channel) -> Result<W
         let update = connect::UpdateChannel { code, secrets: Some(again), ..Default::default() };
         engine.submit(Command::UpdateChannel(update), actor(), None).await?;
     }
-    let clock = {
-        let engine = engine.clone();
-        Arc::new(move || engine.now())
-    };
-    let options = WireOptions { account, address: channel.address.clone(), settings, clock, seed: channel.id as u64, pace: Pace::default() };
-    Wire::new(options).map_err(|fault| Stop::broken(format!("{fault:?}")))
+    way(engine, account, channel.address.clone(), settings, channel.id as u64).map_err(|fault| Stop::broken(fault.to_string()))
 }
 
-/// Asks the account something harmless: its name, or why it does not answer.
-pub async fn check(engine: &Engine, vault: &Vault, channel: &Channel) -> Result<Result<String, String>, Stop> {
-    let wire = wire(engine, vault, channel).await?;
-    Ok(account_of(channel)?.check(&wire).await.map_err(|fault| format!("{fault:?}")))
+/// The way to an account, with its secrets. `seed` is of the jitter of its waits.
+pub(super) fn way(
+    engine: &Engine,
+    account: &'static dyn Account,
+    address: String,
+    settings: BTreeMap<String, String>,
+    seed: u64,
+) -> Result<Wire, Fault> {
+    let engine = engine.clone();
+    let clock = Arc::new(move || engine.now());
+    Wire::new(WireOptions { account, address, settings, clock, seed, pace: Pace::default() })
 }
 
 /// What the worker of one channel works with.
@@ -315,7 +290,7 @@ impl Desk {
             (None, None) => return,
         };
         if let Err(fault) = answer {
-            tracing::warn!("channel {}: its webhooks could not be asked for again: {fault:?}", self.channel.code);
+            tracing::warn!("channel {}: its webhooks could not be asked for again: {fault}", self.channel.code);
         }
     }
 
@@ -350,7 +325,7 @@ impl Desk {
                     let detail = format!("{detail}. Enter new ones; until then nothing is sent and no orders come.");
                     let _ = self.submit(report(Kind::AuthorizationExpired, self.about("authorization"), id, title, detail)).await;
                 }
-                format!("{fault:?}")
+                fault.to_string()
             }
         };
         tracing::warn!("channel {}: {text}", self.channel.code);

@@ -99,6 +99,7 @@ impl NewContract {
             address: String::new(),
             settings: "{}".into(),
             paused: false,
+            stopped: false,
             policy: Policy { mode: Mode::Fixed { units: 0 }, ..Policy::default() },
             compares: true,
             restocks: false,

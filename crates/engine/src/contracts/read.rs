@@ -4,8 +4,9 @@ use super::rows::{CONTRACT_LINE_COLUMNS, Contract, ContractLine};
 use crate::Stop;
 use crate::batch::Batch;
 use crate::catalog::rows::{ITEMS_BY_ID, Item};
+use crate::channels::rows::Channel;
 use crate::config::Config;
-use crate::db::{Sql, Tx, Value};
+use crate::db::{Row, Sql, Tx, Value};
 use crate::views::{Amount, Time};
 use domain::{Noun, Refused};
 use serde::Serialize;
@@ -15,6 +16,9 @@ use utoipa::ToSchema;
 
 const LINES: Sql = Sql(
     "SELECT c.listing, c.channel, c.item, c.unit_price_minor, c.quantity, c.minimum, c.set_aside, c.ordered, l.exposure FROM contract_lines c JOIN listings l ON l.id = c.listing WHERE c.channel = $1 ORDER BY c.listing",
+);
+const SUMS: Sql = Sql(
+    "SELECT c.channel, COUNT(*), CAST(SUM(c.quantity) AS BIGINT), CAST(SUM(c.minimum) AS BIGINT), CAST(SUM(c.set_aside) AS BIGINT), CAST(SUM(c.ordered) AS BIGINT), CAST(SUM(l.exposure) AS BIGINT) FROM contract_lines c JOIN listings l ON l.id = c.listing GROUP BY c.channel",
 );
 /// Items of which contracts hold too many units at `$1`, or too few, at most `$2`.
 const AMISS: Sql = Sql(
@@ -80,12 +84,30 @@ impl ContractView {
         }
     }
 
-    pub(super) fn of_batch(batch: &Batch<'_>, contract: &Contract) -> ContractView {
+    pub(crate) fn of_batch(batch: &Batch<'_>, contract: &Contract) -> ContractView {
         let lines = batch.contract_lines.values().filter(|l| l.channel == contract.channel).map(|line| {
             let now = batch.listings.get(line.listing).map_or(0, |l| l.exposure.total());
             ContractLineView::new(line, batch.names().sku(line.item), &contract.currency, now)
         });
         ContractView::new(contract, &batch.config, lines.collect())
+    }
+}
+
+/// What people change of a contract, without what orders change of it: for noticing that somebody else changed it meanwhile, and for the
+/// audit log.
+#[derive(Debug, Serialize)]
+pub struct Terms<'a> {
+    pub code: &'a str,
+    pub customer: &'a str,
+    pub ends_at: Time,
+    /// (SKU, units set aside)
+    pub set_aside: Vec<(&'a str, i64)>,
+}
+
+impl ContractView {
+    pub fn terms(&self) -> Terms<'_> {
+        let set_aside = self.lines.iter().map(|l| (&*l.sku, l.set_aside)).collect();
+        Terms { code: &self.code, customer: &self.customer, ends_at: self.ends_at, set_aside }
     }
 }
 
@@ -111,6 +133,32 @@ pub fn one(tx: &mut Tx<'_>, config: &Config, code: &str) -> Result<ContractView,
 pub fn all(tx: &mut Tx<'_>, config: &Config) -> Result<Vec<ContractView>, Stop> {
     let codes: Vec<Arc<str>> = config.channels.iter().filter(|c| c.is_contract()).map(|c| c.code.clone()).collect();
     codes.iter().map(|code| one(tx, config, code)).collect()
+}
+
+/// What the lines of a contract come to, in units.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sums {
+    pub lines: i64,
+    pub quantity: i64,
+    pub minimum: i64,
+    pub set_aside: i64,
+    pub set_aside_now: i64,
+    pub ordered: i64,
+}
+
+/// All contracts by their codes, with their sums and when they run: (from, until), microseconds since 1970 UTC.
+pub fn sums(tx: &mut Tx<'_>, config: &Config) -> Result<Vec<(Channel, (i64, i64), Sums)>, Stop> {
+    let read = |r: &Row<'_>| {
+        let sums = Sums { lines: r.int(1), quantity: r.int(2), minimum: r.int(3), set_aside: r.int(4), ordered: r.int(5), set_aside_now: r.int(6) };
+        (r.int(0), sums)
+    };
+    let known: HashMap<i64, Sums> = tx.rows(SUMS, &[], read)?.into_iter().collect();
+    let all = config.channels.iter().filter_map(|c| Some((c.clone(), config.contract(c.id)?)));
+    let with_sums = |(c, contract): (Channel, &Contract)| {
+        let sums = known.get(&c.id).copied().unwrap_or_default();
+        (c, (contract.starts_at, contract.ends_at), sums)
+    };
+    Ok(all.map(with_sums).collect())
 }
 
 /// The listings of a contract.

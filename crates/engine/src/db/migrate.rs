@@ -11,6 +11,7 @@ pub const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "contracts", include_str!("../../migrations/0005_contracts.sql")),
     (6, "access", include_str!("../../migrations/0006_access.sql")),
     (7, "lists", include_str!("../../migrations/0007_lists.sql")),
+    (10, "desk", include_str!("../../migrations/0010_desk.sql")),
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL, hash BYTEA NOT NULL)";

@@ -1,6 +1,8 @@
 //! Exceptions: what the program cannot solve alone and a person must look at. Nothing that a marketplace said is lost: it
 //! became an order here, or it is an open exception here.
 
+pub mod context;
+pub mod desk;
 pub mod read;
 pub mod solve;
 
@@ -48,6 +50,23 @@ pub enum Severity {
 }
 
 impl Kind {
+    pub const ALL: [Kind; 10] = [
+        Kind::Unmapped,
+        Kind::Unfillable,
+        Kind::OversoldElsewhere,
+        Kind::PushRefused,
+        Kind::AuthorizationExpired,
+        Kind::Drift,
+        Kind::StuckQueue,
+        Kind::ThirdPartySilence,
+        Kind::NotUnderstood,
+        Kind::NotTold,
+    ];
+
+    pub fn parse(word: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+
     /// The word in the API and the database.
     pub fn word(self) -> &'static str {
         match self {
@@ -83,8 +102,11 @@ impl Kind {
 }
 
 impl Severity {
+    /// The mildest first.
+    pub const ALL: [Severity; 3] = [Severity::Info, Severity::Warning, Severity::Critical];
+
     pub fn parse(word: &str) -> Option<Severity> {
-        [Severity::Info, Severity::Warning, Severity::Critical].into_iter().find(|s| s.word() == word)
+        Severity::ALL.into_iter().find(|s| s.word() == word)
     }
 
     pub fn word(self) -> &'static str {
@@ -118,6 +140,7 @@ pub struct Exception {
     /// What the marketplace said, as it came.
     pub payload: String,
     pub open: bool,
+    /// Who looks after it: the login of a person, or whatever a program says.
     pub owner: Option<String>,
     pub due_at: i64,
     pub created_at: i64,
@@ -125,6 +148,8 @@ pub struct Exception {
     /// How often it was met.
     pub times: i64,
     pub history: Vec<Step>,
+    /// Put aside until then (microseconds since 1970 UTC); 0 if it never was.
+    pub snoozed_until: i64,
     /// The endpoints that were told of it; known while it is open.
     pub alerted: Vec<i64>,
 }
@@ -147,12 +172,13 @@ pub const EXCEPTIONS: Table = Table {
         ("updated_at", Int),
         ("times", Int),
         ("history", Text),
+        ("snoozed_until", Int),
     ],
     key: "id",
 };
 
 pub const EXCEPTION_COLUMNS: &str =
-    "id, key, kind, severity, channel, title, detail, payload, open, owner, due_at, created_at, updated_at, times, history";
+    "id, key, kind, severity, channel, title, detail, payload, open, owner, due_at, created_at, updated_at, times, history, snoozed_until";
 
 pub const EXCEPTIONS_BY_ID: Lookup = Lookup { columns: EXCEPTION_COLUMNS, from: "exceptions", key: "id", and: "", order: "id", lock: true };
 pub const OPEN_EXCEPTIONS_BY_KEY: Lookup =
@@ -176,6 +202,7 @@ impl Exception {
             updated_at: row.int(12),
             times: row.int(13),
             history: serde_json::from_str(&row.text(14)).unwrap_or_default(),
+            snoozed_until: row.int(15),
             alerted: Vec::new(),
         }
     }
@@ -197,6 +224,7 @@ impl Exception {
             self.updated_at.into(),
             self.times.into(),
             serde_json::to_string(&self.history).unwrap_or_default().into(),
+            self.snoozed_until.into(),
         ]);
     }
 }
@@ -278,7 +306,10 @@ pub(crate) fn raise(batch: &mut Batch<'_>, trouble: Trouble<'_>) -> Result<(), S
         kept.times += 1;
         kept.updated_at = now;
         if let Some(id) = became {
+            // Whoever put the one aside knows nothing of the other.
+            kept.snoozed_until = 0;
             crate::alerts::opened(batch, id);
+            changed(batch, id);
         }
         return Ok(());
     }
@@ -299,6 +330,7 @@ pub(crate) fn raise(batch: &mut Batch<'_>, trouble: Trouble<'_>) -> Result<(), S
         updated_at: now,
         times: 1,
         history: vec![step("opened".into())],
+        snoozed_until: 0,
         alerted: Vec::new(),
     };
     let view = read::ExceptionView::new(&exception, &batch.config);
@@ -306,6 +338,14 @@ pub(crate) fn raise(batch: &mut Batch<'_>, trouble: Trouble<'_>) -> Result<(), S
     batch.exceptions.add(id, exception);
     crate::alerts::opened(batch, id);
     Ok(())
+}
+
+/// Tells that something about an open exception has changed: who looks after it, or what it is.
+pub(crate) fn changed(batch: &mut Batch<'_>, id: i64) {
+    if let Some(kept) = batch.exceptions.get(id) {
+        let view = read::ExceptionView::new(kept, &batch.config);
+        batch.event("exception.changed", id, &view);
+    }
 }
 
 /// Closes the open exception with this key, if there is one: what it was about is done.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use utoipa::ToSchema;
 
 const LIST: Sql = Sql(
-    "SELECT id, key, kind, severity, channel, title, detail, payload, open, owner, due_at, created_at, updated_at, times, history FROM exceptions WHERE open = $1 AND (due_at > $2 OR (due_at = $3 AND id > $4)) ORDER BY due_at, id LIMIT $5",
+    "SELECT id, key, kind, severity, channel, title, detail, payload, open, owner, due_at, created_at, updated_at, times, history, snoozed_until FROM exceptions WHERE open = $1 AND (due_at > $2 OR (due_at = $3 AND id > $4)) ORDER BY due_at, id LIMIT $5",
 );
 
 /// Something that a person must look at.
@@ -31,6 +31,7 @@ pub struct ExceptionView {
     pub title: String,
     pub detail: String,
     pub open: bool,
+    /// Who looks after it: the login of a person, or whatever a program says.
     pub owner: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     pub due_at: Time,
@@ -38,6 +39,10 @@ pub struct ExceptionView {
     pub created_at: Time,
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Time,
+    /// It was put aside until then, which may have passed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub snoozed_until: Option<Time>,
     /// How often it was met.
     pub times: i64,
     /// What can be done about it, by the names of `POST /exceptions/{id}/{action}`.
@@ -62,7 +67,22 @@ pub struct StepView {
     pub what: String,
 }
 
+/// What people decide about an exception, without how often it is met: for noticing that somebody else decided meanwhile, and for the
+/// audit log.
+#[derive(Debug, Serialize)]
+pub struct Decided<'a> {
+    pub kind: &'a str,
+    pub about: &'a str,
+    pub open: bool,
+    pub owner: Option<&'a str>,
+    pub snoozed_until: Option<Time>,
+}
+
 impl ExceptionView {
+    pub fn decided(&self) -> Decided<'_> {
+        Decided { kind: &self.kind, about: &self.about, open: self.open, owner: self.owner.as_deref(), snoozed_until: self.snoozed_until }
+    }
+
     pub fn new(exception: &Exception, config: &Config) -> ExceptionView {
         ExceptionView {
             id: Id(exception.id),
@@ -77,6 +97,7 @@ impl ExceptionView {
             due_at: Time(exception.due_at),
             created_at: Time(exception.created_at),
             updated_at: Time(exception.updated_at),
+            snoozed_until: Some(exception.snoozed_until).filter(|until| *until > 0).map(Time),
             times: exception.times,
             actions: super::solve::actions(exception),
         }
@@ -101,22 +122,14 @@ fn one(tx: &mut Tx<'_>, id: i64) -> Result<Exception, Stop> {
     found.ok_or_else(|| Refused::unknown(Noun::Exception, id.to_string(), "id").into())
 }
 
+/// Those of these that are there, by their ids.
+pub fn some(tx: &mut Tx<'_>, config: &Config, ids: &[i64]) -> Result<Vec<ExceptionView>, Stop> {
+    let lookup = Lookup { lock: false, ..EXCEPTIONS_BY_ID };
+    Ok(tx.by_ids(&lookup, ids, &[], Exception::read)?.iter().map(|e| ExceptionView::new(e, config)).collect())
+}
+
 pub fn detail(tx: &mut Tx<'_>, config: &Config, id: i64) -> Result<ExceptionDetail, Stop> {
     let found = one(tx, id)?;
     let history = found.history.iter().map(|Step { at, actor, what }| StepView { at: Time(*at), actor: actor.clone(), what: what.clone() });
     Ok(ExceptionDetail { exception: ExceptionView::new(&found, config), payload: found.payload.clone(), history: history.collect() })
-}
-
-/// How many exceptions are open: (severity, exceptions); of some channels only, if told.
-pub fn open_by_severity(tx: &mut Tx<'_>, channels: Option<&[i64]>) -> Result<Vec<(String, i64)>, Stop> {
-    const COUNT: Sql = Sql("SELECT severity, channel, COUNT(*) FROM exceptions WHERE open = 1 GROUP BY severity, channel");
-    let rows = tx.rows(COUNT, &[], |r| (r.text(0), r.opt_int(1), r.int(2)))?;
-    let mut sums: Vec<(String, i64)> = Vec::new();
-    for (severity, _, count) in rows.into_iter().filter(|(_, channel, _)| channels.is_none_or(|those| channel.is_some_and(|c| those.contains(&c)))) {
-        match sums.iter_mut().find(|(known, _)| *known == severity) {
-            Some((_, sum)) => *sum += count,
-            None => sums.push((severity, count)),
-        }
-    }
-    Ok(sums)
 }

@@ -15,11 +15,15 @@ use crate::db::{Sql, Tx, Value};
 use crate::orders::cancel::CancelOrder;
 use crate::orders::place::ShipTo;
 use crate::orders::reroute::{self, Reroute};
+use crate::views::Time;
 use crate::warehouses::hand_over;
 use connectors::marketplace::MarketOrder;
 use domain::{Noun, Refused, limits};
 use serde::Deserialize;
 use utoipa::ToSchema;
+
+/// Longest that something is put aside: 90 days, in microseconds.
+const LONGEST_SNOOZE: i64 = 90 * 86_400_000_000;
 
 /// What to do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -39,8 +43,12 @@ pub enum Action {
     Cancel,
     /// It is dealt with elsewhere.
     Dismiss,
-    /// Give it to somebody.
+    /// Give it to somebody, or to nobody.
     Assign,
+    /// Put it aside until a time, or take it up again now.
+    Snooze,
+    /// It was dismissed by mistake.
+    Reopen,
 }
 
 impl Action {
@@ -54,6 +62,8 @@ impl Action {
             Action::Cancel => "cancel",
             Action::Dismiss => "dismiss",
             Action::Assign => "assign",
+            Action::Snooze => "snooze",
+            Action::Reopen => "reopen",
         }
     }
 }
@@ -64,9 +74,13 @@ pub struct Solve {
     #[serde(skip)]
     pub id: i64,
     pub action: Action,
-    /// Who looks after it, for assign.
+    /// Who looks after it, for assign: a login, or another name; nobody if it is empty.
     #[serde(default)]
     pub owner: Option<String>,
+    /// For snooze: when it comes back, at most 90 days from now; at once if left out.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Time>,
     #[serde(default)]
     pub note: Option<String>,
     /// For remap: the item's SKU. For substitute: the SKU that is to be sent instead.
@@ -84,7 +98,9 @@ pub struct Solve {
     /// For reroute: the code of the location; chosen by the rules if left out.
     #[serde(default)]
     pub to: Option<String>,
-    /// What it is about, found by whoever calls.
+    /// What it is about, found by whoever calls ([`with_subject`]): its key, and what that means.
+    #[serde(skip)]
+    pub key: String,
     #[serde(skip)]
     pub about: About,
 }
@@ -113,7 +129,7 @@ pub enum About {
 pub fn actions(exception: &Exception) -> Vec<&'static str> {
     use Action::*;
     if !exception.open {
-        return Vec::new();
+        return if was_dismissed(exception) { vec![Reopen.word()] } else { Vec::new() };
     }
     let own: &[Action] = match exception.key.split(':').next() {
         Some("order") if exception.kind == "unmapped" => &[Remap, Retry, Cancel],
@@ -122,12 +138,29 @@ pub fn actions(exception: &Exception) -> Vec<&'static str> {
         Some("listing" | "letter") => &[Retry],
         _ => &[],
     };
-    own.iter().chain(&[Dismiss, Assign]).map(|action| action.word()).collect()
+    own.iter().chain(&[Dismiss, Assign, Snooze]).map(|action| action.word()).collect()
 }
 
+/// Dismissed, and nothing was thrown away with it. Not known where the history is not read.
+fn was_dismissed(exception: &Exception) -> bool {
+    exception.history.last().is_some_and(|step| step.what.starts_with(DISMISSED)) && !exception.key.starts_with("letter:")
+}
+
+const DISMISSED: &str = "dismissed";
+
 impl Solve {
+    /// Does this about an exception, with nothing said about how.
+    pub fn new(id: i64, action: Action) -> Solve {
+        let about = About::default();
+        let (owner, until, note, sku, listing) = (None, None, None, None, None);
+        Solve { id, action, owner, until, note, sku, listing, units_per_listing: None, instead_of: None, to: None, key: String::new(), about }
+    }
+
     pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
         needs.exceptions.push(self.id);
+        if self.action == Action::Reopen {
+            needs.exception_keys.push(self.key.clone());
+        }
         match &self.about {
             About::Order { key, listings, skus } => {
                 needs.market_orders.push(key.clone());
@@ -151,7 +184,7 @@ impl Solve {
     pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
         let known = batch.exceptions.get(self.id).ok_or_else(|| Refused::unknown(Noun::Exception, self.id.to_string(), "id"))?.clone();
         let note = limits::text("note", self.note.as_deref().unwrap_or(""))?;
-        if !known.open {
+        if !known.open && self.action != Action::Reopen {
             return Err(Refused::invalid("id", "names an exception that is solved already").into());
         }
         if !actions(&known).contains(&self.action.word()) {
@@ -159,24 +192,38 @@ impl Solve {
         }
         match self.action {
             Action::Assign => {
-                let owner = limits::name("owner", self.owner.as_deref().unwrap_or(""))?.to_owned();
-                let step = self.step(batch, format!("given to {owner}"));
-                if let Some(kept) = batch.exceptions.change(self.id) {
-                    kept.history.push(step);
-                    kept.owner = Some(owner);
+                let owner = self.owner.as_deref().ok_or_else(|| Refused::invalid("owner", "must say who looks after it; nobody if it is empty"))?;
+                let owner = if owner.is_empty() { None } else { Some(limits::name("owner", owner)?.to_owned()) };
+                let what = owner.as_ref().map_or("given back".to_owned(), |owner| format!("given to {owner}"));
+                self.note(batch, what, |kept| kept.owner = owner);
+                super::changed(batch, self.id);
+            }
+            Action::Snooze => {
+                let until = self.until.map_or(0, |until| until.0);
+                let what = match self.until {
+                    None => "taken up again".to_owned(),
+                    Some(Time(at)) if (batch.now + 1..=batch.now + LONGEST_SNOOZE).contains(&at) => format!("put aside until {}", Time(at)),
+                    Some(_) => return Err(Refused::invalid("until", "must be after now and within 90 days").into()),
+                };
+                self.note(batch, what, |kept| kept.snoozed_until = until);
+                super::changed(batch, self.id);
+            }
+            Action::Reopen => {
+                if batch.exceptions.values().any(|other| other.open && other.key == known.key) {
+                    return Err(Refused::invalid("id", "names an exception whose trouble was met again since, and is open as another one").into());
                 }
+                self.note(batch, "opened again".into(), |kept| (kept.open, kept.snoozed_until) = (true, 0));
+                super::changed(batch, self.id);
             }
             Action::Dismiss => {
                 if let About::Letter(letter) = self.about {
                     outbox::forget(batch, letter);
                 }
-                close(batch, self.id, &format!("dismissed. {note}"));
+                let what = if note.is_empty() { DISMISSED.to_owned() } else { format!("{DISMISSED}. {note}") };
+                close(batch, self.id, &what);
             }
             _ => {
-                let step = self.step(batch, format!("{}. {note}", self.action.word()));
-                if let Some(kept) = batch.exceptions.change(self.id) {
-                    kept.history.push(step);
-                }
+                self.note(batch, self.action.word().to_owned(), |_| {});
                 self.act(batch)?;
             }
         }
@@ -184,8 +231,14 @@ impl Solve {
         Ok(Reply::done(Answer::Exception(Box::new(ExceptionView::new(kept, &batch.config)))))
     }
 
-    fn step(&self, batch: &Batch<'_>, what: String) -> Step {
-        Step { at: batch.now, actor: batch.actor.to_string(), what }
+    /// Changes it, and notes what was done with what whoever did it says about it.
+    fn note(&self, batch: &mut Batch<'_>, what: String, change: impl FnOnce(&mut Exception)) {
+        let what = self.note.as_deref().filter(|note| !note.is_empty()).map_or(what.clone(), |note| format!("{what}. {note}"));
+        let step = Step { at: batch.now, actor: batch.actor.to_string(), what };
+        if let Some(kept) = batch.exceptions.change(self.id) {
+            kept.history.push(step);
+            change(kept);
+        }
     }
 
     fn act(&self, batch: &mut Batch<'_>) -> Result<(), Stop> {
@@ -283,7 +336,7 @@ pub fn with_subject(tx: &mut Tx<'_>, config: &Config, solve: Solve) -> Result<So
         Some(("letter", id)) => number(id).map_or(About::Else, About::Letter),
         _ => About::Else,
     };
-    Ok(Solve { about, ..solve })
+    Ok(Solve { about, key, ..solve })
 }
 
 /// `name` is the channel and the marketplace's id, such as `shopify:1001`.

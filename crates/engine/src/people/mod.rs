@@ -37,6 +37,7 @@ const BY_SUBJECT: Sql = Sql(
 const ALL: Sql = Sql(
     "SELECT id, login, name, role, locations, channels, password, totp, totp_step, recovery, subject, preferences, active, failures, locked_until, created_at, seen_at FROM people ORDER BY name, login LIMIT 5000",
 );
+const NAMES: Sql = Sql("SELECT login, name FROM people WHERE active = 1 ORDER BY name, login LIMIT 5000");
 const ANY: Sql = Sql("SELECT COUNT(*) FROM (SELECT id FROM people LIMIT 1) AS someone");
 const PASSKEYS_OF: Sql = Sql("SELECT id, person, name, credential, created_at, used_at FROM passkeys WHERE person = $1 ORDER BY created_at");
 const PASSKEY: Sql = Sql("SELECT id, person, name, credential, created_at, used_at FROM passkeys WHERE id = $1");
@@ -179,6 +180,11 @@ pub fn by_subject(tx: &mut Tx<'_>, subject: &str) -> Result<Option<Person>, Stop
 /// Everybody, by name.
 pub fn list(tx: &mut Tx<'_>) -> Result<Vec<Person>, Stop> {
     Ok(tx.rows(ALL, &[], Person::read)?)
+}
+
+/// The logins and names of all who can sign in, by name.
+pub fn names(tx: &mut Tx<'_>) -> Result<Vec<(String, String)>, Stop> {
+    Ok(tx.rows(NAMES, &[], |r| (r.text(0), r.text(1)))?)
 }
 
 /// Whether nobody can sign in yet.

@@ -98,7 +98,11 @@ impl How {
 
 /// Begins a session, and forgets wrong tries. Answers the text for the cookie, which is not stored.
 pub fn begin(tx: &mut Tx<'_>, by: &By, now: i64, person: &str, how: How, agent: &str) -> Result<(Session, String), Stop> {
-    let person = Person { failures: 0, locked_until: 0, seen_at: Some(now), ..by_id(tx, person)? };
+    let mut person = Person { seen_at: Some(now), ..by_id(tx, person)? };
+    // While a second factor is still to be shown, wrong tries count on: a right password must not buy more guesses at codes.
+    if person.totp.is_none() || how.is_two_factors() {
+        (person.failures, person.locked_until) = (0, 0);
+    }
     if !person.active {
         return Err(Refused::unknown(Noun::Person, &person.login, "login").into());
     }

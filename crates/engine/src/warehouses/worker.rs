@@ -128,7 +128,7 @@ impl Worker<'_> {
         let (handed, fault) = match self.warehouse.hand_over(self.wire, &order).await {
             Ok(external) => (Handed::Taken { external }, None),
             Err(Fault::Refused { code, detail, .. }) => (Handed::Refused { code, detail }, None),
-            Err(fault) => (Handed::Later { why: format!("{fault:?}") }, Some(fault)),
+            Err(fault) => (Handed::Later { why: fault.to_string() }, Some(fault)),
         };
         self.desk.submit(Command::EndHandover(EndHandover { fulfillment, handed })).await?;
         fault.map_or(Ok(true), |fault| Err(fault.into()))

@@ -80,6 +80,7 @@ impl Books {
             compares: TRAITS[listings[*l].channel].compares,
             open: open(listings[*l].channel) && self.blocked_until[*l] <= now,
             most: i64::MAX,
+            stopped: false,
         };
         self.of[item].iter().map(seat).collect()
     }

@@ -16,7 +16,7 @@ use engine::channels::connect::{self, ChannelView, Connection, KindView, UpdateC
 use engine::channels::listings::{ListingView, MapListing};
 use engine::channels::push::{BeginPushes, DUE, Push};
 use engine::channels::suggest::{self, Suggestion};
-use engine::channels::{read, webhook as hook, workers};
+use engine::channels::{check as ask, read, webhook as hook};
 use engine::db::Value;
 use engine::views::{Id, Time};
 use engine::warehouses::read::{self as handed, HandoverView};
@@ -81,6 +81,9 @@ struct ChannelChange {
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     policy: Option<Policy>,
+    /// Sell nothing there, whatever the policies of its listings say; or sell again.
+    #[serde(default)]
+    stopped: Option<bool>,
 }
 
 /// A channel, how it is doing, and how its worker is doing on this server.
@@ -202,11 +205,20 @@ async fn create(State(app): State<App>, change: Change<NewChannel>) -> Result<Re
 /// Change a channel.
 #[utoipa::path(patch, path = "/channels/{code}", tag = "Channels", params(("code" = String, Path)), request_body = ChannelChange, responses((status = 200, body = ChannelView), (status = 404, body = super::ProblemDetails)))]
 async fn update(State(app): State<App>, Path(code): Path<String>, change: Change<ChannelChange>) -> Result<Response<Body>, Problem> {
-    let ChannelChange { name, address, settings, policy } = &change.body;
+    let ChannelChange { name, address, settings, policy, stopped } = &change.body;
     let wanted = code.clone();
     let kind = app.read(move |tx, config| Ok(read::status(tx, config, &wanted)?.channel.kind)).await?;
     let (settings, secrets) = connect::read_settings(&app.vault, &kind, &code, settings.clone())?.unzip();
-    let update = UpdateChannel { code, name: name.clone(), paused: None, policy: policy.clone(), address: address.clone(), settings, secrets };
+    let update = UpdateChannel {
+        code,
+        name: name.clone(),
+        stopped: *stopped,
+        policy: policy.clone(),
+        address: address.clone(),
+        settings,
+        secrets,
+        ..Default::default()
+    };
     change.run(&app, |_| Command::UpdateChannel(update)).await
 }
 
@@ -215,9 +227,9 @@ async fn update(State(app): State<App>, Path(code): Path<String>, change: Change
 async fn check(State(app): State<App>, Extension(caller): Extension<Caller>, Path(code): Path<String>) -> Result<Response<Body>, Problem> {
     within(&caller, &code)?;
     let channel = find(&app, &code).await?;
-    match workers::check(&app.engine, &app.vault, &channel).await? {
+    match ask::check(&app.engine, &app.vault, &channel).await? {
         Ok(account) => Ok(json(StatusCode::OK, &serde_json::json!({ "account": account }))),
-        Err(why) => Err(Problem::new(StatusCode::BAD_GATEWAY, "channel_unreachable", why)),
+        Err(fault) => Err(Problem::new(StatusCode::BAD_GATEWAY, "channel_unreachable", fault.why)),
     }
 }
 

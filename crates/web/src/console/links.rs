@@ -121,6 +121,9 @@ async fn set_password(app: &App, v: &Viewer, fields: &Fields) -> Result<String, 
 }
 
 fn count(app: &App, v: &Viewer) -> Result<(), Stop> {
+    if !v.visit.is_private() {
+        return Err(domain::Refused::invalid("link", "opens over HTTPS or on the machine itself only").into());
+    }
     app.tries.count(v.visit.address).map_err(|seconds| domain::Refused::Overloaded { retry_after_seconds: seconds as u32 }.into())
 }
 

@@ -3,7 +3,6 @@
 //! Here: the routes with their rules, and what every page's answer carries. Not here: SQL (`engine`), scripts and styles (`static/`).
 
 mod account;
-mod alerts;
 mod audit;
 mod channels;
 mod chart;
@@ -19,6 +18,7 @@ mod guide;
 mod icons;
 mod keys;
 mod language;
+mod lines;
 mod links;
 mod live;
 mod panels;
@@ -33,6 +33,7 @@ pub mod sign_in;
 mod stream;
 mod today;
 mod viewer;
+mod webhooks;
 
 use crate::App;
 use crate::problem::Problem;
@@ -113,14 +114,52 @@ pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
         .post("/settings/house", May(Permission::SettingsEdit), settings::set_house)
         .post("/settings/company", May(Permission::SettingsEdit), settings::set_company)
         .get("/channels", May(Permission::ChannelsView), channels::page)
+        .get("/channels/new", May(Permission::ChannelsView), channels::new)
+        .post("/channels/new", May(Permission::ChannelsEdit), channels::go_on)
+        .post("/channels/new/contract", May(Permission::ContractsEdit), channels::agree)
         .get("/channels/{code}", May(Permission::ChannelsView), channels::one)
+        .post("/channels/{code}/check", May(Permission::ChannelsEdit), channels::check)
+        .post("/channels/{code}/pause", May(Permission::ListingsEdit), channels::pause)
+        .post("/channels/{code}/resume", May(Permission::ListingsEdit), channels::resume)
+        .post("/channels/{code}/stop", May(Permission::ListingsEdit), channels::stop)
+        .post("/channels/{code}/sell", May(Permission::ListingsEdit), channels::sell)
+        .post("/channels/{code}/resync", May(Permission::ListingsEdit), channels::resync)
+        .get("/channels/{code}/waiting", May(Permission::ChannelsView), channels::waiting)
+        .get("/channels/{code}/handovers", May(Permission::ChannelsView), channels::handovers)
+        .get("/channels/{code}/settings", May(Permission::ChannelsEdit), channels::settings)
+        .post("/channels/{code}/settings", May(Permission::ChannelsEdit), channels::set_settings)
+        .post("/channels/{code}/policy", May(Permission::ChannelsEdit), channels::set_policy)
+        .post("/channels/{code}/subscribe", May(Permission::ChannelsEdit), channels::subscribe)
+        .get("/channels/{code}/alike", May(Permission::ListingsEdit), channels::alike)
+        .post("/channels/{code}/alike", May(Permission::ListingsEdit), channels::map_alike)
+        .get("/channels/{code}/listings/{id}", May(Permission::ChannelsView), channels::listing)
+        .post("/channels/{code}/listings/{id}", May(Permission::ListingsEdit), channels::set_listing)
+        .post("/channels/{code}/contract", May(Permission::ContractsEdit), channels::change_contract)
         .get("/exceptions", May(Permission::ExceptionsView), exceptions::page)
         .get("/exceptions/{id}", May(Permission::ExceptionsView), exceptions::one)
-        .get("/webhooks", May(Permission::WebhooksView), alerts::page)
-        .get("/webhooks/{id}", May(Permission::WebhooksView), alerts::one);
+        .post("/exceptions/many", May(Permission::ExceptionsSolve), exceptions::preview_many)
+        .post("/exceptions/many/do", May(Permission::ExceptionsSolve), exceptions::act_on_many)
+        .post("/exceptions/{id}/{action}", May(Permission::ExceptionsSolve), exceptions::act)
+        .get("/webhooks", May(Permission::WebhooksView), webhooks::page)
+        .post("/webhooks", May(Permission::WebhooksEdit), webhooks::create)
+        .get("/webhooks/new", May(Permission::WebhooksEdit), webhooks::new)
+        .get("/webhooks/{id}", May(Permission::WebhooksView), webhooks::one)
+        .post("/webhooks/{id}", May(Permission::WebhooksEdit), webhooks::update)
+        .post("/webhooks/{id}/active", May(Permission::WebhooksEdit), webhooks::set_active)
+        .post("/webhooks/{id}/delete", May(Permission::WebhooksEdit), webhooks::delete)
+        .post("/webhooks/{id}/test", May(Permission::WebhooksEdit), webhooks::test)
+        .post("/webhooks/{id}/secrets", May(Permission::WebhooksEdit), webhooks::add_secret)
+        .post("/webhooks/{id}/secrets/{secret}/remove", May(Permission::WebhooksEdit), webhooks::remove_secret)
+        .post("/webhooks/{id}/replay", May(Permission::WebhooksEdit), webhooks::replay_failed)
+        .post("/webhooks/{id}/deliveries/{delivery}/replay", May(Permission::WebhooksEdit), webhooks::replay);
     let (pages, known) = pages.finish();
     let files = Router::new().route("/static/{version}/{name}", axum::routing::get(files::file));
-    let router = pages.layer(Extension(live)).layer(map_response(never_stored)).merge(files).layer(map_response(guarded));
+    let router = pages
+        .layer(Extension(live))
+        .layer(Extension(Arc::new(channels::board::Board::default())))
+        .layer(map_response(never_stored))
+        .merge(files)
+        .layer(map_response(guarded));
     (router, known)
 }
 

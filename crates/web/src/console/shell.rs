@@ -61,7 +61,7 @@ const GROUPS: [(&str, &[Place]); 4] = [
             ("/people", "people", "People", "p", Some(PeopleManage)),
             ("/roles", "role", "Roles", "", Some(PeopleManage)),
             ("/keys", "key", "API keys", "k", Some(KeysManage)),
-            ("/webhooks", "bell", "Webhooks", "w", Some(WebhooksView)),
+            ("/webhooks", "bell", "Webhooks and mail", "w", Some(WebhooksView)),
             ("/audit", "audit", "Audit", "a", Some(AuditView)),
             ("/settings", "gear", "Settings", "s", Some(SettingsEdit)),
         ],

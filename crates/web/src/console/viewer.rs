@@ -9,11 +9,13 @@ use crate::visit::{Visit, text};
 use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
-use domain::{Permission, Refused};
+use domain::{Grant, Permission, Refused};
+use engine::exceptions::desk::{self, Sort};
 use engine::people::settings::{self, House};
 use engine::{By, Stop};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use std::sync::Arc;
 
 /// What stands in the navigation beside the links.
 #[derive(Debug, Clone, Default)]
@@ -73,21 +75,15 @@ impl FromRequestParts<App> for Viewer {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Viewer, Problem> {
         let caller = parts.extensions.get::<Caller>().cloned();
-        let limited = caller.as_ref().is_some_and(|c| c.grant.channels.is_some());
-        let signed_in = caller.is_some();
-        let channels = caller.as_ref().and_then(|c| c.grant.channels.clone());
+        let grant = caller.as_ref().map(|c| c.grant.clone());
+        let now = app.engine.now();
         let (house, signs) = app
             .read(move |tx, config| {
                 let house: House = settings::get(tx, House::NAME)?;
-                if !signed_in {
-                    return Ok((house, Signs::default()));
-                }
-                let only = channels
-                    .filter(|_| limited)
-                    .map(|codes| config.channels.iter().filter(|c| codes.iter().any(|code| **code == *c.code)).map(|c| c.id).collect::<Vec<i64>>());
-                let open = engine::exceptions::read::open_by_severity(tx, only.as_deref())?;
-                let exceptions = open.iter().map(|(_, n)| n).sum();
-                let critical = open.iter().filter(|(word, _)| word == "critical").map(|(_, n)| n).sum();
+                let Some(grant) = grant else { return Ok((house, Signs::default())) };
+                let open: Vec<Sort> = desk::sorts(tx, config, &grant, now)?.into_iter().filter(|s| !s.snoozed).collect();
+                let exceptions = open.iter().map(|s| s.count).sum();
+                let critical = open.iter().filter(|s| s.severity == "critical").map(|s| s.count).sum();
                 Ok((house, Signs { exceptions, critical, seq: engine::events::last(tx)? }))
             })
             .await?;
@@ -104,7 +100,7 @@ impl FromRequestParts<App> for Viewer {
             visit: Visit::of(app, parts),
             path: parts.uri.path().to_owned(),
             query: parts.uri.query().unwrap_or_default().to_owned(),
-            now: app.engine.now(),
+            now,
             house,
             signs,
             caller,
@@ -135,6 +131,16 @@ impl Viewer {
 
     pub fn may(&self, permission: Permission) -> bool {
         self.caller.as_ref().is_some_and(|c| c.may(permission))
+    }
+
+    /// What the viewer may do, and where; nothing before signing in.
+    pub fn grant(&self) -> Arc<Grant> {
+        self.caller.as_ref().map(|c| c.grant.clone()).unwrap_or_default()
+    }
+
+    /// The mail address by which the viewer signs in; empty before.
+    pub fn login(&self) -> String {
+        self.caller.as_ref().and_then(|c| c.signed_in.as_ref()).map(|s| s.person.login.clone()).unwrap_or_default()
     }
 
     /// As whom the engine is asked.

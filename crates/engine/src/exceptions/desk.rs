@@ -1,0 +1,140 @@
+//! The desk's list: exceptions filtered and searched, open ones by when they are due, solved ones the latest first; and how many
+//! open ones there are of each sort. Not here: what is done about them (`solve.rs`).
+
+use super::read::ExceptionView;
+use super::{EXCEPTION_COLUMNS, Exception, Kind, Severity};
+use crate::Stop;
+use crate::access::reach;
+use crate::config::Config;
+use crate::db::{Sql, Tx, Value};
+use crate::page::{Cursor, Page};
+use domain::{Grant, limits};
+use std::sync::Arc;
+
+// Without what the marketplace said and the history, which may be long.
+const OPEN: Sql = Sql(
+    "SELECT id, key, kind, severity, channel, title, detail, '' AS payload, open, owner, due_at, created_at, updated_at, times, '[]' AS history, snoozed_until FROM exceptions WHERE open = 1 AND (due_at, id) > ($1, $2) ORDER BY due_at, id LIMIT $3",
+);
+const SOLVED: Sql = Sql(
+    "SELECT id, key, kind, severity, channel, title, detail, '' AS payload, open, owner, due_at, created_at, updated_at, times, '[]' AS history, snoozed_until FROM exceptions WHERE open = 0 AND (updated_at, id) < ($1, $2) ORDER BY updated_at DESC, id DESC LIMIT $3",
+);
+const SORTS: Sql = Sql(
+    "SELECT kind, severity, channel, owner, later, COUNT(*), MIN(created_at) FROM (SELECT kind, severity, channel, COALESCE(owner, '') AS owner, CAST(CASE WHEN snoozed_until > $1 THEN 1 ELSE 0 END AS BIGINT) AS later, created_at FROM exceptions WHERE open = 1) AS x GROUP BY kind, severity, channel, owner, later",
+);
+
+/// Exceptions that one page looks at. Beyond, it ends with what it found.
+const EXAMINED: usize = 4_000;
+const STEP: usize = 400;
+
+/// Which exceptions by their standing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// Open, and not put aside.
+    #[default]
+    Open,
+    /// Open, and put aside.
+    Snoozed,
+    Solved,
+}
+
+/// Which part of the list.
+#[derive(Debug, Clone, Default)]
+pub struct DeskQuery {
+    pub standing: Standing,
+    pub kind: Option<Kind>,
+    pub severity: Option<Severity>,
+    /// The id of a channel.
+    pub channel: Option<i64>,
+    /// Who looks after it; an empty text is nobody.
+    pub owner: Option<String>,
+    /// Part of the title, the detail or what it is about, whatever the case of its letters.
+    pub text: String,
+    /// Of whoever asks: nothing beyond their channels.
+    pub grant: Arc<Grant>,
+    /// Microseconds since 1970 UTC.
+    pub now: i64,
+    /// Where the page before ended: when its last one is due, or was solved, and its id.
+    pub after: Option<Cursor<2>>,
+    pub limit: usize,
+}
+
+impl DeskQuery {
+    /// `text` is the searched one in lower case.
+    fn wants(&self, found: &Exception, text: &str) -> bool {
+        let snoozed = found.snoozed_until > self.now;
+        let holds = |part: &str| part.to_lowercase().contains(text);
+        (self.standing == Standing::Solved || snoozed == (self.standing == Standing::Snoozed))
+            && self.kind.is_none_or(|kind| found.kind == kind.word())
+            && self.severity.is_none_or(|severity| found.severity == severity.word())
+            && self.channel.is_none_or(|channel| found.channel == Some(channel))
+            && self.owner.as_deref().is_none_or(|owner| found.owner.as_deref().unwrap_or("") == owner)
+            && (text.is_empty() || holds(&found.title) || holds(&found.detail) || holds(&found.key))
+    }
+}
+
+/// A page of the desk. Looks at four thousand exceptions at most.
+pub fn list(tx: &mut Tx<'_>, config: &Config, query: &DeskQuery) -> Result<Page<ExceptionView, Cursor<2>>, Stop> {
+    debug_assert!(EXCEPTION_COLUMNS.ends_with("history, snoozed_until"));
+    limits::text("q", &query.text)?;
+    let (solved, text) = (query.standing == Standing::Solved, query.text.to_lowercase());
+    let first = if solved { Cursor([i64::MAX, i64::MAX]) } else { Cursor([i64::MIN, i64::MIN]) };
+    let Cursor(mut at) = query.after.unwrap_or(first);
+    let mut rows = Vec::new();
+    let mut next = None;
+    'pages: for n in 0.. {
+        if n == EXAMINED / STEP {
+            next = Some(Cursor(at));
+            break;
+        }
+        let values = [Value::Int(at[0]), Value::Int(at[1]), Value::Int(STEP as i64)];
+        let found = tx.rows(if solved { SOLVED } else { OPEN }, &values, Exception::read)?;
+        let ended = found.len() < STEP;
+        for exception in found {
+            let view = ExceptionView::new(&exception, config);
+            if query.wants(&exception, &text) && reach::exception(&view, &query.grant) {
+                if rows.len() == query.limit {
+                    next = Some(Cursor(at));
+                    break 'pages;
+                }
+                rows.push(view);
+            }
+            at = [if solved { exception.updated_at } else { exception.due_at }, exception.id];
+        }
+        if ended {
+            break;
+        }
+    }
+    Ok(Page { rows, next })
+}
+
+/// How many open exceptions there are that are alike.
+#[derive(Debug, Clone)]
+pub struct Sort {
+    pub kind: String,
+    pub severity: String,
+    pub channel: Option<i64>,
+    /// Empty if nobody looks after them.
+    pub owner: String,
+    pub snoozed: bool,
+    pub count: i64,
+    /// When the oldest of them was opened.
+    pub oldest: i64,
+}
+
+/// All sorts of open exceptions that somebody may see.
+pub fn sorts(tx: &mut Tx<'_>, config: &Config, grant: &Grant, now: i64) -> Result<Vec<Sort>, Stop> {
+    let all = tx.rows(SORTS, &[Value::Int(now)], |r| Sort {
+        kind: r.text(0),
+        severity: r.text(1),
+        channel: r.opt_int(2),
+        owner: r.text(3),
+        snoozed: r.flag(4),
+        count: r.int(5),
+        oldest: r.int(6),
+    })?;
+    let reaches = |sort: &Sort| match sort.channel.and_then(|id| config.channel(id)) {
+        Some(channel) => grant.on(&channel.code),
+        None => !grant.is_limited(),
+    };
+    Ok(all.into_iter().filter(reaches).collect())
+}

@@ -1,0 +1,248 @@
+//! Channels: places that sell our stock, somebody else's warehouses, and contracts with business customers.
+//!
+//! Here: the list of all of them, and what a channel's state is called. Beside: what is read for it (`board.rs`), connecting one
+//! (`connect.rs`), one channel (`one.rs`) with its settings (`settings.rs`) and what can be done (`doing.rs`), its listings
+//! (`listings.rs`), mapping (`mapping.rs`), policies (`policy.rs`), contracts (`contract.rs`).
+
+pub mod board;
+mod connect;
+mod contract;
+mod doing;
+mod listings;
+mod mapping;
+mod one;
+mod policy;
+mod settings;
+
+pub use connect::{go_on, new};
+pub use contract::{agree, change as change_contract};
+pub use doing::{check, pause, resume, resync, sell, stop, waiting};
+pub use listings::{one as listing, set as set_listing};
+pub use mapping::{map_alike, page as alike};
+pub use one::{handovers, page as one};
+pub use settings::{page as settings, set as set_settings, set_policy, subscribe};
+
+use super::fields::step;
+use super::lines::spark;
+use super::parts::{Part, bar, button, empty, icon, state};
+use super::shell::{self, Page, Sheet};
+use super::show::age;
+use super::viewer::Viewer;
+use crate::App;
+use crate::console::live::Live;
+use crate::problem::Problem;
+use axum::Extension;
+use axum::extract::State;
+use board::{Board, ContractStatus};
+use domain::Permission::{ChannelsEdit, ContractsEdit, ContractsView, ListingsEdit};
+use domain::{Noun, Refused};
+use engine::Stop;
+use engine::channels::health::Health;
+use engine::channels::read::ChannelStatus;
+use engine::channels::rows::Channel;
+use maud::{Markup, html};
+use std::sync::Arc;
+
+/// A queue older than this is slow, in microseconds: a minute.
+const SLOW: i64 = 60_000_000;
+
+/// A channel that is there, and that the viewer may see.
+async fn find(app: &App, v: &Viewer, code: &str) -> Result<Channel, Stop> {
+    let (code, grant) = (code.to_owned(), v.grant());
+    app.read(move |_, config| {
+        let found = config.channel_by_code(&code).filter(|c| grant.on(&c.code)).cloned();
+        found.ok_or_else(|| Refused::unknown(Noun::Channel, &code, "code").into())
+    })
+    .await
+}
+
+pub async fn page(
+    State(app): State<App>,
+    Extension(board): Extension<Arc<Board>>,
+    Extension(live): Extension<Arc<Live>>,
+    viewer: Viewer,
+) -> Result<Page, Problem> {
+    let v = &viewer;
+    let (standing, grant) = (board.standing(&app).await?, v.grant());
+    // Figures of all locations are for those who may see all of them.
+    let available = if grant.locations.is_none() { Some(live.view(&app).await?.totals.promisable) } else { None };
+    let wanted = v.asked("q").unwrap_or_default().to_lowercase();
+    let fits = |code: &str, name: &str| grant.on(code) && (code.to_lowercase().contains(&wanted) || name.to_lowercase().contains(&wanted));
+    let shown: Vec<&ChannelStatus> = standing.channels.iter().filter(|s| fits(&s.channel.code, &s.channel.name)).collect();
+    let contracts: Vec<&ContractStatus> = standing.contracts.iter().filter(|(c, ..)| v.may(ContractsView) && fits(&c.code, &c.name)).collect();
+    let (warehouses, markets): (Vec<&ChannelStatus>, Vec<&ChannelStatus>) = shown.into_iter().partition(|s| s.channel.location.is_some());
+    let any = !markets.is_empty() || !warehouses.is_empty() || !contracts.is_empty();
+    let body = html! {
+        @if !any && wanted.is_empty() { (nothing_yet(v)) }
+        @else {
+            div.stack {
+                (filter(v, &wanted))
+                @if !any { section.panel { (empty(v.t("None fits"), html! { (v.t("No channel has this name.")) }, html! { div { a.btn href="/channels" { (v.t("Show all")) } } })) } }
+                @if !markets.is_empty() { (places(v, &app, &markets, available)) }
+                @if !warehouses.is_empty() { (others(v, &app, &warehouses)) }
+                @if !contracts.is_empty() { (agreed(v, &contracts)) }
+            }
+        }
+    };
+    let connected = markets.len() + warehouses.len();
+    let sub = html! {
+        (v.say("{} connected", &[&v.num(connected as i64)])) @if !contracts.is_empty() { ", " (v.count(contracts.len() as i64, "contract", "contracts")) }
+        "." @if v.now - standing.at > 2_000_000 { " " (v.say("Counted at {}.", &[&v.clock(standing.at)])) }
+    };
+    let add = html! { @if v.may(ChannelsEdit) || v.may(ContractsEdit) { a.btn.btn-primary href="/channels/new" data-key="n" title=(v.t("Connect a channel")) { (icon("plus")) (v.t("Connect a channel")) } } };
+    let head = shell::head(v.t("Channels"), sub, add);
+    Ok(shell::page(v, Sheet { title: v.t("Channels").into(), here: "/channels", topics: "tick channels".into(), head, body }))
+}
+
+fn filter(v: &Viewer, wanted: &str) -> Markup {
+    html! {
+        form.row method="get" role="search" {
+            div.search.search-s {
+                label.vh for="c-q" { (v.t("Name or code")) }
+                (icon("search")) input #c-q name="q" type="search" value=(wanted) placeholder=(v.t("Name or code")) data-filter data-auto autocomplete="off"; span.keys { kbd { "/" } }
+            }
+            button.btn.btn-s.no-js type="submit" { (v.t("Filter")) }
+        }
+    }
+}
+
+fn nothing_yet(v: &Viewer) -> Markup {
+    let why = v.t("Orders come in from a channel, and quotas of the stock go out to it: each may sell only units that no other was promised. Connect a marketplace or a third-party warehouse, or make a contract with a customer who orders over the API.");
+    let add = html! {
+        @if v.may(ChannelsEdit) { div.row { a.btn.btn-primary href="/channels/new" { (icon("plug")) (v.t("Connect the first one")) } } }
+        @else { p.small { (v.t("Whoever may change channels here can connect one.")) } }
+    };
+    html! { section.panel { (empty(v.t("No channel is connected"), html! { (why) }, add)) } }
+}
+
+/// What a channel is doing, in a word.
+fn standing(v: &Viewer, status: &ChannelStatus, health: &Health) -> Markup {
+    let channel = &status.channel;
+    let waits = status.oldest_wish.map(|since| v.now - since.0);
+    match () {
+        () if channel.stopped => state("off", "st-off", v.t("Stopped")),
+        () if channel.paused => state("pause", "st-off", v.t("Paused")),
+        () if health.fault.is_some() => state("danger", "st-danger", v.t("Failing")),
+        () if waits.is_some_and(|w| w > SLOW) => state("warn", "st-warn", v.t("Slow")),
+        () if status.refused > 0 => state("warn", "st-warn", v.t("Refusals")),
+        () if health.worked_at == 0 => state("open", "st-info", v.t("Not heard of yet")),
+        () => state("ok", "st-ok", v.t("Healthy")),
+    }
+}
+
+fn ms(v: &Viewer, micros: Option<u32>) -> String {
+    micros.map_or("–".to_owned(), |m| if m < 10_000 { v.decimal(f64::from(m) / 1_000.0, 1) } else { v.num(i64::from(m / 1_000)) })
+}
+
+/// The least that is left of any limit of calls, as a share.
+fn budget(health: &Health) -> Option<(&'static str, i64, i64)> {
+    let least = health.limits.iter().filter(|(_, _, of)| *of > 0.0).min_by(|a, b| (a.1 / a.2).total_cmp(&(b.1 / b.2)))?;
+    Some((least.0, least.1.floor() as i64, least.2.floor() as i64))
+}
+
+fn places(v: &Viewer, app: &App, shown: &[&ChannelStatus], available: Option<i64>) -> Markup {
+    let scale = available.unwrap_or_else(|| shown.iter().map(|s| s.exposure_units).sum()).max(1);
+    let body = html! {
+        div.table-wrap { table.table.table-tight.table-stack {
+            caption.vh { (v.t("Places that sell")) }
+            thead { tr {
+                th scope="col" { (v.t("Channel")) } th scope="col" { (v.t("State")) } th.num scope="col" { "p50 ms" } th.num scope="col" { "p95 ms" } th.num scope="col" { "p99 ms" } th scope="col" { (v.t("Last hour")) }
+                th.num scope="col" { (v.t("Queue")) } th.num scope="col" { (v.t("Oldest")) } th.num scope="col" { (v.t("Drift")) } th.num scope="col" { (v.t("Oversold")) }
+                th.w-bar2 scope="col" { (v.t("Lent, units")) } th.num scope="col" { (v.t("Calls left")) } th.num scope="col" { (v.t("Orders, late")) } th {}
+            } }
+            tbody { @for status in shown { (row(v, status, &app.workers.health(status.channel.id.0).unwrap_or_default(), available, scale)) } }
+        } }
+    };
+    let legend = html! { div.legend.right {
+        span { svg.key aria-hidden="true" { rect.b-track width="14" height="8" rx="1" {} rect.b-a width="8" height="8" rx="1" {} } (v.t("Lent")) }
+        @if available.is_some() { span { svg.key aria-hidden="true" { rect.b-track width="14" height="8" rx="1" {} } (v.t("of all available")) } }
+    } };
+    Part::new("places", v.t("Places that sell"), body).right(legend).show()
+}
+
+fn row(v: &Viewer, status: &ChannelStatus, health: &Health, available: Option<i64>, scale: i64) -> Markup {
+    let channel = &status.channel;
+    let latency = health.latency();
+    let waits = status.oldest_wish.map(|since| v.now - since.0);
+    let hour: Vec<Option<f64>> = one::hour(health, v.now).into_iter().map(|m| m.latency.map(|(_, _, p99)| f64::from(p99))).collect();
+    let lent = status.exposure_units;
+    let label = match available {
+        Some(all) => v.say("{} of {} available units are lent to it", &[&v.num(lent), &v.num(all)]),
+        None => v.say("{} units are lent to it", &[&v.num(lent)]),
+    };
+    let warn = |n: i64| html! { @if n > 0 { span.is-warn { (v.num(n)) } } @else { span.zero { "0" } } };
+    html! {
+        tr data-row=(channel.code) data-key={ "c" (channel.id.0) } {
+            th scope="row" { a href={ "/channels/" (step(&channel.code)) } data-open { (channel.name) } " " span.aside { (channel.code) } }
+            td data-label=(v.t("State")) title=[health.fault.as_ref().map(|(_, text)| text)] { (standing(v, status, health)) }
+            td.num data-label="p50 ms" { (ms(v, latency.map(|l| l.0))) } td.num data-label="p95 ms" { (ms(v, latency.map(|l| l.1))) }
+            td.num data-label="p99 ms" { (ms(v, latency.map(|l| l.2))) }
+            td data-label=(v.t("Last hour")) { (spark(&hour)) }
+            td.num data-label=(v.t("Queue")) { (v.num(status.queue)) }
+            td.num data-label=(v.t("Oldest")) { @match waits { Some(w) if w > SLOW => span.is-warn { (age(w)) }, Some(w) => (age(w)), None => span.zero { "–" } } }
+            td.num data-label=(v.t("Drift")) { (warn(status.drift_units)) }
+            td.num data-label=(v.t("Oversold")) { (warn(status.oversold_units)) }
+            td.w-bar2 data-label=(v.t("Lent, units")) { div.barcell { (bar(&label, scale, &[("b-a", lent.min(scale))], None)) span.num { (v.num(lent)) } } }
+            td.num data-label=(v.t("Calls left")) { @match budget(health) { Some((name, left, of)) => span title=(name) { (v.num(left)) span.quiet { " / " (v.num(of)) } }, None => span.zero { "–" } } }
+            td.num data-label=(v.t("Orders, late")) { (v.num(health.orders_read as i64)) span.quiet { ", " (v.num(health.orders_late as i64)) } }
+            td.num { @if v.may(ListingsEdit) { (switch(v, &channel.code, channel.paused)) } }
+        }
+    }
+}
+
+/// Pausing or resuming in one press; neither loses anything.
+fn switch(v: &Viewer, code: &str, paused: bool) -> Markup {
+    let to = |what: &str| format!("/channels/{}/{what}", step(code));
+    let next = [("next", "/channels")];
+    html! {
+        @if paused { (button(v, &to("resume"), "btn btn-s", &next, html! { (icon("play")) (v.t("Resume")) })) }
+        @else { (button(v, &to("pause"), "btn btn-s btn-ghost", &next, html! { (icon("pause")) (v.t("Pause")) })) }
+    }
+}
+
+fn others(v: &Viewer, app: &App, shown: &[&ChannelStatus]) -> Markup {
+    let body = html! {
+        div.table-wrap { table.table.table-stack {
+            caption.vh { (v.t("Third-party warehouses")) }
+            thead { tr { th scope="col" { (v.t("Warehouse")) } th scope="col" { (v.t("State")) } th scope="col" { (v.t("Stands for")) } th.num scope="col" { (v.t("Counted otherwise, units")) } th.num scope="col" { (v.t("Calls")) } th.num scope="col" { (v.t("Calls left")) } th.num scope="col" { (v.t("Last worked")) } } }
+            tbody { @for status in shown {
+                @let (channel, health) = (&status.channel, app.workers.health(status.channel.id.0).unwrap_or_default());
+                tr data-row=(channel.code) data-key={ "c" (channel.id.0) } {
+                    th scope="row" { a href={ "/channels/" (step(&channel.code)) } data-open { (channel.name) } " " span.aside { (channel.code) } }
+                    td data-label=(v.t("State")) title=[health.fault.as_ref().map(|(_, text)| text)] { (standing(v, status, &health)) }
+                    td data-label=(v.t("Stands for")) { (channel.location.as_deref().unwrap_or("–")) }
+                    td.num data-label=(v.t("Counted otherwise, units")) { (v.num(status.drift_units)) }
+                    td.num data-label=(v.t("Calls")) { (v.num(health.calls as i64)) }
+                    td.num data-label=(v.t("Calls left")) { @match budget(&health) { Some((_, left, of)) => { (v.num(left)) span.quiet { " / " (v.num(of)) } }, None => "–" } }
+                    td.num data-label=(v.t("Last worked")) { @if health.worked_at > 0 { (v.ago(health.worked_at)) } @else { "–" } }
+                }
+            } }
+        } }
+    };
+    Part::new("warehouses", v.t("Third-party warehouses"), body).show()
+}
+
+fn agreed(v: &Viewer, shown: &[&ContractStatus]) -> Markup {
+    let body = html! {
+        div.table-wrap { table.table.table-stack {
+            caption.vh { (v.t("Contracts")) }
+            thead { tr { th scope="col" { (v.t("Customer")) } th scope="col" { (v.t("State")) } th scope="col" { (v.t("Until")) } th.num scope="col" { (v.t("Items")) } th.w-bar scope="col" { (v.t("Ordered of agreed, units")) } th.num scope="col" { (v.t("Set aside")) } th.num scope="col" { (v.t("Missing")) } } }
+            tbody { @for (channel, (from, until), sums) in shown {
+                @let missing = (sums.set_aside.min((sums.quantity - sums.ordered).max(0)) - sums.set_aside_now).max(0);
+                tr data-row=(channel.code) data-key={ "c" (channel.id) } {
+                    th scope="row" { a href={ "/channels/" (step(&channel.code)) } data-open { (channel.name) } " " span.aside { (channel.code) } }
+                    td data-label=(v.t("State")) { (contract::standing(v, *from, *until)) }
+                    td data-label=(v.t("Until")) { (v.date(*until)) }
+                    td.num data-label=(v.t("Items")) { (v.num(sums.lines)) }
+                    td.w-bar data-label=(v.t("Ordered of agreed, units")) { div.barcell {
+                        (bar(&v.say("{} of {} units ordered, {} agreed to be", &[&v.num(sums.ordered), &v.num(sums.quantity), &v.num(sums.minimum)]), sums.quantity.max(1), &[("b-a", sums.ordered.min(sums.quantity))], (sums.minimum > 0).then_some(sums.minimum)))
+                        span.num { (v.num(sums.ordered)) " / " (v.num(sums.quantity)) }
+                    } }
+                    td.num data-label=(v.t("Set aside")) { (v.num(sums.set_aside_now)) }
+                    td.num data-label=(v.t("Missing")) { @if missing > 0 && v.now < *until { span.is-warn { (v.num(missing)) } } @else { span.zero { "0" } } }
+                }
+            } }
+        } }
+    };
+    Part::new("contracts", v.t("Contracts with customers"), body).show()
+}
