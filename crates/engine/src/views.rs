@@ -52,6 +52,11 @@ impl Serialize for Time {
     }
 }
 
+/// Reads a field that may be left out (None), null (`Some(None)`), or there.
+pub(crate) fn nullable<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(from).map(Some)
+}
+
 /// An amount of money: a decimal in a string, and an ISO 4217 code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -586,4 +591,7 @@ pub struct RowError {
     pub column: String,
     pub code: String,
     pub detail: String,
+    /// The row as it came, a line of CSV with the columns of the file; an order may have several. Left out if it is very long.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub row: String,
 }
