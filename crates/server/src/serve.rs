@@ -71,7 +71,7 @@ impl Serve {
             println!("Holdfast listens on http://{address}  ({})", engine.url());
             let public_url = outside.public_url.as_deref().map(Into::into);
             tell_first_owner(&engine, outside.public_url.as_deref(), &address).await?;
-            let outer = Outer { proxies: self.trusted_proxies.into(), public_url };
+            let outer = Outer { proxies: self.trusted_proxies.into(), public_url, fetch: None };
             serve(engine, listener, self.routing_run_seconds, outside, outer, shutdown()).await;
             Ok(ExitCode::SUCCESS)
         })
