@@ -32,7 +32,12 @@ pub struct Told {
 
 impl Told {
     fn new(event: &EventView) -> Told {
-        Told { seq: event.id.0, kind: event.kind.as_str().into(), json: serde_json::to_string(event).unwrap_or_default().into(), view: Arc::new(event.clone()) }
+        Told {
+            seq: event.id.0,
+            kind: event.kind.as_str().into(),
+            json: serde_json::to_string(event).unwrap_or_default().into(),
+            view: Arc::new(event.clone()),
+        }
     }
 }
 

@@ -66,7 +66,8 @@ pub fn event(event: &EventView, grant: &Grant, config: &Config) -> bool {
         return false;
     }
     let lists = ["lines", "levels"].into_iter().filter_map(|name| data[name].as_array()).flatten();
-    let named = lists.filter_map(|line| line["location"].as_str()).chain(data["locations"].as_array().into_iter().flatten().filter_map(Value::as_str));
+    let named =
+        lists.filter_map(|line| line["location"].as_str()).chain(data["locations"].as_array().into_iter().flatten().filter_map(Value::as_str));
     let ends = [&data["from"], &data["to"]].into_iter().filter_map(Value::as_str);
     let places: Vec<&str> = named.chain(ends).collect();
     places.is_empty() || places.iter().any(|code| at(grant, config, code))

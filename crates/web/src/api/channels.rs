@@ -175,7 +175,10 @@ async fn kinds() -> Response<Body> {
 #[utoipa::path(get, path = "/channels", tag = "Channels", responses((status = 200, body = List<ChannelStatus>)))]
 async fn list(State(app): State<App>, Extension(caller): Extension<Caller>) -> Result<Response<Body>, Problem> {
     let found = app.read(read::all).await?;
-    Ok(json(StatusCode::OK, &List { data: found.into_iter().filter(|s| caller.grant.on(&s.channel.code)).map(|s| ChannelStatus::new(&app, s)).collect(), next: None }))
+    Ok(json(
+        StatusCode::OK,
+        &List { data: found.into_iter().filter(|s| caller.grant.on(&s.channel.code)).map(|s| ChannelStatus::new(&app, s)).collect(), next: None },
+    ))
 }
 
 /// A channel and how it is doing.
@@ -228,7 +231,12 @@ struct SubscribeChannel {
 
 /// Ask the channel to tell of its orders by webhook. Safe to repeat: only what is not asked for yet is asked for.
 #[utoipa::path(post, path = "/channels/{code}/subscribe", tag = "Channels", params(("code" = String, Path)), request_body = SubscribeChannel, responses((status = 200), (status = 404, body = super::ProblemDetails), (status = 422, body = super::ProblemDetails), (status = 502, body = super::ProblemDetails)))]
-async fn subscribe(State(app): State<App>, Extension(caller): Extension<Caller>, Path(code): Path<String>, change: Change<SubscribeChannel>) -> Result<Response<Body>, Problem> {
+async fn subscribe(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(code): Path<String>,
+    change: Change<SubscribeChannel>,
+) -> Result<Response<Body>, Problem> {
     within(&caller, &code)?;
     let channel = find(&app, &code).await?;
     match hook::subscribe(&app.workers, &app.engine, &app.vault, &channel, &change.body.address).await? {
@@ -310,7 +318,12 @@ async fn suggestions(State(app): State<App>, Path(id): Path<String>) -> Result<R
 
 /// A channel's listings, in the order in which they came.
 #[utoipa::path(get, path = "/channels/{code}/listings", tag = "Channels", params(("code" = String, Path), Listed), responses((status = 200, body = List<ListingView>), (status = 404, body = super::ProblemDetails)))]
-async fn listings(State(app): State<App>, Extension(caller): Extension<Caller>, Path(code): Path<String>, Params(params): Params<Listed>) -> Result<Response<Body>, Problem> {
+async fn listings(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(code): Path<String>,
+    Params(params): Params<Listed>,
+) -> Result<Response<Body>, Problem> {
     within(&caller, &code)?;
     let (limit, after) = (limit(params.limit)?, cursor(params.after.as_deref(), 0)?);
     let found = app.read(move |tx, config| read::listings(tx, config, &code, params.unmapped, after, limit + 1)).await?;
@@ -319,7 +332,12 @@ async fn listings(State(app): State<App>, Extension(caller): Extension<Caller>, 
 
 /// What was handed over to a warehouse that somebody else runs, the newest first.
 #[utoipa::path(get, path = "/channels/{code}/handovers", tag = "Channels", params(("code" = String, Path), Page), responses((status = 200, body = List<HandoverView>), (status = 404, body = super::ProblemDetails)))]
-async fn handovers(State(app): State<App>, Extension(caller): Extension<Caller>, Path(code): Path<String>, Params(params): Params<Page>) -> Result<Response<Body>, Problem> {
+async fn handovers(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(code): Path<String>,
+    Params(params): Params<Page>,
+) -> Result<Response<Body>, Problem> {
     within(&caller, &code)?;
     let (limit, before) = (limit(params.limit)?, cursor(params.after.as_deref(), i64::MAX)?);
     let found = app.read(move |tx, config| handed::list(tx, config, &code, before, limit + 1)).await?;

@@ -12,8 +12,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Response, StatusCode};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, Sse};
-use domain::Permission::EventsView;
 use domain::Grant;
+use domain::Permission::EventsView;
 use engine::access::reach;
 use engine::events::{self, EventView};
 use futures_util::stream::{self, StreamExt};
@@ -52,7 +52,12 @@ async fn own(app: &App, grant: Arc<Grant>, page: Vec<Told>) -> Result<Vec<Told>,
 
 /// Events as they happen (SSE). Resumes after `Last-Event-ID` or `after`; without either it begins now.
 #[utoipa::path(get, path = "/events/stream", tag = "Events", params(Page), responses((status = 200, content_type = "text/event-stream", body = String)))]
-async fn stream_events(State(app): State<App>, Extension(caller): Extension<Caller>, headers: HeaderMap, Params(page): Params<Page>) -> Result<Response<Body>, Problem> {
+async fn stream_events(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    Params(page): Params<Page>,
+) -> Result<Response<Body>, Problem> {
     let resume = headers.get("last-event-id").and_then(|v| v.to_str().ok()).or(page.after.as_deref());
     let start = match resume {
         Some(_) => cursor(resume, 0)?,
@@ -63,15 +68,15 @@ async fn stream_events(State(app): State<App>, Extension(caller): Extension<Call
     let told = stream::unfold((listener, start), move |(mut listener, after)| {
         let (app, grant) = (reader.clone(), grant.clone());
         async move {
-        let page = listener.after(after, HEARTBEAT).await.ok()?;
-        let last = page.last().map_or(after, |t| t.seq);
-        let page = own(&app, grant, page).await.ok()?;
-        let mut lines: Vec<Result<Event, Infallible>> =
-            page.into_iter().map(|t| Ok(Event::default().id(t.seq.to_string()).event(&*t.kind).data(&*t.json))).collect();
-        if lines.is_empty() {
-            lines.push(Ok(Event::default().comment("")));
-        }
-        Some((stream::iter(lines), (listener, last)))
+            let page = listener.after(after, HEARTBEAT).await.ok()?;
+            let last = page.last().map_or(after, |t| t.seq);
+            let page = own(&app, grant, page).await.ok()?;
+            let mut lines: Vec<Result<Event, Infallible>> =
+                page.into_iter().map(|t| Ok(Event::default().id(t.seq.to_string()).event(&*t.kind).data(&*t.json))).collect();
+            if lines.is_empty() {
+                lines.push(Ok(Event::default().comment("")));
+            }
+            Some((stream::iter(lines), (listener, last)))
         }
     });
     // Says at once that it is open, so that a page need not wait for the first event.

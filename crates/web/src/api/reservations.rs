@@ -11,8 +11,8 @@ use axum::extract::{Path, State};
 use axum::http::{Response, StatusCode};
 use domain::Noun;
 use domain::Permission::{OrdersPlace, OrdersView};
-use engine::access::reach;
 use engine::Command;
+use engine::access::reach;
 use engine::reservations::extend::Extend;
 use engine::reservations::read as reads;
 use engine::reservations::release::Release;
@@ -32,7 +32,11 @@ pub fn calls(calls: Calls) -> Calls {
 
 /// The newest reservations first.
 #[utoipa::path(get, path = "/reservations", tag = "Reservations", params(Page), responses((status = 200, body = List<ReservationView>)))]
-async fn list_reservations(State(app): State<App>, Extension(caller): Extension<Caller>, Params(page): Params<Page>) -> Result<Response<Body>, Problem> {
+async fn list_reservations(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Params(page): Params<Page>,
+) -> Result<Response<Body>, Problem> {
     let (limit, before) = (limit(page.limit)?, cursor(page.after.as_deref(), i64::MAX)?);
     let list = app
         .read(move |tx, config| {
@@ -47,7 +51,8 @@ async fn list_reservations(State(app): State<App>, Extension(caller): Extension<
 #[utoipa::path(get, path = "/reservations/{id}", tag = "Reservations", params(("id" = String, Path)), responses((status = 200, body = ReservationView), (status = 404, body = super::ProblemDetails)))]
 async fn get_reservation(State(app): State<App>, Extension(caller): Extension<Caller>, Path(text): Path<String>) -> Result<Response<Body>, Problem> {
     let id = id(Noun::Reservation, &text)?;
-    let reservation = app.read(move |tx, config| Ok(Some(reads::one(tx, config, id)?).filter(|r| reach::reservation(r, &caller.grant, config)))).await?;
+    let reservation =
+        app.read(move |tx, config| Ok(Some(reads::one(tx, config, id)?).filter(|r| reach::reservation(r, &caller.grant, config)))).await?;
     let reservation = reservation.ok_or_else(|| domain::Refused::unknown(Noun::Reservation, text, "id"))?;
     Ok(json(StatusCode::OK, &reservation))
 }

@@ -11,8 +11,8 @@ use axum::extract::{Path, State};
 use axum::http::{Response, StatusCode};
 use domain::Permission::{self, StockAdjust, StockReceive, StockTransfer};
 use domain::{Noun, Refused};
-use engine::access::reach;
 use engine::Command;
+use engine::access::reach;
 use engine::orders::read as order_reads;
 use engine::stock::adjust::Adjust;
 use engine::stock::count::Count;
@@ -67,7 +67,12 @@ struct AsOf {
 
 /// The stock of an item in every state, in all and by location. For a kit, available is derived from its components.
 #[utoipa::path(get, path = "/stock/{sku}", tag = "Stock", params(("sku" = String, Path), AsOf), responses((status = 200, body = StockView), (status = 404, body = super::ProblemDetails)))]
-async fn get_stock(State(app): State<App>, Extension(caller): Extension<Caller>, Path(sku): Path<String>, Params(query): Params<AsOf>) -> Result<Response<Body>, Problem> {
+async fn get_stock(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(sku): Path<String>,
+    Params(query): Params<AsOf>,
+) -> Result<Response<Body>, Problem> {
     let as_of = match query.as_of {
         // A plus in a query is a blank unless it is escaped, and people forget.
         Some(text) => Some(
@@ -84,7 +89,12 @@ async fn get_stock(State(app): State<App>, Extension(caller): Extension<Caller>,
 
 /// The double entries behind an item's numbers, by location and number.
 #[utoipa::path(get, path = "/stock/{sku}/entries", tag = "Stock", params(("sku" = String, Path), Page), responses((status = 200, body = List<EntryView>), (status = 404, body = super::ProblemDetails)))]
-async fn list_entries(State(app): State<App>, Extension(caller): Extension<Caller>, Path(sku): Path<String>, Params(page): Params<Page>) -> Result<Response<Body>, Problem> {
+async fn list_entries(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(sku): Path<String>,
+    Params(page): Params<Page>,
+) -> Result<Response<Body>, Problem> {
     let limit = limit(page.limit)?;
     let after = page.after.as_deref().unwrap_or("0.0");
     let (location, number) = after.split_once('.').unwrap_or((after, "0"));
@@ -136,7 +146,8 @@ async fn list_transfers(State(app): State<App>, Extension(caller): Extension<Cal
 #[utoipa::path(get, path = "/transfers/{id}", tag = "Transfers", params(("id" = String, Path)), responses((status = 200, body = TransferView), (status = 404, body = super::ProblemDetails)))]
 async fn get_transfer(State(app): State<App>, Extension(caller): Extension<Caller>, Path(text): Path<String>) -> Result<Response<Body>, Problem> {
     let id = id(Noun::Transfer, &text)?;
-    let transfer = app.read(move |tx, config| Ok(Some(order_reads::transfer(tx, config, id)?).filter(|t| reach::transfer(t, &caller.grant, config)))).await?;
+    let transfer =
+        app.read(move |tx, config| Ok(Some(order_reads::transfer(tx, config, id)?).filter(|t| reach::transfer(t, &caller.grant, config)))).await?;
     let transfer = transfer.ok_or_else(|| Refused::unknown(Noun::Transfer, text, "id"))?;
     Ok(json(StatusCode::OK, &transfer))
 }

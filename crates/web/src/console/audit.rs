@@ -97,7 +97,9 @@ fn value(state: &Option<Box<serde_json::value::RawValue>>) -> Value {
 fn changes(record: &RecordView) -> Vec<(String, String, String)> {
     fn leaves(path: &str, value: &Value, into: &mut Vec<(String, String)>) {
         match value {
-            Value::Object(map) => map.iter().for_each(|(name, v)| leaves(&if path.is_empty() { name.clone() } else { format!("{path}.{name}") }, v, into)),
+            Value::Object(map) => {
+                map.iter().for_each(|(name, v)| leaves(&if path.is_empty() { name.clone() } else { format!("{path}.{name}") }, v, into))
+            }
             Value::Array(list) => list.iter().enumerate().for_each(|(n, v)| leaves(&format!("{path}[{n}]"), v, into)),
             Value::Null => {}
             Value::String(text) => into.push((path.to_owned(), text.clone())),
@@ -142,7 +144,11 @@ pub async fn one(State(app): State<App>, Path(number): Path<String>, viewer: Vie
             } }
         }
     };
-    let head = shell::head(&format!("{} {}", v.t("Record"), record.number), html! { (record.action) }, html! { a.btn href="/audit" { (icon("left")) (v.t("All records")) } });
+    let head = shell::head(
+        &format!("{} {}", v.t("Record"), record.number),
+        html! { (record.action) },
+        html! { a.btn href="/audit" { (icon("left")) (v.t("All records")) } },
+    );
     Ok(shell::page(v, Sheet { title: format!("{} {}", v.t("Record"), record.number), here: "/audit", topics: String::new(), head, body }))
 }
 

@@ -14,6 +14,7 @@ use domain::Refused;
 use engine::people::settings::{self, Company};
 use engine::people::{self, NewPerson, pending, sign_in::How};
 use engine::{By, Stop};
+use futures_util::future::BoxFuture;
 use identity::oidc::{self, Callback, Claims, Pending, Provider, Registration};
 
 const PENDING: &str = "__Host-holdfast-company";
@@ -33,9 +34,15 @@ async fn provider(app: &App, v: &Viewer) -> Result<(Provider, Company), Problem>
     };
     let client_secret = if company.client_secret.is_empty() { String::new() } else { app.vault.decrypt(PLACE, &company.client_secret)?.0 };
     let here = app.outer.public_url.as_deref().map_or_else(|| v.visit.origin(), str::to_owned);
-    let registration =
-        Registration { issuer: company.issuer.clone(), client_id: company.client_id.clone(), client_secret, redirect: format!("{here}/sign-in/company/back") };
-    let provider = oidc::discover(registration, move |request| send(request)).await.map_err(refused)?;
+    let registration = Registration {
+        issuer: company.issuer.clone(),
+        client_id: company.client_id.clone(),
+        client_secret,
+        redirect: format!("{here}/sign-in/company/back"),
+    };
+    let found: BoxFuture<'static, Result<Provider, oidc::Refusal>> =
+        Box::pin(oidc::discover(registration, move |request: oidc::Request| send(request)));
+    let provider = found.await.map_err(refused)?;
     Ok((provider, company))
 }
 
@@ -62,14 +69,21 @@ pub async fn back(State(app): State<App>, viewer: Viewer, headers: HeaderMap) ->
     }
     let asked = pairs(&viewer.query);
     let text = |name: &str| asked.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone());
-    let callback = Callback { state: text("state"), code: text("code"), iss: text("iss"), error: text("error"), error_description: text("error_description") };
+    let callback =
+        Callback { state: text("state"), code: text("code"), iss: text("iss"), error: text("error"), error_description: text("error_description") };
     let id = named_cookie(&headers, PENDING).unwrap_or_default().to_owned();
     let begun = app.engine.transact(move |tx, now| pending::take(tx, now, &id)).await?;
     let begun: Option<Pending> = begun.and_then(|text| serde_json::from_str(&text).ok());
     let Some(begun) = begun else { return Ok(see(&address("/sign-in", [("said".to_owned(), "old".to_owned())].into_iter()))) };
     let (provider, company) = provider(&app, &viewer).await?;
     let Some(send) = app.outer.fetch.clone() else { return Ok(see("/sign-in")) };
-    let claims = oidc::finish(&provider, begun, callback, seconds(&viewer), move |request| send(request)).await.map_err(refused)?;
+    let now = seconds(&viewer);
+    // On a thread that may block: signatures are checked there, too.
+    let handle = tokio::runtime::Handle::current();
+    let told = tokio::task::spawn_blocking(move || {
+        handle.block_on(oidc::finish(&provider, begun, callback, now, move |request: oidc::Request| send(request)))
+    });
+    let claims = told.await.map_err(|e| Stop::broken(e.to_string()))?.map_err(refused)?;
     let person = find(&app, viewer.by(), claims, company).await?;
     let cookie = sign_in::session(&app, viewer.by(), &person, How::Company, &headers).await?;
     app.callers.forget_sessions();

@@ -10,7 +10,7 @@ use crate::problem::Problem;
 use axum::extract::State;
 use axum::response::Html;
 use domain::Permission;
-use engine::dashboard::{self, Began};
+use engine::dashboard;
 use maud::{Markup, html};
 
 pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Problem> {

@@ -20,7 +20,8 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Proble
     let all = app.read(|tx, config| Ok(keys::list_keys(tx)?.into_iter().map(|k| (KeyView::new(&k, config), k)).collect::<Vec<_>>())).await?;
     let with_old = v.asked("old").is_some();
     let wanted = v.asked("q").unwrap_or_default().to_lowercase();
-    let shown: Vec<&(KeyView, Key)> = all.iter().filter(|(view, key)| (with_old || key.is_in_force(v.now)) && view.name.to_lowercase().contains(&wanted)).collect();
+    let shown: Vec<&(KeyView, Key)> =
+        all.iter().filter(|(view, key)| (with_old || key.is_in_force(v.now)) && view.name.to_lowercase().contains(&wanted)).collect();
     let body = html! {
         section.panel aria-label=(v.t("API keys")) {
             form.filters method="get" {
@@ -36,7 +37,11 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Proble
             } } }
         }
     };
-    let head = shell::head(v.t("API keys"), html! { (v.count(all.iter().filter(|(_, k)| k.is_in_force(v.now)).count() as i64, "key in force", "keys in force")) }, html! { a.btn.btn-primary href="/keys/new" data-key="n" title=(v.t("Make a key")) { (icon("plus")) (v.t("Make a key")) } });
+    let head = shell::head(
+        v.t("API keys"),
+        html! { (v.count(all.iter().filter(|(_, k)| k.is_in_force(v.now)).count() as i64, "key in force", "keys in force")) },
+        html! { a.btn.btn-primary href="/keys/new" data-key="n" title=(v.t("Make a key")) { (icon("plus")) (v.t("Make a key")) } },
+    );
     Ok(shell::page(v, Sheet { title: v.t("API keys").into(), here: "/keys", topics: String::new(), head, body }))
 }
 
@@ -74,7 +79,8 @@ async fn show_new(app: &App, v: &Viewer) -> Result<Page, Problem> {
         .await?;
     let may = |r: &&roles::Role| v.caller.as_ref().is_some_and(|c| r.permissions.within(c.grant.permissions));
     let options: Vec<(String, String)> = all.iter().filter(may).map(|r| (r.name.clone(), format!("{} – {}", r.name, r.about))).collect();
-    let lasts = [("", "Until it is revoked"), ("30", "30 days"), ("90", "90 days"), ("365", "A year")].map(|(value, text)| (value.to_owned(), v.t(text).to_owned()));
+    let lasts = [("", "Until it is revoked"), ("30", "30 days"), ("90", "90 days"), ("365", "A year")]
+        .map(|(value, text)| (value.to_owned(), v.t(text).to_owned()));
     let body = html! {
         section.panel.form-narrow aria-label=(v.t("Make a key")) { div.panel-body { (form(v, "/keys", html! {
             (Field::new("name", "Name").required().focus().hint(html! { (v.t("Whom it is for; it stands in the books beside what was done with it.")) }).show(v))

@@ -45,7 +45,11 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Proble
         }
     };
     let sub = html! { (v.count(everybody.len() as i64, "person", "people")) };
-    let head = shell::head(v.t("People"), sub, html! { a.btn.btn-primary href="/people/new" data-key="n" title=(v.t("Let somebody in")) { (icon("plus")) (v.t("Let somebody in")) } });
+    let head = shell::head(
+        v.t("People"),
+        sub,
+        html! { a.btn.btn-primary href="/people/new" data-key="n" title=(v.t("Let somebody in")) { (icon("plus")) (v.t("Let somebody in")) } },
+    );
     Ok(shell::page(v, Sheet { title: v.t("People").into(), here: "/people", topics: String::new(), head, body }))
 }
 
@@ -92,11 +96,7 @@ async fn offer(app: &App) -> Result<Offer, Stop> {
         channels.extend(engine::orders::read::channel_names(tx)?);
         channels.sort_unstable();
         channels.dedup();
-        Ok(Offer {
-            roles: roles::list(tx)?,
-            locations: config.locations.iter().map(|l| (l.code.clone(), l.name.clone())).collect(),
-            channels,
-        })
+        Ok(Offer { roles: roles::list(tx)?, locations: config.locations.iter().map(|l| (l.code.clone(), l.name.clone())).collect(), channels })
     })
     .await
 }
@@ -148,7 +148,8 @@ async fn show_new(app: &App, v: &Viewer) -> Result<Page, Problem> {
 pub async fn create(State(app): State<App>, posted: Posted) -> Result<Response<Body>, Problem> {
     let Posted { viewer, fields, .. } = posted;
     let Limits { locations, channels } = limits_of(&fields);
-    let new = NewPerson { login: fields.text("login").into(), name: fields.text("name").into(), role: fields.text("role").into(), locations, channels };
+    let new =
+        NewPerson { login: fields.text("login").into(), name: fields.text("name").into(), role: fields.text("role").into(), locations, channels };
     let by = viewer.by();
     let made = app
         .engine

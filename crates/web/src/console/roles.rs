@@ -33,7 +33,11 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Proble
         }
         (matrix(v, &all))
     };
-    let head = shell::head(v.t("Roles"), html! { (v.t("Sets of permissions that people and keys have.")) }, html! { a.btn.btn-primary href="/roles/new" data-key="n" title=(v.t("Make a role")) { (icon("plus")) (v.t("Make a role")) } });
+    let head = shell::head(
+        v.t("Roles"),
+        html! { (v.t("Sets of permissions that people and keys have.")) },
+        html! { a.btn.btn-primary href="/roles/new" data-key="n" title=(v.t("Make a role")) { (icon("plus")) (v.t("Make a role")) } },
+    );
     Ok(shell::page(v, Sheet { title: v.t("Roles").into(), here: "/roles", topics: String::new(), head, body }))
 }
 

@@ -25,7 +25,8 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Proble
 }
 
 async fn show(app: &App, v: &Viewer) -> Result<Page, Problem> {
-    let (house, company, all) = app.engine.read(|tx| Ok((settings::get::<House>(tx, House::NAME)?, settings::get::<Company>(tx, Company::NAME)?, roles::list(tx)?))).await?;
+    let (house, company, all) =
+        app.engine.read(|tx| Ok((settings::get::<House>(tx, House::NAME)?, settings::get::<Company>(tx, Company::NAME)?, roles::list(tx)?))).await?;
     let body = html! { div.cols-2 { (house_part(v, &house)) (company_part(app, v, &company, &all)) } };
     let head = shell::head(v.t("Settings"), html! { (v.t("For everybody who works here.")) }, html! {});
     Ok(shell::page(v, Sheet { title: v.t("Settings").into(), here: "/settings", topics: String::new(), head, body }))
@@ -99,7 +100,9 @@ pub async fn set_company(State(app): State<App>, posted: Posted) -> Result<Respo
     let Posted { viewer, fields, .. } = posted;
     match save_company(&app, &viewer, &fields).await {
         Ok(()) => Ok(see("/settings?said=saved")),
-        Err(stop) => Ok(show(&app, &viewer.refused(fields.0.into_iter().filter(|(n, _)| n != "client_secret").collect(), stop)?).await?.into_response()),
+        Err(stop) => {
+            Ok(show(&app, &viewer.refused(fields.0.into_iter().filter(|(n, _)| n != "client_secret").collect(), stop)?).await?.into_response())
+        }
     }
 }
 
@@ -116,7 +119,14 @@ async fn save_company(app: &App, v: &Viewer, fields: &Fields) -> Result<(), Stop
         None => None,
     };
     let domain = fields.text("domain").trim_start_matches('@').to_lowercase();
-    let new = Company { issuer, client_id: fields.text("client_id").into(), client_secret: String::new(), label: fields.text("label").into(), domain, role: fields.text("role").into() };
+    let new = Company {
+        issuer,
+        client_id: fields.text("client_id").into(),
+        client_secret: String::new(),
+        label: fields.text("label").into(),
+        domain,
+        role: fields.text("role").into(),
+    };
     let by = v.by();
     app.engine
         .transact(move |tx, now| {
@@ -124,7 +134,9 @@ async fn save_company(app: &App, v: &Viewer, fields: &Fields) -> Result<(), Stop
             let role = roles::known(tx, &new.role, "role")?;
             roles::may_give_role(&by, &role)?;
             let company = Company { client_secret: sealed.clone().unwrap_or_else(|| before.client_secret.clone()), ..new.clone() };
-            let shown = |c: &Company| serde_json::json!({ "issuer": c.issuer, "client_id": c.client_id, "label": c.label, "domain": c.domain, "role": c.role }).to_string();
+            let shown = |c: &Company| {
+                serde_json::json!({ "issuer": c.issuer, "client_id": c.client_id, "label": c.label, "domain": c.domain, "role": c.role }).to_string()
+            };
             settings::set(tx, &by, now, Company::NAME, &company, (Some(shown(&before)), shown(&company)))
         })
         .await
