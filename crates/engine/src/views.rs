@@ -381,6 +381,18 @@ impl Balances {
         Balances { available, reserved, committed, damaged, quality_control, safety_stock, on_hand, incoming }
     }
 
+    /// Adds the balances of another place.
+    pub fn add(&mut self, more: &Balances) {
+        self.available += more.available;
+        self.reserved += more.reserved;
+        self.committed += more.committed;
+        self.damaged += more.damaged;
+        self.quality_control += more.quality_control;
+        self.safety_stock += more.safety_stock;
+        self.on_hand += more.on_hand;
+        self.incoming += more.incoming;
+    }
+
     pub fn get(&self, state: Account) -> i64 {
         [self.available, self.reserved, self.committed, self.damaged, self.quality_control, self.safety_stock, self.incoming]
             .get(STATES.iter().position(|s| *s == state).unwrap_or(STATES.len()))

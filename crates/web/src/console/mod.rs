@@ -35,10 +35,9 @@ mod today;
 mod viewer;
 
 use crate::App;
-use crate::problem::Problem;
 use crate::rules::{Known, Pages, Rule};
 use axum::body::Body;
-use axum::extract::{FromRequestParts, State};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::middleware::map_response;
@@ -57,7 +56,7 @@ const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src '
 /// The pages, and every route of them with its rule.
 pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
     use Rule::{HalfSignedIn, May, Open, SignedIn};
-    let live = Arc::new(Live::new(app.engine.now()));
+    let live = Arc::new(Live::default());
     let pages = Pages::new(app)
         .get("/sign-in", Open, sign_in::page)
         .post("/sign-in", Open, sign_in::enter)
@@ -84,7 +83,7 @@ pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
         .post("/account/passkeys/finish", SignedIn, passkeys::finish_registration)
         .post("/account/passkeys/{id}/remove", SignedIn, account::remove_passkey)
         .post("/account/sessions/{id}/end", SignedIn, account::end_session)
-        .get("/", SignedIn, today)
+        .get("/", SignedIn, today::page)
         .get("/live", SignedIn, stream::stream)
         .get("/palette", SignedIn, guide::palette)
         .get("/search", SignedIn, guide::search)
@@ -158,9 +157,4 @@ pub async fn not_allowed(app: &App, parts: &mut Parts, permission: Permission) -
     );
     let page = shell::page(&v, Sheet { title: v.t("Not for your role").into(), here: "", topics: String::new(), head: html! {}, body });
     Page(StatusCode::FORBIDDEN, page.1).into_response()
-}
-
-async fn today(State(app): State<App>, Extension(live): Extension<Arc<Live>>, viewer: Viewer) -> Result<Page, Problem> {
-    let view = live.view(&app).await?;
-    Ok(today::page(&viewer, &view))
 }

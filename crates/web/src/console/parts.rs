@@ -41,6 +41,13 @@ impl Part {
     }
 }
 
+/// A sentence in the reader's language with markup where `{}` stands: names in bold, links.
+pub fn phrase(v: &Viewer, english: &'static str, parts: &[Markup]) -> Markup {
+    let mut pieces = v.t(english).split("{}");
+    let first = pieces.next().unwrap_or_default();
+    html! { (first) @for (n, piece) in pieces.enumerate() { @if let Some(part) = parts.get(n) { (part) } (piece) } }
+}
+
 /// What every form of a session carries, so that no other page can have it sent.
 pub fn csrf(v: &Viewer) -> Markup {
     html! { input type="hidden" name="csrf" value=(v.csrf()); }
