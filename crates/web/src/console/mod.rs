@@ -21,6 +21,7 @@ mod keys;
 mod language;
 mod links;
 mod live;
+mod locations;
 mod panels;
 mod parts;
 mod passkeys;
@@ -88,6 +89,12 @@ pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
         .get("/palette", SignedIn, guide::palette)
         .get("/search", SignedIn, guide::search)
         .get("/guide", SignedIn, guide::page)
+        .get("/locations", May(Permission::StockView), locations::page)
+        .post("/locations", May(Permission::LocationsEdit), locations::edit::create)
+        .get("/locations/new", May(Permission::LocationsEdit), locations::edit::new)
+        .get("/locations/{code}", May(Permission::StockView), locations::one::page)
+        .post("/locations/{code}", May(Permission::LocationsEdit), locations::edit::update)
+        .post("/locations/{code}/active", May(Permission::LocationsEdit), locations::edit::set_active)
         .get("/people", May(Permission::PeopleManage), people::page)
         .post("/people", May(Permission::PeopleManage), people::create)
         .get("/people/new", May(Permission::PeopleManage), people::new)
