@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 mod check;
 pub mod list;
+pub mod mend;
 mod row;
 
 pub const IMPORTS: Table = Table {
@@ -47,6 +48,8 @@ pub const IMPORTS: Table = Table {
 const CHUNK: usize = 2_000;
 /// Refused rows that are told one by one; the rest are counted.
 const MAX_ERRORS: usize = 1_000;
+/// The column beside refused rows that says what is wrong with them. It is not read.
+pub const ERROR: &str = "error";
 /// Longest row that is kept with its refusal, in bytes.
 const MAX_KEPT_ROW: usize = 4 << 10;
 
@@ -373,7 +376,7 @@ impl Importer {
                 return Err(Refused::invalid("file", format!("has no column “{column}”; its columns are: {}", file.columns().join(", "))));
             }
         }
-        if let Some(extra) = file.columns().iter().find(|c| !known.contains(&c.as_str())) {
+        if let Some(extra) = file.columns().iter().find(|c| !known.contains(&c.as_str()) && c.as_str() != ERROR) {
             return Err(Refused::invalid("file", format!("has a column “{extra}” that is not known; the known ones are: {}", known.join(", "))));
         }
         let head = csv::line(file.columns().iter().map(String::as_str)).into();

@@ -3,7 +3,7 @@
 use crate::Stop;
 use crate::batch::Batch;
 use crate::command::{Answer, Reply};
-use crate::db::{Rows, Sql, Table, Tx, Type, Value, Write};
+use crate::db::{Row, Rows, Sql, Table, Tx, Type, Value, Write};
 use crate::views::{Id, Time};
 use domain::routing::RuleSet;
 use domain::{Noun, Refused, limits};
@@ -25,6 +25,7 @@ pub const RULE_SETS: Table = Table {
 };
 
 const LIST: Sql = Sql("SELECT id, name, rules, created_at, actor FROM rule_sets ORDER BY id DESC LIMIT 100");
+const VERSIONS: Sql = Sql("SELECT id, name, created_at, actor FROM rule_sets WHERE id < $1 ORDER BY id DESC LIMIT $2");
 const ONE: Sql = Sql("SELECT name, rules FROM rule_sets WHERE id = $1");
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -114,6 +115,23 @@ pub fn list(tx: &mut Tx<'_>) -> Result<Vec<RuleSetView>, Stop> {
         Ok(RuleSetView { id: Id(id), name, active: n == 0, created_at: Time(created_at), actor, rules: parse(id, &rules)? })
     };
     rows.into_iter().enumerate().map(view).collect()
+}
+
+/// A rule set that was put in force, without its rules.
+#[derive(Debug, Clone)]
+pub struct Version {
+    pub id: i64,
+    pub name: String,
+    /// Microseconds since 1970 UTC.
+    pub created_at: i64,
+    /// Who put it in force.
+    pub actor: String,
+}
+
+/// The newest rule sets before an id; without one before, the first is in force.
+pub fn versions(tx: &mut Tx<'_>, before: i64, limit: i64) -> Result<Vec<Version>, Stop> {
+    let read = |r: &Row<'_>| Version { id: r.int(0), name: r.text(1), created_at: r.int(2), actor: r.text(3) };
+    Ok(tx.rows(VERSIONS, &[Value::Int(before), Value::Int(limit)], read)?)
 }
 
 /// The name and the rules of a rule set, in force or not.

@@ -17,6 +17,7 @@ mod files;
 mod find;
 mod guide;
 mod icons;
+mod imports;
 mod keys;
 mod language;
 mod links;
@@ -27,6 +28,7 @@ mod parts;
 mod passkeys;
 mod people;
 mod roles;
+mod rules;
 mod settings;
 mod shell;
 mod show;
@@ -58,6 +60,7 @@ const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src '
 pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
     use Rule::{HalfSignedIn, May, Open, SignedIn};
     let live = Arc::new(Live::default());
+    let waiting = Arc::new(imports::waiting::Waiting::default());
     let pages = Pages::new(app)
         .get("/sign-in", Open, sign_in::page)
         .post("/sign-in", Open, sign_in::enter)
@@ -95,6 +98,26 @@ pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
         .get("/locations/{code}", May(Permission::StockView), locations::one::page)
         .post("/locations/{code}", May(Permission::LocationsEdit), locations::edit::update)
         .post("/locations/{code}/active", May(Permission::LocationsEdit), locations::edit::set_active)
+        .get("/imports", May(Permission::ImportsRun), imports::page)
+        .get("/imports/check", May(Permission::ImportsRun), imports::back)
+        .post("/imports/check", May(Permission::ImportsRun), imports::upload::check)
+        .get("/imports/checked/{id}", May(Permission::ImportsRun), imports::upload::checked)
+        .post("/imports/checked/{id}", May(Permission::ImportsRun), imports::upload::act)
+        .get("/imports/template/{name}", May(Permission::ImportsRun), imports::template)
+        .post("/imports/sample", May(Permission::ImportsRun), imports::load_sample)
+        .get("/imports/{key}", May(Permission::ImportsRun), imports::one::page)
+        .get("/imports/{key}/refused", May(Permission::ImportsRun), imports::one::download)
+        .get("/imports/{key}/mend", May(Permission::ImportsRun), imports::one::mend_page)
+        .post("/imports/{key}/mend", May(Permission::ImportsRun), imports::one::mend)
+        .get("/rules", May(Permission::RoutingView), rules::page)
+        .post("/rules", May(Permission::RoutingView), rules::edit)
+        .get("/rules/try", May(Permission::RoutingView), rules::back)
+        .post("/rules/try", May(Permission::RoutingView), rules::try_out)
+        .get("/rules/live", May(Permission::RoutingView), rules::back)
+        .post("/rules/live", May(Permission::RoutingEdit), rules::make_live)
+        .get("/rules/history", May(Permission::RoutingView), rules::history)
+        .get("/rules/export", May(Permission::RoutingView), rules::export)
+        .post("/rules/export", May(Permission::RoutingView), rules::export_draft)
         .get("/people", May(Permission::PeopleManage), people::page)
         .post("/people", May(Permission::PeopleManage), people::create)
         .get("/people/new", May(Permission::PeopleManage), people::new)
@@ -126,7 +149,7 @@ pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
         .get("/webhooks/{id}", May(Permission::WebhooksView), alerts::one);
     let (pages, known) = pages.finish();
     let files = Router::new().route("/static/{version}/{name}", axum::routing::get(files::file));
-    let router = pages.layer(Extension(live)).layer(map_response(never_stored)).merge(files).layer(map_response(guarded));
+    let router = pages.layer(Extension(live)).layer(Extension(waiting)).layer(map_response(never_stored)).merge(files).layer(map_response(guarded));
     (router, known)
 }
 
