@@ -30,6 +30,8 @@ pub struct Record<'a> {
 pub struct BadRow {
     pub line: u64,
     pub detail: String,
+    /// Its fields, as far as they could be told apart.
+    pub fields: Vec<String>,
 }
 
 impl Record<'_> {
@@ -88,16 +90,35 @@ impl Csv {
                 let line = self.row.position().map_or(line, |p| p.line() + self.behind);
                 if self.row.len() != self.columns.len() {
                     let detail = format!("has {} fields, the header has {}", self.row.len(), self.columns.len());
-                    return Some(Err(BadRow { line, detail }));
+                    let fields = self.row.iter().map(|f| text(f).into_owned()).collect();
+                    return Some(Err(BadRow { line, detail, fields }));
                 }
                 Some(Ok(Record { line, columns: &self.columns, fields: self.row.iter().map(text).collect() }))
             }
             Err(error) => {
                 self.ended = true;
-                Some(Err(BadRow { line, detail: format!("cannot be read, nor anything after it: {error}") }))
+                Some(Err(BadRow { line, detail: format!("cannot be read, nor anything after it: {error}"), fields: Vec::new() }))
             }
         }
     }
+}
+
+/// Fields as a line of a CSV file (RFC 4180), without its end.
+pub fn line<'f>(fields: impl IntoIterator<Item = &'f str>) -> String {
+    let mut line = String::new();
+    for (n, field) in fields.into_iter().enumerate() {
+        if n > 0 {
+            line.push(',');
+        }
+        if field.contains([',', '"', '\r', '\n']) || field.trim() != field {
+            line.push('"');
+            line.push_str(&field.replace('"', "\"\""));
+            line.push('"');
+        } else {
+            line.push_str(field);
+        }
+    }
+    line
 }
 
 /// A field as text. What is not UTF-8 is Windows-1252, which has a character for every byte.
@@ -196,6 +217,15 @@ mod tests {
             });
         }
         rows
+    }
+
+    #[test]
+    fn a_line_reads_back_as_it_was() {
+        let fields = ["plain", "a,b", "say \"hi\"", "two\nlines", " blank ", ""];
+        assert_eq!(line(fields), "plain,\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\",\" blank \",");
+        let mut csv = Csv::open(Cursor::new(format!("a,b,c,d,e,f\n{}\n", line(fields)))).unwrap();
+        let read: Vec<String> = csv.next().unwrap().unwrap().fields().map(str::to_owned).collect();
+        assert_eq!(read, fields);
     }
 
     #[test]

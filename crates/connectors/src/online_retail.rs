@@ -123,7 +123,7 @@ impl Iterator for OnlineRetail {
 }
 
 fn read(record: &Record<'_>) -> Result<Line, BadRow> {
-    let bad = |column: &str| BadRow { line: record.line, detail: format!("{column}: cannot read “{}”", record.get(column)) };
+    let bad = |column: &str| BadRow { line: record.line, detail: format!("{column}: cannot read “{}”", record.get(column)), fields: Vec::new() };
     let fixed = |column: &str, decimals: usize| domain::money::decimal(record.get(column), decimals).ok_or_else(|| bad(column));
     let mut digest = blake3_of(record);
     digest.truncate(16);
@@ -227,7 +227,7 @@ mod tests {
         let first = rows[0].as_ref().unwrap();
         assert_eq!((first.amount(), first.sku().as_str(), first.customer.as_deref()), (153_000, "85123A", Some("17850")));
         assert_eq!(rows[3].as_ref().unwrap().charge(), "postage");
-        assert_eq!(rows[4], Err(BadRow { line: 6, detail: "quantity: cannot read “x”".into() }));
+        assert_eq!(rows[4], Err(BadRow { line: 6, detail: "quantity: cannot read “x”".into(), fields: Vec::new() }));
     }
 
     #[test]

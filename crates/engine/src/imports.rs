@@ -6,19 +6,24 @@ use crate::access::By;
 use crate::batch::{Batch, Because, postal_key};
 use crate::catalog::items::NewItem;
 use crate::catalog::locations::{self, NewLocation};
-use crate::catalog::rows::{Item, POSTAL_CODES, WhenShort, micro};
+use crate::catalog::rows::{Item, POSTAL_CODES, micro};
 use crate::command::{Answer, Command, Needs, Reply};
 use crate::db::{Cell, Lookup, Row, Rows, Table, Type, Write};
 use crate::orders::fill;
-use crate::orders::place::{PlaceLine, PlaceOrder, ShipTo};
+use crate::orders::place::PlaceOrder;
 use crate::search::Imported;
-use crate::stock::SkuLine;
-use crate::views::{Amount, ImportView, RowError};
-use connectors::csv::{self, Record};
+use crate::views::{ImportView, RowError};
+use connectors::csv;
 use domain::routing::Location;
 use domain::stock::Account::{Available, Count};
 use domain::{Noun, Refused, limits};
 use std::io::Read;
+use std::sync::Arc;
+
+mod check;
+pub mod list;
+pub mod mend;
+mod row;
 
 pub const IMPORTS: Table = Table {
     name: "imports",
@@ -32,6 +37,10 @@ pub const IMPORTS: Table = Table {
         ("errors", Type::Text),
         ("finished", Type::Int),
         ("at", Type::Int),
+        ("actor", Type::Text),
+        ("file", Type::Text),
+        ("head", Type::Text),
+        ("began_at", Type::Int),
     ],
     key: "key",
 };
@@ -40,9 +49,13 @@ pub const IMPORTS: Table = Table {
 const CHUNK: usize = 2_000;
 /// Refused rows that are told one by one; the rest are counted.
 const MAX_ERRORS: usize = 1_000;
+/// The column beside refused rows that says what is wrong with them. It is not read.
+pub const ERROR: &str = "error";
+/// Longest row that is kept with its refusal, in bytes.
+const MAX_KEPT_ROW: usize = 4 << 10;
 
 pub const IMPORTS_BY_KEY: Lookup = Lookup {
-    columns: "key, kind, rows_done, accepted, rejected, digest, errors, finished",
+    columns: "key, kind, rows_done, accepted, rejected, digest, errors, finished, at, actor, file, head, began_at",
     from: "imports",
     key: "key",
     and: "",
@@ -78,7 +91,7 @@ impl Kind {
     }
 
     /// The columns that a file must have.
-    fn required(self) -> &'static [&'static str] {
+    pub fn required(self) -> &'static [&'static str] {
         match self {
             Kind::Items => &["sku", "name"],
             Kind::Locations => &["code", "name", "kind", "country"],
@@ -89,7 +102,7 @@ impl Kind {
     }
 
     /// Further columns that are read.
-    fn optional(self) -> &'static [&'static str] {
+    pub fn optional(self) -> &'static [&'static str] {
         match self {
             Kind::Items => {
                 &["barcode", "price", "currency", "weight_grams", "length_mm", "width_mm", "height_mm", "when_short", "available_from", "components"]
@@ -129,12 +142,17 @@ pub enum ImportRow {
 pub struct ImportRows {
     pub key: String,
     pub kind: Kind,
+    /// The file's name, and its columns as a line of CSV.
+    pub file: Arc<str>,
+    pub head: Arc<str>,
     /// Rows of the file before this chunk.
     pub start: u64,
     /// Rows of the file up to the end of this chunk.
     pub end: u64,
     /// The line each row begins on.
     pub rows: Vec<(u64, ImportRow)>,
+    /// The same rows as CSV, to give them back if they are refused: an order's several lines below one another.
+    pub texts: Vec<String>,
     /// blake3 of the file's rows up to the end of this chunk.
     pub digest: [u8; 32],
     pub finished: bool,
@@ -147,6 +165,13 @@ pub struct ImportState {
     pub rows_done: u64,
     pub digest: [u8; 32],
     pub view: ImportView,
+    /// Whose it is, the file's name and its columns as a line of CSV.
+    pub actor: String,
+    pub file: String,
+    pub head: String,
+    /// Of the first chunk, and of the last one so far: microseconds since 1970 UTC.
+    pub began_at: i64,
+    pub at: i64,
 }
 
 impl ImportState {
@@ -158,10 +183,21 @@ impl ImportState {
             finished: row.flag(7),
             resumed_after: 0,
         };
-        (row.text(0), ImportState { kind: row.text(1), rows_done: row.int(2) as u64, digest: row.hash(5), view })
+        let state = ImportState {
+            kind: row.text(1),
+            rows_done: row.int(2) as u64,
+            digest: row.hash(5),
+            view,
+            at: row.int(8),
+            actor: row.text(9),
+            file: row.text(10),
+            head: row.text(11),
+            began_at: row.int(12),
+        };
+        (row.text(0), state)
     }
 
-    fn write(&self, key: &str, at: i64) -> Rows {
+    fn write(&self, key: &str) -> Rows {
         let errors = serde_json::to_string(&self.view.errors).unwrap_or_else(|_| "[]".into());
         Rows(vec![
             key.to_owned().into(),
@@ -172,7 +208,11 @@ impl ImportState {
             Cell::Hash(self.digest),
             errors.into(),
             self.view.finished.into(),
-            at.into(),
+            self.at.into(),
+            self.actor.clone().into(),
+            self.file.clone().into(),
+            self.head.clone().into(),
+            self.began_at.into(),
         ])
     }
 }
@@ -203,7 +243,7 @@ impl ImportRows {
         }
         let document = batch.id()?;
         let mut items = Imported::default();
-        for (line, row) in &self.rows {
+        for (n, (line, row)) in self.rows.iter().enumerate() {
             let outcome = match row {
                 ImportRow::Bad(error) => Err(error.clone()),
                 row => match apply(batch, row, document, &mut items) {
@@ -216,18 +256,20 @@ impl ImportRows {
                 Ok(()) => state.view.accepted += 1,
                 Err(error) => {
                     state.view.rejected += 1;
-                    if state.view.errors.len() < MAX_ERRORS {
-                        state.view.errors.push(error);
-                    }
+                    state.view.tell(error, self.texts.get(n));
                 }
             }
         }
+        if state.began_at == 0 {
+            (state.began_at, state.actor, state.file, state.head) = (batch.now, batch.actor.to_string(), self.file.to_string(), self.head.to_string());
+        }
+        state.at = batch.now;
         state.kind = self.kind.word().into();
         state.rows_done = self.end;
         state.digest = self.digest;
         state.view.finished = self.finished;
-        batch.more.push(Write::changed(&crate::imports::IMPORTS, state.write(&self.key, batch.now)));
-        let mut told = serde_json::json!({ "kind": self.kind.word(), "rows_done": state.rows_done, "accepted": state.view.accepted, "rejected": state.view.rejected, "finished": self.finished });
+        batch.more.push(Write::changed(&crate::imports::IMPORTS, state.write(&self.key)));
+        let mut told = serde_json::json!({ "key": self.key, "kind": self.kind.word(), "rows_done": state.rows_done, "accepted": state.view.accepted, "rejected": state.view.rejected, "finished": self.finished });
         if self.kind == Kind::Items {
             told["items"] = serde_json::to_value(&items).unwrap_or_default();
         }
@@ -301,22 +343,40 @@ fn apply(batch: &mut Batch<'_>, row: &ImportRow, document: i64, items: &mut Impo
 
 fn row_error(line: u64, refused: &Refused) -> RowError {
     let column = refused.field().map(|f| f.rsplit('.').next().unwrap_or(f).to_owned()).unwrap_or_default();
-    RowError { line, column, code: refused.code().into(), detail: refused.to_string() }
+    RowError { line, column, code: refused.code().into(), detail: refused.to_string(), row: String::new() }
+}
+
+/// What is imported: under which key, what it holds, and the file's name for people.
+#[derive(Debug, Clone, Copy)]
+pub struct Import<'a> {
+    pub key: &'a str,
+    pub kind: Kind,
+    pub file: &'a str,
+}
+
+/// A row of the file: the line it begins on, what it says, and how it stands there.
+struct Line {
+    line: u64,
+    row: ImportRow,
+    text: String,
 }
 
 /// Reads a file and hands it over in chunks.
 pub struct Importer {
     pub key: String,
     pub kind: Kind,
+    name: Arc<str>,
+    head: Arc<str>,
     file: csv::Csv,
     digest: blake3::Hasher,
     rows: u64,
-    pending: Option<(u64, ImportRow)>,
+    pending: Option<Line>,
 }
 
 impl Importer {
     /// Reads the header, and refuses a file that lacks a column or is no CSV at all.
-    pub fn new(key: String, kind: Kind, file: impl Read + Send + 'static) -> Result<Importer, Refused> {
+    pub fn new(import: Import<'_>, file: impl Read + Send + 'static) -> Result<Importer, Refused> {
+        let (key, kind, name) = (import.key.to_owned(), import.kind, import.file.into());
         let file = csv::Csv::open(file).map_err(|e| Refused::invalid("file", e.to_string()))?;
         let known: Vec<&str> = kind.required().iter().chain(kind.optional()).copied().collect();
         for column in kind.required() {
@@ -324,10 +384,11 @@ impl Importer {
                 return Err(Refused::invalid("file", format!("has no column “{column}”; its columns are: {}", file.columns().join(", "))));
             }
         }
-        if let Some(extra) = file.columns().iter().find(|c| !known.contains(&c.as_str())) {
+        if let Some(extra) = file.columns().iter().find(|c| !known.contains(&c.as_str()) && c.as_str() != ERROR) {
             return Err(Refused::invalid("file", format!("has a column “{extra}” that is not known; the known ones are: {}", known.join(", "))));
         }
-        Ok(Importer { key, kind, file, digest: blake3::Hasher::new(), rows: 0, pending: None })
+        let head = csv::line(file.columns().iter().map(String::as_str)).into();
+        Ok(Importer { key, kind, name, head, file, digest: blake3::Hasher::new(), rows: 0, pending: None })
     }
 
     /// Rows read so far.
@@ -354,11 +415,14 @@ impl Importer {
     /// The next chunk; the last one says `finished`.
     pub fn next_chunk(&mut self) -> ImportRows {
         let start = self.rows;
-        let mut rows: Vec<(u64, ImportRow)> = Vec::with_capacity(CHUNK);
+        let (mut rows, mut texts) = (Vec::with_capacity(CHUNK), Vec::with_capacity(CHUNK));
         let mut finished = false;
         while rows.len() < CHUNK {
             match self.next_row() {
-                Some(row) => rows.push(row),
+                Some(Line { line, row, text }) => {
+                    rows.push((line, row));
+                    texts.push(text);
+                }
                 None => {
                     finished = true;
                     break;
@@ -366,23 +430,23 @@ impl Importer {
             }
         }
         let digest = *self.digest.finalize().as_bytes();
-        ImportRows { key: self.key.clone(), kind: self.kind, start, end: self.rows, rows, digest, finished }
+        let (file, head) = (self.name.clone(), self.head.clone());
+        ImportRows { key: self.key.clone(), kind: self.kind, file, head, start, end: self.rows, rows, texts, digest, finished }
     }
 
     /// The next row. For orders, following rows with the same channel and reference are lines of the same order.
-    fn next_row(&mut self) -> Option<(u64, ImportRow)> {
-        let first = match self.pending.take() {
+    fn next_row(&mut self) -> Option<Line> {
+        let mut first = match self.pending.take() {
             Some(row) => row,
             None => self.read_row()?,
         };
-        let (line, ImportRow::Order(mut order)) = first else {
-            self.rows += 1;
-            return Some(first);
-        };
-        loop {
+        self.rows += 1;
+        while let ImportRow::Order(order) = &mut first.row {
             match self.read_row() {
-                Some((_, ImportRow::Order(more))) if (&more.channel, &more.reference) == (&order.channel, &order.reference) => {
+                Some(Line { row: ImportRow::Order(more), text, .. }) if (&more.channel, &more.reference) == (&order.channel, &order.reference) => {
                     order.lines.extend(more.lines);
+                    first.text.push('\n');
+                    first.text.push_str(&text);
                 }
                 other => {
                     self.pending = other;
@@ -390,11 +454,10 @@ impl Importer {
                 }
             }
         }
-        self.rows += 1;
-        Some((line, ImportRow::Order(order)))
+        Some(first)
     }
 
-    fn read_row(&mut self) -> Option<(u64, ImportRow)> {
+    fn read_row(&mut self) -> Option<Line> {
         match self.file.next()? {
             Ok(record) => {
                 for field in record.fields() {
@@ -402,129 +465,19 @@ impl Importer {
                     self.digest.update(&[0]);
                 }
                 let line = record.line;
-                Some((
-                    line,
-                    parse(self.kind, &record).unwrap_or_else(|(column, refused)| {
-                        let column = if column.is_empty() { refused.field().unwrap_or_default().to_owned() } else { column };
-                        ImportRow::Bad(RowError { line, column, code: refused.code().into(), detail: refused.to_string() })
-                    }),
-                ))
+                let read = row::parse(self.kind, &record).unwrap_or_else(|(column, refused)| {
+                    let column = if column.is_empty() { refused.field().unwrap_or_default().to_owned() } else { column };
+                    ImportRow::Bad(RowError { line, column, code: refused.code().into(), detail: refused.to_string(), row: String::new() })
+                });
+                Some(Line { line, row: read, text: csv::line(record.fields()) })
             }
             Err(error) => {
-                let row = RowError { line: error.line, column: String::new(), code: "malformed_row".into(), detail: error.detail };
-                Some((error.line, ImportRow::Bad(row)))
+                let text = csv::line(error.fields.iter().map(String::as_str));
+                let bad = RowError { line: error.line, column: String::new(), code: "malformed_row".into(), detail: error.detail, row: String::new() };
+                Some(Line { line: error.line, row: ImportRow::Bad(bad), text })
             }
         }
     }
-}
-
-type Fault = (String, Refused);
-
-fn whole(record: &Record<'_>, column: &str) -> Result<Option<i64>, Fault> {
-    match record.get(column) {
-        "" => Ok(None),
-        // Spreadsheets write whole numbers as 6.0.
-        text => domain::money::decimal(text, 0)
-            .map(Some)
-            .ok_or_else(|| (column.to_owned(), Refused::invalid(column, format!("must be a whole number, is “{text}”")))),
-    }
-}
-
-fn number(record: &Record<'_>, column: &str) -> Result<Option<f64>, Fault> {
-    match record.get(column) {
-        "" => Ok(None),
-        text => text.parse().map(Some).map_err(|_| (column.to_owned(), Refused::invalid(column, format!("must be a number, is “{text}”")))),
-    }
-}
-
-fn text(record: &Record<'_>, column: &str) -> Option<String> {
-    Some(record.get(column)).filter(|t| !t.is_empty()).map(str::to_owned)
-}
-
-fn must(record: &Record<'_>, column: &str) -> Result<String, Fault> {
-    text(record, column).ok_or_else(|| (column.to_owned(), Refused::invalid(column, "must not be empty")))
-}
-
-fn price(record: &Record<'_>, column: &str) -> Option<Amount> {
-    Some(Amount { amount: text(record, column)?, currency: record.get("currency").to_owned() })
-}
-
-fn parse(kind: Kind, record: &Record<'_>) -> Result<ImportRow, Fault> {
-    Ok(match kind {
-        Kind::Items => ImportRow::Item(NewItem {
-            sku: must(record, "sku")?,
-            name: must(record, "name")?,
-            barcode: text(record, "barcode"),
-            price: price(record, "price"),
-            weight_grams: whole(record, "weight_grams")?,
-            length_mm: whole(record, "length_mm")?,
-            width_mm: whole(record, "width_mm")?,
-            height_mm: whole(record, "height_mm")?,
-            when_short: match record.get("when_short") {
-                "" => WhenShort::Deny,
-                word => WhenShort::parse(word)
-                    .ok_or_else(|| ("when_short".to_owned(), Refused::invalid("when_short", "must be deny, partial, backorder or preorder")))?,
-            },
-            available_from: text(record, "available_from"),
-            components: components(record.get("components"))?,
-        }),
-        Kind::Locations => ImportRow::Location(NewLocation {
-            code: must(record, "code")?,
-            name: must(record, "name")?,
-            kind: must(record, "kind")?,
-            country: must(record, "country")?,
-            postal_code: text(record, "postal_code"),
-            latitude: number(record, "latitude")?,
-            longitude: number(record, "longitude")?,
-            daily_capacity: whole(record, "daily_capacity")?,
-            cost_per_unit: whole(record, "cost_per_unit")?,
-        }),
-        Kind::Stock => ImportRow::Stock {
-            sku: must(record, "sku")?,
-            location: must(record, "location")?,
-            quantity: whole(record, "quantity")?.ok_or_else(|| ("quantity".to_owned(), Refused::invalid("quantity", "must not be empty")))?,
-        },
-        Kind::Orders => ImportRow::Order(Box::new(PlaceOrder {
-            channel: must(record, "channel")?,
-            reference: must(record, "reference")?,
-            customer: text(record, "customer"),
-            ship_to: ShipTo {
-                country: must(record, "country")?,
-                postal_code: text(record, "postal_code"),
-                latitude: number(record, "latitude")?,
-                longitude: number(record, "longitude")?,
-                ..ShipTo::default()
-            },
-            lines: vec![PlaceLine {
-                sku: must(record, "sku")?,
-                quantity: whole(record, "quantity")?.unwrap_or(0),
-                unit_price: price(record, "unit_price"),
-                pack: 1,
-            }],
-            reservation: None,
-            backorder: false,
-        })),
-        Kind::PostalCodes => ImportRow::PostalCode {
-            country: must(record, "country")?,
-            postal_code: must(record, "postal_code")?,
-            latitude: number(record, "latitude")?.unwrap_or(f64::NAN),
-            longitude: number(record, "longitude")?.unwrap_or(f64::NAN),
-        },
-    })
-}
-
-/// Reads `SKU*2;OTHER` as components of a kit.
-fn components(text: &str) -> Result<Vec<SkuLine>, Fault> {
-    text.split(';')
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-        .map(|part| {
-            let (sku, quantity) = part.rsplit_once('*').unwrap_or((part, "1"));
-            let quantity = quantity.trim().parse();
-            let quantity = quantity.map_err(|_| ("components".to_owned(), Refused::invalid("components", "must read like SKU*2;OTHER")))?;
-            Ok(SkuLine { sku: sku.trim().to_owned(), quantity })
-        })
-        .collect()
 }
 
 /// The import with this key, if it was begun.
@@ -535,19 +488,18 @@ pub fn find(tx: &mut crate::db::Tx<'_>, key: &str) -> Result<ImportState, Stop> 
 }
 
 /// Imports a file: reads, hands over chunk by chunk, goes on where an earlier attempt with this key stopped. A dry run only
-/// reads, and tells the rows that cannot be read. `progress` hears the rows done.
+/// reads, and tells the rows that cannot be read or name what is not there. `progress` hears the rows done.
 pub fn run(
     engine: &crate::Engine,
-    key: &str,
-    kind: Kind,
+    import: Import<'_>,
     file: impl Read + Send + 'static,
     by: &By,
     dry_run: bool,
     mut progress: impl FnMut(u64),
 ) -> Result<ImportView, Stop> {
-    let mut importer = Importer::new(key.to_owned(), kind, file)?;
+    let mut importer = Importer::new(import, file)?;
     let mut resumed_after = 0;
-    if !dry_run && let Ok(state) = engine.read_blocking(|tx| find(tx, key)) {
+    if !dry_run && let Ok(state) = engine.read_blocking(|tx| find(tx, import.key)) {
         importer.resume(&state)?;
         resumed_after = state.rows_done;
         if state.view.finished && importer.next_row().is_none() {
@@ -569,7 +521,7 @@ pub fn run(
     for chunk in ready {
         let end = chunk.end;
         if dry_run {
-            view.check(chunk);
+            view.count(engine.read_blocking(|tx| check::names(tx, chunk))?);
         } else if let Answer::Import(answer) = engine.submit_blocking(Command::Import(chunk), by.clone())?.answer {
             view = *answer;
         }
@@ -582,18 +534,24 @@ pub fn run(
 
 impl ImportView {
     /// Counts a chunk that is only read.
-    fn check(&mut self, chunk: ImportRows) {
-        for (_, row) in chunk.rows {
+    fn count(&mut self, chunk: ImportRows) {
+        for ((_, row), text) in chunk.rows.into_iter().zip(&chunk.texts) {
             match row {
                 ImportRow::Bad(error) => {
                     self.rejected += 1;
-                    if self.errors.len() < MAX_ERRORS {
-                        self.errors.push(error);
-                    }
+                    self.tell(error, Some(text));
                 }
                 _ => self.accepted += 1,
             }
         }
         self.finished = chunk.finished;
+    }
+
+    /// Keeps a refusal, with the row as it came, unless there are many already.
+    fn tell(&mut self, error: RowError, row: Option<&String>) {
+        if self.errors.len() < MAX_ERRORS {
+            let row = row.filter(|text| text.len() <= MAX_KEPT_ROW).cloned().unwrap_or_default();
+            self.errors.push(RowError { row, ..error });
+        }
     }
 }

@@ -76,4 +76,5 @@ pub const LOOKUPS: &[&[&Lookup]] = &[
     crate::stock::sales::LOOKUPS,
     crate::stock::transfers::LOOKUPS,
     crate::search::LOOKUPS,
+    crate::routing::past::LOOKUPS,
 ];

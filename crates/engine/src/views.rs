@@ -52,6 +52,11 @@ impl Serialize for Time {
     }
 }
 
+/// Reads a field that may be left out (None), null (`Some(None)`), or there.
+pub(crate) fn nullable<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(from).map(Some)
+}
+
 /// An amount of money: a decimal in a string, and an ISO 4217 code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -376,6 +381,18 @@ impl Balances {
         Balances { available, reserved, committed, damaged, quality_control, safety_stock, on_hand, incoming }
     }
 
+    /// Adds the balances of another place.
+    pub fn add(&mut self, more: &Balances) {
+        self.available += more.available;
+        self.reserved += more.reserved;
+        self.committed += more.committed;
+        self.damaged += more.damaged;
+        self.quality_control += more.quality_control;
+        self.safety_stock += more.safety_stock;
+        self.on_hand += more.on_hand;
+        self.incoming += more.incoming;
+    }
+
     pub fn get(&self, state: Account) -> i64 {
         [self.available, self.reserved, self.committed, self.damaged, self.quality_control, self.safety_stock, self.incoming]
             .get(STATES.iter().position(|s| *s == state).unwrap_or(STATES.len()))
@@ -586,4 +603,7 @@ pub struct RowError {
     pub column: String,
     pub code: String,
     pub detail: String,
+    /// The row as it came, a line of CSV with the columns of the file; an order may have several. Left out if it is very long.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub row: String,
 }

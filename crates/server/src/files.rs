@@ -2,7 +2,7 @@
 
 use crate::progress::{bar, thousands};
 use crate::{Database, Done, Failed, open_file};
-use engine::imports::{Kind, run};
+use engine::imports::{self, Kind, run};
 use engine::{Engine, Options};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,7 +34,9 @@ impl Import {
         let key = self.key.unwrap_or_else(|| format!("cli:{}:{length}", self.file.display()));
         let engine = Engine::open(Options::new(self.database.url()?))?;
         let progress = bar(0, "rows");
-        let view = run(&engine, &key, kind, file, &"cli".into(), self.dry_run, |rows| progress.set_position(rows))?;
+        let name = self.file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let import = imports::Import { key: &key, kind, file: &name };
+        let view = run(&engine, import, file, &"cli".into(), self.dry_run, |rows| progress.set_position(rows))?;
         progress.finish_and_clear();
         engine.shut_down();
         if self.json {

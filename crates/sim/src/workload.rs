@@ -349,7 +349,7 @@ impl Workload<'_> {
         let location = 1 + self.rng.usize(..3);
         let facts = &self.books.world.locations[location];
         let active = Some(!facts.active || self.rng.bool());
-        let daily_capacity = if location == 2 && self.chance(3) { Some(self.rng.i64(1..8)) } else { None };
+        let daily_capacity = (location == 2 && self.chance(3)).then(|| Some(self.rng.i64(1..8)));
         Command::UpdateLocation(UpdateLocation { code: facts.code.into(), active, daily_capacity, ..UpdateLocation::default() })
     }
 

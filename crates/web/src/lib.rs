@@ -13,6 +13,7 @@ pub mod request;
 pub mod rules;
 pub mod serve;
 pub mod throttle;
+pub mod upload;
 pub mod visit;
 
 use axum::Router;
@@ -117,6 +118,11 @@ impl App {
                 Ok(value)
             })
             .await
+    }
+
+    /// The names that went with the last read.
+    pub(crate) fn names(&self) -> Arc<Config> {
+        self.config.lock().unwrap_or_else(|e| e.into_inner()).clone()
     }
 
     /// A place among the requests under way, or None when there are too many.

@@ -260,10 +260,11 @@ fn standing(command: &Command, batch: &Batch<'_>) -> Option<String> {
     }
 }
 
+/// The rules in force, as they are recorded and as [`etag_of`] knows them.
 #[derive(Serialize)]
-struct RulesState<'a> {
-    name: &'a str,
-    rules: &'a domain::routing::RuleSet,
+pub struct RulesState<'a> {
+    pub name: &'a str,
+    pub rules: &'a domain::routing::RuleSet,
 }
 
 fn item(batch: &Batch<'_>, sku: &str) -> Option<String> {

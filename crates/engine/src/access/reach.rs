@@ -41,17 +41,7 @@ pub fn stock(stock: StockView, grant: &Grant, config: &Config) -> StockView {
     }
     let locations: Vec<_> = stock.locations.into_iter().filter(|l| at(grant, config, &l.location)).collect();
     let mut total = Balances::default();
-    for l in &locations {
-        let b = &l.balances;
-        total.available += b.available;
-        total.reserved += b.reserved;
-        total.committed += b.committed;
-        total.damaged += b.damaged;
-        total.quality_control += b.quality_control;
-        total.safety_stock += b.safety_stock;
-        total.on_hand += b.on_hand;
-        total.incoming += b.incoming;
-    }
+    locations.iter().for_each(|l| total.add(&l.balances));
     StockView { total, locations, ..stock }
 }
 
@@ -62,6 +52,7 @@ pub fn event(event: &EventView, grant: &Grant, config: &Config) -> bool {
     }
     let data: Value = serde_json::from_str(event.data.get()).unwrap_or_default();
     let channel = data["channel"].as_str().or_else(|| event.kind.starts_with("channel.").then(|| data["code"].as_str()).flatten());
+    let place = data["location"].as_str().or_else(|| event.kind.starts_with("location.").then(|| data["code"].as_str()).flatten());
     if !channel.is_none_or(|code| grant.on(code)) {
         return false;
     }
@@ -69,6 +60,6 @@ pub fn event(event: &EventView, grant: &Grant, config: &Config) -> bool {
     let named =
         lists.filter_map(|line| line["location"].as_str()).chain(data["locations"].as_array().into_iter().flatten().filter_map(Value::as_str));
     let ends = [&data["from"], &data["to"]].into_iter().filter_map(Value::as_str);
-    let places: Vec<&str> = named.chain(ends).collect();
+    let places: Vec<&str> = named.chain(ends).chain(place).collect();
     places.is_empty() || places.iter().any(|code| at(grant, config, code))
 }

@@ -5,7 +5,7 @@ use crate::batch::Batch;
 use crate::catalog::rows::{LOCATIONS, parse_kind, write_location};
 use crate::command::{Answer, Reply};
 use crate::db::{Rows, Write};
-use crate::views::LocationView;
+use crate::views::{LocationView, nullable};
 use domain::geo::Point;
 use domain::routing::Location;
 use domain::{Noun, Refused, limits};
@@ -36,7 +36,7 @@ pub struct NewLocation {
     pub cost_per_unit: Option<i64>,
 }
 
-/// The fields to change; those left out stay.
+/// The fields to change; those left out stay, and null takes away what may be missing.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateLocation {
@@ -44,8 +44,20 @@ pub struct UpdateLocation {
     pub code: String,
     #[serde(default)]
     pub name: Option<String>,
-    #[serde(default)]
-    pub daily_capacity: Option<i64>,
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>)]
+    pub postal_code: Option<Option<String>>,
+    /// Together with the longitude.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<f64>)]
+    pub latitude: Option<Option<f64>>,
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<f64>)]
+    pub longitude: Option<Option<f64>>,
+    /// Orders a day; null is without limit.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<i64>)]
+    pub daily_capacity: Option<Option<i64>>,
     #[serde(default)]
     pub cost_per_unit: Option<i64>,
     #[serde(default)]
@@ -59,6 +71,15 @@ fn capacity(value: Option<i64>) -> Result<Option<i64>, Refused> {
         }
         value => Ok(value),
     }
+}
+
+/// Both coordinates or none.
+fn point(latitude: Option<f64>, longitude: Option<f64>) -> Result<Option<Point>, Refused> {
+    let point = latitude.zip(longitude).and_then(|(latitude, longitude)| Point::new(latitude, longitude));
+    if point.is_none() && (latitude.is_some() || longitude.is_some()) {
+        return Err(Refused::invalid("latitude", "and longitude must come together, within -90..90 and -180..180"));
+    }
+    Ok(point)
 }
 
 fn cost(value: i64) -> Result<i64, Refused> {
@@ -90,14 +111,6 @@ impl NewLocation {
         if let Some(code) = &self.postal_code {
             limits::name("postal_code", code)?;
         }
-        let point = match (self.latitude, self.longitude) {
-            (None, None) => None,
-            (Some(latitude), Some(longitude)) => Point::new(latitude, longitude),
-            _ => None,
-        };
-        if point.is_none() && (self.latitude.is_some() || self.longitude.is_some()) {
-            return Err(Refused::invalid("latitude", "and longitude must come together, within -90..90 and -180..180"));
-        }
         Ok(Location {
             id: 0,
             code: self.code.clone(),
@@ -105,7 +118,7 @@ impl NewLocation {
             kind,
             country: self.country.clone(),
             postal_code: self.postal_code.clone(),
-            point,
+            point: point(self.latitude, self.longitude)?,
             daily_capacity: capacity(self.daily_capacity)?,
             cost_per_unit: cost(self.cost_per_unit.unwrap_or(0))?,
             active: true,
@@ -119,7 +132,15 @@ impl UpdateLocation {
         if let Some(name) = &self.name {
             location.name = limits::text("name", name)?.to_owned();
         }
-        location.daily_capacity = capacity(self.daily_capacity)?.or(location.daily_capacity);
+        if let Some(code) = &self.postal_code {
+            location.postal_code = code.as_deref().map(|code| limits::name("postal_code", code)).transpose()?.map(str::to_owned);
+        }
+        if self.latitude.is_some() || self.longitude.is_some() {
+            location.point = point(self.latitude.flatten(), self.longitude.flatten())?;
+        }
+        if let Some(most) = self.daily_capacity {
+            location.daily_capacity = capacity(most)?;
+        }
         if let Some(value) = self.cost_per_unit {
             location.cost_per_unit = cost(value)?;
         }

@@ -13,6 +13,8 @@ const LIST: Sql = Sql(
     "SELECT id, sku, name, barcode, price_minor, currency, weight_grams, length_mm, width_mm, height_mm, when_short, available_from, is_kit, active, created_at FROM items WHERE sku > $1 ORDER BY sku LIMIT $2",
 );
 
+const CAPACITY: Sql = Sql("SELECT day, used FROM capacity WHERE location = $1 AND day >= $2 AND day < $3 ORDER BY day");
+
 fn views(tx: &mut Tx<'_>, config: &Config, mut items: Vec<Item>) -> Result<Vec<ItemView>, Stop> {
     let mut kits: Vec<i64> = items.iter().filter(|i| i.is_kit).map(|i| i.id).collect();
     kits.sort_unstable();
@@ -45,4 +47,9 @@ pub fn locations(config: &Config) -> Vec<LocationView> {
     let mut views: Vec<LocationView> = config.locations.iter().map(LocationView::from).collect();
     views.sort_by(|a, b| a.code.cmp(&b.code));
     views
+}
+
+/// Orders that took some of a location's capacity on the days from one on (days since 1970 UTC): (day, orders).
+pub fn capacity(tx: &mut Tx<'_>, location: i64, from: i64, days: i64) -> Result<Vec<(i64, i64)>, Stop> {
+    Ok(tx.rows(CAPACITY, &[Value::Int(location), Value::Int(from), Value::Int(from + days)], |r| (r.int(0), r.int(1)))?)
 }

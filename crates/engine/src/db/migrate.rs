@@ -12,6 +12,7 @@ pub const MIGRATIONS: &[(i64, &str, &str)] = &[
     (6, "access", include_str!("../../migrations/0006_access.sql")),
     (7, "lists", include_str!("../../migrations/0007_lists.sql")),
     (10, "desk", include_str!("../../migrations/0010_desk.sql")),
+    (11, "imports", include_str!("../../migrations/0011_imports.sql")),
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL, hash BYTEA NOT NULL)";

@@ -3,8 +3,7 @@
 use crate::Stop;
 use crate::batch::Batch;
 use crate::command::{Answer, Reply};
-use crate::db::{Rows, Sql, Table, Tx, Type, Write};
-
+use crate::db::{Row, Rows, Sql, Table, Tx, Type, Value, Write};
 use crate::views::{Id, Time};
 use domain::routing::RuleSet;
 use domain::{Noun, Refused, limits};
@@ -14,11 +13,20 @@ use utoipa::ToSchema;
 
 pub const RULE_SETS: Table = Table {
     name: "rule_sets",
-    columns: &[("id", Type::Int), ("name", Type::Text), ("rules", Type::Text), ("active", Type::Int), ("created_at", Type::Int)],
+    columns: &[
+        ("id", Type::Int),
+        ("name", Type::Text),
+        ("rules", Type::Text),
+        ("active", Type::Int),
+        ("created_at", Type::Int),
+        ("actor", Type::Text),
+    ],
     key: "id",
 };
 
-const LIST: Sql = Sql("SELECT id, name, rules, created_at FROM rule_sets ORDER BY id DESC LIMIT 100");
+const LIST: Sql = Sql("SELECT id, name, rules, created_at, actor FROM rule_sets ORDER BY id DESC LIMIT 100");
+const VERSIONS: Sql = Sql("SELECT id, name, created_at, actor FROM rule_sets WHERE id < $1 ORDER BY id DESC LIMIT $2");
+const ONE: Sql = Sql("SELECT name, rules FROM rule_sets WHERE id = $1");
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +45,8 @@ pub struct RuleSetView {
     pub active: bool,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Time,
+    /// Who put it in force.
+    pub actor: String,
     #[schema(value_type = Object)]
     pub rules: RuleSet,
 }
@@ -85,9 +95,10 @@ impl SetRules {
         let mut rows = Rows::default();
         let json = serde_json::to_string(&self.rules).map_err(|e| Stop::broken(e.to_string()))?;
         // The newest set that is active counts, so the older ones need no change.
-        rows.0.extend([id.into(), self.name.clone().into(), json.into(), true.into(), batch.now.into()]);
+        rows.0.extend([id.into(), self.name.clone().into(), json.into(), true.into(), batch.now.into(), batch.actor.clone().into()]);
         batch.more.push(Write::new(&RULE_SETS, rows));
-        let view = RuleSetView { id: Id(id), name: self.name.clone(), active: true, created_at: Time(batch.now), rules: self.rules.clone() };
+        let actor = batch.actor.to_string();
+        let view = RuleSetView { id: Id(id), name: self.name.clone(), active: true, created_at: Time(batch.now), actor, rules: self.rules.clone() };
         batch.event("rules.changed", id, &view);
         let config = Arc::make_mut(&mut batch.config);
         config.rules = self.rules.clone();
@@ -99,10 +110,37 @@ impl SetRules {
 
 /// The last hundred rule sets, the active one first.
 pub fn list(tx: &mut Tx<'_>) -> Result<Vec<RuleSetView>, Stop> {
-    let rows = tx.rows(LIST, &[], |r| (r.int(0), r.text(1), r.text(2), r.int(3)))?;
-    let view = |(n, (id, name, rules, created_at)): (usize, (i64, String, String, i64))| {
-        let rules = serde_json::from_str(&rules).map_err(|e| Stop::broken(format!("rule set {id}: {e}")))?;
-        Ok(RuleSetView { id: Id(id), name, active: n == 0, created_at: Time(created_at), rules })
+    let rows = tx.rows(LIST, &[], |r| (r.int(0), r.text(1), r.text(2), r.int(3), r.text(4)))?;
+    let view = |(n, (id, name, rules, created_at, actor)): (usize, (i64, String, String, i64, String))| {
+        Ok(RuleSetView { id: Id(id), name, active: n == 0, created_at: Time(created_at), actor, rules: parse(id, &rules)? })
     };
     rows.into_iter().enumerate().map(view).collect()
+}
+
+/// A rule set that was put in force, without its rules.
+#[derive(Debug, Clone)]
+pub struct Version {
+    pub id: i64,
+    pub name: String,
+    /// Microseconds since 1970 UTC.
+    pub created_at: i64,
+    /// Who put it in force.
+    pub actor: String,
+}
+
+/// The newest rule sets before an id; without one before, the first is in force.
+pub fn versions(tx: &mut Tx<'_>, before: i64, limit: i64) -> Result<Vec<Version>, Stop> {
+    let read = |r: &Row<'_>| Version { id: r.int(0), name: r.text(1), created_at: r.int(2), actor: r.text(3) };
+    Ok(tx.rows(VERSIONS, &[Value::Int(before), Value::Int(limit)], read)?)
+}
+
+/// The name and the rules of a rule set, in force or not.
+pub fn one(tx: &mut Tx<'_>, id: i64) -> Result<(String, RuleSet), Stop> {
+    let found = tx.one(ONE, &[Value::Int(id)], |r| (r.text(0), r.text(1)))?;
+    let (name, rules) = found.ok_or_else(|| Refused::unknown(Noun::RuleSet, id.to_string(), "id"))?;
+    Ok((name, parse(id, &rules)?))
+}
+
+fn parse(id: i64, rules: &str) -> Result<RuleSet, Stop> {
+    serde_json::from_str(rules).map_err(|e| Stop::broken(format!("rule set {id}: {e}")))
 }

@@ -3,23 +3,25 @@
 //! Stock begins as it was when the first of those orders came, what arrived later arrives again at its time, and each
 //! order is routed anew by both rule sets, each with its own stock and capacity.
 
+use super::past;
 use super::run::FactsReader;
 use crate::Stop;
-use crate::batch::day_of;
+use crate::batch::{day_of, sorted};
 use crate::catalog::rows::ITEMS_BY_ID;
 use crate::config::Config;
 use crate::db::{Sql, Tx, Value};
 use crate::orders::rows::read_orders;
+use crate::views::{Id, order_number};
 use domain::routing::{self, Candidate, Location, RuleSet};
-use domain::stock::Account;
 use serde::Serialize;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 const LAST_ORDERS: Sql = Sql("SELECT id FROM orders ORDER BY id DESC LIMIT $1");
-const MOVES: Sql = Sql(
-    "SELECT item, location, at, source, target, quantity, cause FROM entries WHERE (source = 0 OR target = 0) AND (at < $1 OR cause LIKE 'stock.%' OR cause LIKE 'transfer.%' OR cause = 'order.returned') ORDER BY at, item, location, number",
-);
+
+/// Orders that change places and are told one by one; the rest are counted.
+const MOST_MOVES: usize = 50;
 
 /// What a rule set makes of the orders.
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
@@ -37,16 +39,53 @@ pub struct Outcome {
     pub cost: i64,
 }
 
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct WhatIf {
     pub current: Outcome,
     pub proposed: Outcome,
+    /// Fulfillments of each location that has any, by its code.
+    pub locations: Vec<LocationOrders>,
+    /// Orders that other locations would send.
+    pub moved: usize,
+    /// The first fifty of them, the largest difference of cost first.
+    pub moves: Vec<Moved>,
+}
+
+/// How many fulfillments a location gets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct LocationOrders {
+    #[schema(value_type = String)]
+    pub location: Arc<str>,
+    pub current: usize,
+    pub proposed: usize,
+}
+
+/// An order that other locations would send.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Moved {
+    #[schema(value_type = String)]
+    pub id: Id,
+    /// For people, such as H1042.
+    pub number: String,
+    #[schema(value_type = Vec<String>)]
+    pub current: Vec<Arc<str>>,
+    #[schema(value_type = Vec<String>)]
+    pub proposed: Vec<Arc<str>>,
+    /// The proposed cost less the current one, in micro-units of the currency.
+    pub cost_difference: i64,
+}
+
+/// Where an order goes in one of the worlds.
+struct Placed {
+    places: BTreeSet<i64>,
+    cost: i64,
 }
 
 struct World<'a> {
     rules: &'a RuleSet,
     stock: HashMap<(i64, i64), i64>,
     used: HashMap<(i64, i64), i64>,
+    at: BTreeMap<i64, usize>,
     outcome: Outcome,
     units: i64,
     sent: i64,
@@ -55,11 +94,12 @@ struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    fn new(rules: &'a RuleSet) -> World<'a> {
-        World { rules, stock: HashMap::new(), used: HashMap::new(), outcome: Outcome::default(), units: 0, sent: 0, km: 0.0, known: 0 }
+    fn new(rules: &'a RuleSet, stock: HashMap<(i64, i64), i64>) -> World<'a> {
+        let (used, at) = (HashMap::new(), BTreeMap::new());
+        World { rules, stock, used, at, outcome: Outcome::default(), units: 0, sent: 0, km: 0.0, known: 0 }
     }
 
-    fn order(&mut self, facts: &routing::Facts, needs: &[(i64, i64)], locations: &[Location], day: i64) {
+    fn order(&mut self, facts: &routing::Facts, needs: &[(i64, i64)], locations: &[Location], day: i64) -> Placed {
         let quantities: Vec<i64> = needs.iter().map(|(_, q)| *q).collect();
         let candidates: Vec<Candidate<'_>> = locations
             .iter()
@@ -77,6 +117,7 @@ impl<'a> World<'a> {
         }
         for place in &places {
             *self.used.entry((*place, day)).or_insert(0) += 1;
+            *self.at.entry(*place).or_insert(0) += 1;
         }
         for considered in decision.explanation.candidates.iter().filter(|c| c.chosen) {
             if let Some(km) = considered.distance_km {
@@ -89,16 +130,18 @@ impl<'a> World<'a> {
         self.outcome.splits += places.len().saturating_sub(1);
         self.outcome.cost = self.outcome.cost.saturating_add(decision.explanation.cost);
         self.units += quantities.iter().sum::<i64>();
+        Placed { places, cost: decision.explanation.cost }
     }
 
-    fn finish(mut self) -> Outcome {
+    fn finish(mut self) -> (Outcome, BTreeMap<i64, usize>) {
         self.outcome.fill_rate = if self.units == 0 { 1.0 } else { self.sent as f64 / self.units as f64 };
         self.outcome.mean_distance_km = if self.known == 0 { 0.0 } else { self.km / self.known as f64 };
-        self.outcome
+        (self.outcome, self.at)
     }
 }
 
-/// Replays the last `orders` orders under the active rules and under `proposed`.
+/// Replays the last `orders` orders under the active rules and under `proposed`. Refuses when that reaches back over more movements
+/// of stock than can be read in a few seconds.
 pub fn what_if(tx: &mut Tx<'_>, config: &Config, proposed: &RuleSet, orders: i64) -> Result<WhatIf, Stop> {
     let mut ids = tx.rows(LAST_ORDERS, &[Value::Int(orders)], |r| r.int(0))?;
     ids.sort_unstable();
@@ -106,22 +149,17 @@ pub fn what_if(tx: &mut Tx<'_>, config: &Config, proposed: &RuleSet, orders: i64
     orders.sort_by_key(|o| (o.placed_at, o.id));
     let first = orders.first().map_or(i64::MAX, |o| o.placed_at);
     let reader = FactsReader::load(tx, &orders)?;
-    let items: BTreeSet<i64> = orders.iter().flat_map(|o| o.lines.iter().map(|l| l.kit.unwrap_or(l.item))).collect();
-    let skus: HashMap<i64, String> =
-        tx.by_ids(&ITEMS_BY_ID, &items.into_iter().collect::<Vec<_>>(), &[], |r| (r.int(0), r.text(1)))?.into_iter().collect();
-    let available = Account::Available.number();
-    let moves = tx.rows(MOVES, &[Value::Int(first)], |r| {
-        let sign = if r.int(4) == available { 1 } else { -1 };
-        (r.int(2), (r.int(0), r.int(1)), sign * r.int(5))
-    })?;
-    let mut worlds = [World::new(&config.rules), World::new(proposed)];
-    let mut next = 0;
+    let named = sorted(orders.iter().flat_map(|o| o.lines.iter().map(|l| l.kit.as_ref().unwrap_or(&l.item))));
+    let skus: HashMap<i64, String> = tx.by_ids(&ITEMS_BY_ID, &named, &[], |r| (r.int(0), r.text(1)))?.into_iter().collect();
+    let past = past::since(tx, &sorted(orders.iter().flat_map(|o| o.lines.iter().map(|l| &l.item))), first)?;
+    let mut worlds = [World::new(&config.rules, past.available.clone()), World::new(proposed, past.available)];
+    let mut arrivals = past.arrivals.into_iter().peekable();
+    let mut moves = Vec::new();
     for order in &orders {
-        while next < moves.len() && moves[next].0 <= order.placed_at {
+        while let Some((_, place, units)) = arrivals.next_if(|(at, ..)| *at <= order.placed_at) {
             for world in &mut worlds {
-                *world.stock.entry(moves[next].1).or_insert(0) += moves[next].2;
+                *world.stock.entry(place).or_insert(0) += units;
             }
-            next += 1;
         }
         let facts = reader.facts(order, |id| skus.get(&id).cloned().unwrap_or_default());
         let mut needs: Vec<(i64, i64)> = Vec::new();
@@ -131,10 +169,34 @@ pub fn what_if(tx: &mut Tx<'_>, config: &Config, proposed: &RuleSet, orders: i64
                 None => needs.push((line.item, line.quantity)),
             }
         }
-        for world in &mut worlds {
-            world.order(&facts, &needs, &config.locations, day_of(order.placed_at));
+        let [now, then] = &mut worlds;
+        let day = day_of(order.placed_at);
+        let (now, then) = (now.order(&facts, &needs, &config.locations, day), then.order(&facts, &needs, &config.locations, day));
+        if now.places != then.places {
+            moves.push((order.id, now, then));
         }
     }
     let [current, proposed] = worlds.map(World::finish);
-    Ok(WhatIf { current, proposed })
+    Ok(told(config, current, proposed, moves))
+}
+
+/// The report: locations by their codes, and the moves that matter most.
+fn told(config: &Config, current: (Outcome, BTreeMap<i64, usize>), proposed: (Outcome, BTreeMap<i64, usize>), mut moves: Vec<(i64, Placed, Placed)>) -> WhatIf {
+    let codes = |places: &BTreeSet<i64>| places.iter().map(|id| config.code(*id)).collect();
+    let at = |counts: &BTreeMap<i64, usize>, id: i64| counts.get(&id).copied().unwrap_or(0);
+    let used: BTreeSet<i64> = current.1.keys().chain(proposed.1.keys()).copied().collect();
+    let location = |id: &i64| LocationOrders { location: config.code(*id), current: at(&current.1, *id), proposed: at(&proposed.1, *id) };
+    let mut locations: Vec<LocationOrders> = used.iter().map(location).collect();
+    locations.sort_by(|a, b| a.location.cmp(&b.location));
+    moves.sort_by_key(|(id, now, then)| (std::cmp::Reverse((then.cost - now.cost).abs()), *id));
+    let moved = moves.len();
+    moves.truncate(MOST_MOVES);
+    let moves = moves.iter().map(|(id, now, then)| Moved {
+        id: Id(*id),
+        number: order_number(*id),
+        current: codes(&now.places),
+        proposed: codes(&then.places),
+        cost_difference: then.cost - now.cost,
+    });
+    WhatIf { current: current.0, proposed: proposed.0, locations, moved, moves: moves.collect() }
 }

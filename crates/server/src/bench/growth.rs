@@ -6,7 +6,7 @@ use super::load::figure;
 use super::{Figure, Place};
 use crate::Failed;
 use engine::catalog::locations::NewLocation;
-use engine::imports::{Kind, run};
+use engine::imports::{Import, Kind, run};
 use engine::{Command, Engine, Options, Url, create_key};
 use std::io::Read;
 use std::time::Instant;
@@ -59,12 +59,12 @@ pub fn fill(engine: &Engine, items: u64) -> Result<(f64, f64), Failed> {
     let write = |text: String, to: &mut Vec<u8>| to.extend_from_slice(text.as_bytes());
     let began = Instant::now();
     let file = csv("sku,name,price,currency\n", items, move |n, to| write(format!("{},Item number {n},9.99,GBP\n", sku(n)), to));
-    let done = run(engine, "items", Kind::Items, file, &"bench".into(), false, |_| {})?;
+    let done = run(engine, Import { key: "items", kind: Kind::Items, file: "items.csv" }, file, &"bench".into(), false, |_| {})?;
     let items_rate = items as f64 / began.elapsed().as_secs_f64();
     let rows = items * LOCATIONS;
     let began = Instant::now();
     let file = csv("sku,location,quantity\n", rows, move |n, to| write(format!("{},L{},1000000\n", sku(n / LOCATIONS), n % LOCATIONS + 1), to));
-    let stock = run(engine, "stock", Kind::Stock, file, &"bench".into(), false, |_| {})?;
+    let stock = run(engine, Import { key: "stock", kind: Kind::Stock, file: "stock.csv" }, file, &"bench".into(), false, |_| {})?;
     if done.accepted != items || stock.accepted != rows {
         return Err(Failed(format!("only {} items and {} stock rows were accepted", done.accepted, stock.accepted)));
     }

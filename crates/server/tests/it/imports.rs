@@ -94,7 +94,8 @@ fn a_crash_between_chunks_loses_and_doubles_nothing() {
             dies.then_some(engine::Fault::Crash)
         });
         let import = |engine: &engine::Engine| {
-            engine::imports::run(engine, "list", engine::imports::Kind::Items, std::io::Cursor::new(text.clone()), &"test".into(), false, |_| {})
+            let import = engine::imports::Import { key: "list", kind: engine::imports::Kind::Items, file: "items.csv" };
+            engine::imports::run(engine, import, std::io::Cursor::new(text.clone()), &"test".into(), false, |_| {})
         };
         let dying = engine::Engine::open(options).unwrap();
         assert!(import(&dying).is_err());

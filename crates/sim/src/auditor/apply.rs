@@ -86,7 +86,7 @@ impl Auditor {
                 let location = self.location(&c.code)?;
                 let facts = &mut self.world.locations[location];
                 facts.active = c.active.unwrap_or(facts.active);
-                facts.capacity = c.daily_capacity.or(facts.capacity);
+                facts.capacity = c.daily_capacity.unwrap_or(facts.capacity);
             }
             Command::UpdateItem(c) => {
                 let item = self.item(&c.sku)?;

@@ -5,48 +5,20 @@ use crate::auth::Caller;
 use crate::problem::Problem;
 use crate::request::{idempotency_key, json};
 use crate::rules::Calls;
+use crate::upload::{Pieces, Running};
 use axum::Extension;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, Response, StatusCode};
 use domain::Permission::ImportsRun;
 use domain::{Noun, Refused};
 use engine::Stop;
-use engine::imports::{Kind, find, run};
+use engine::imports::{Import, Kind, find, run};
 use engine::views::ImportView;
-use futures_util::StreamExt;
-use std::collections::HashSet;
-use std::io::{self, Read};
-use std::sync::Mutex;
-use std::time::Duration;
-use tokio::sync::mpsc;
 use utoipa_axum::routes;
-
-/// A file must go on arriving: so long may a pause be.
-const PAUSE: Duration = Duration::from_secs(60);
 
 pub fn calls(calls: Calls) -> Calls {
     calls.may(ImportsRun, routes!(get_import)).may(ImportsRun, routes!(import))
-}
-
-/// Imports under way in this node, by key.
-static RUNNING: Mutex<Option<HashSet<String>>> = Mutex::new(None);
-
-struct Running(String);
-
-impl Running {
-    fn begin(key: &str) -> Option<Running> {
-        let mut running = RUNNING.lock().unwrap_or_else(|e| e.into_inner());
-        running.get_or_insert_default().insert(key.to_owned()).then(|| Running(key.to_owned()))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(running) = RUNNING.lock().unwrap_or_else(|e| e.into_inner()).as_mut() {
-            running.remove(&self.0);
-        }
-    }
 }
 
 /// Import a CSV file (gzip or not): items, locations, stock, orders or postal_codes. The same file sent again with the same
@@ -71,50 +43,15 @@ async fn import(
         }
     };
     let running = Running::begin(&key).ok_or(Refused::IdempotencyInProgress)?;
-    let (pieces, file) = mpsc::channel::<io::Result<Bytes>>(16);
-    let mut body = request.into_body().into_data_stream();
-    tokio::spawn(async move {
-        loop {
-            let piece = match tokio::time::timeout(PAUSE, body.next()).await {
-                Ok(Some(Ok(bytes))) => Ok(bytes),
-                Ok(Some(Err(error))) => Err(io::Error::other(error)),
-                Ok(None) => return,
-                Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the file stopped arriving")),
-            };
-            let failed = piece.is_err();
-            if pieces.send(piece).await.is_err() || failed {
-                return;
-            }
-        }
-    });
+    let file = Pieces::of(request.into_body().into_data_stream());
     let engine = app.engine.clone();
     let actor = caller.by();
     let work = move || {
         let _running = running;
-        run(&engine, &key, kind, Pieces { file, current: Bytes::new() }, &actor, dry_run, |_| {})
+        run(&engine, Import { key: &key, kind, file: "" }, file, &actor, dry_run, |_| {})
     };
     let view = tokio::task::spawn_blocking(work).await.map_err(|e| Stop::broken(e.to_string()))??;
     Ok(json(StatusCode::OK, &view))
-}
-
-/// A body as something to read from, on a thread that may block.
-struct Pieces {
-    file: mpsc::Receiver<io::Result<Bytes>>,
-    current: Bytes,
-}
-
-impl Read for Pieces {
-    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        while self.current.is_empty() {
-            match self.file.blocking_recv() {
-                Some(piece) => self.current = piece?,
-                None => return Ok(0),
-            }
-        }
-        let count = to.len().min(self.current.len());
-        to[..count].copy_from_slice(&self.current.split_to(count));
-        Ok(count)
-    }
 }
 
 /// How far an import has come, by its idempotency key.

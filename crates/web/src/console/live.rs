@@ -2,13 +2,15 @@
 //!
 //! The newest orders and events are read whenever an event has come, five times a second at most. Sums over all levels take
 //! longer the more there are, so they are kept in memory for twenty times as long as they took to read: they never cost more
-//! than a twentieth of one core. The page says of when they are.
+//! than a twentieth of one core. The page says of when they are. What was put into words for one reader is shown to others who would
+//! read the same, for a moment.
 
+use super::viewer::Viewer;
 use crate::App;
-use domain::routing::Location;
-use engine::dashboard::{self, AtRisk, Day, Newest, Tally, Totals};
-use engine::{Stop, events};
-use std::sync::atomic::Ordering;
+use engine::dashboard::{self, Day, Most, Newest, Scope, Tally, Totals};
+use engine::{Config, Stop, events};
+use maud::{Markup, PreEscaped};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -20,46 +22,39 @@ const QUICK: Duration = Duration::from_millis(50);
 const KEEP: u32 = 20;
 /// Without events only ages change, and the day.
 const IDLE: Duration = Duration::from_secs(60);
+/// Words that equal readers share are kept so long, and so many of them.
+const WORDS: Duration = Duration::from_millis(250);
+const MOST_WORDS: usize = 256;
 
-const ORDERS: i64 = 10;
-const EVENTS: i64 = 16;
+/// Of these the page shows as many as the reader may see, and it shows fewer.
+const MOST: Most = Most { orders: 20, events: 80, exceptions: 50 };
 const AT_RISK: i64 = 7;
 
 /// One true state of everything the page shows.
 #[derive(Debug, Clone)]
 pub struct View {
-    /// Microseconds since 1970 UTC.
-    pub now: i64,
     pub newest: Arc<Newest>,
-    pub locations: Arc<Vec<Location>>,
-    pub day: Day,
-    /// Orders in each of the last minutes: (its beginning, orders).
-    pub minutes: Vec<(i64, i64)>,
+    /// The names that go with it.
+    pub config: Arc<Config>,
     /// Until when orders are counted, if that is not up to now.
     pub counted_until: Option<i64>,
     pub totals: Arc<Totals>,
     /// When the sums were read, and whether events have come since.
     pub totals_at: i64,
     pub totals_old: bool,
-    pub refused: i64,
-    pub started_at: i64,
 }
 
-impl View {
-    pub fn at_risk(&self) -> &[AtRisk] {
-        &self.totals.at_risk
-    }
-
-    /// Whether a newer state will follow without any event.
-    pub fn is_counting(&self) -> bool {
-        self.counted_until.is_some() || self.totals_old
-    }
+/// Orders of those that a reader may see: since their midnight, and in each of the last minutes (its beginning, orders).
+#[derive(Debug, Clone)]
+pub struct Counted {
+    pub day: Day,
+    pub minutes: Vec<(i64, i64)>,
 }
 
 #[derive(Default)]
 struct Fast {
     read_at: Option<Instant>,
-    newest: Option<(Arc<Newest>, Arc<Vec<Location>>)>,
+    newest: Option<(Arc<Newest>, Arc<Config>)>,
 }
 
 struct Slow {
@@ -71,24 +66,21 @@ struct Slow {
     seq: i64,
 }
 
+#[derive(Default)]
 pub struct Live {
-    started_at: i64,
     fast: tokio::sync::Mutex<Fast>,
     tally: Arc<Mutex<Tally>>,
     slow: Arc<Mutex<Option<Slow>>>,
     /// Held by whoever reads the sums.
     summing: Arc<tokio::sync::Mutex<()>>,
+    words: Mutex<HashMap<String, (Instant, Arc<str>)>>,
 }
 
 impl Live {
-    pub fn new(started_at: i64) -> Live {
-        Live { started_at, fast: Default::default(), tally: Arc::default(), slow: Arc::default(), summing: Arc::default() }
-    }
-
     /// The state now: everything that was committed before the call is in it, but for sums that are told to be older.
     pub async fn view(&self, app: &App) -> Result<View, Stop> {
         let asked_at = Instant::now();
-        let (newest, locations) = {
+        let (newest, config) = {
             let mut fast = self.fast.lock().await;
             // Whoever waited for the lock may find that the one before read after it asked.
             let is_fresh = fast.read_at.is_some_and(|at| at > asked_at);
@@ -106,26 +98,45 @@ impl Live {
             }
         };
         self.sum(app, newest.seq).await?;
-        let now = app.engine.now();
-        let (day, minutes, counted_until) = {
-            let tally = self.tally.lock().unwrap_or_else(|e| e.into_inner());
-            (tally.day(now), tally.minutes(now), tally.behind)
-        };
+        let counted_until = self.tally.lock().unwrap_or_else(|e| e.into_inner()).behind;
         let slow = self.slow.lock().unwrap_or_else(|e| e.into_inner());
         let Some(slow) = slow.as_ref() else { return Err(Stop::broken("the sums were not read")) };
         Ok(View {
-            now,
-            locations,
-            day,
-            minutes,
+            config,
             counted_until,
             totals: slow.totals.clone(),
             totals_at: slow.at,
             totals_old: slow.seq < newest.seq,
             newest,
-            refused: app.engine.figures().refused.load(Ordering::Relaxed),
-            started_at: self.started_at,
         })
+    }
+
+    /// The orders that a reader may see, counted.
+    pub fn counted(&self, v: &Viewer, config: &Config) -> Counted {
+        let at = |code: &String| config.by_code(code).is_some_and(|l| v.at(l.id));
+        let everywhere = v.caller.as_ref().is_none_or(|c| c.grant.locations.is_none());
+        let sees = |scope: Option<&Scope>| match scope {
+            _ if !v.is_limited() => true,
+            Some(scope) => v.on(&scope.channel) && (everywhere || scope.locations.iter().any(at)),
+            None => false,
+        };
+        let tally = self.tally.lock().unwrap_or_else(|e| e.into_inner());
+        Counted { day: tally.since(v.midnight(), sees), minutes: tally.minutes(v.now, sees) }
+    }
+
+    /// What `render` makes, or what it made a moment ago under the same key.
+    pub fn words(&self, key: String, render: impl FnOnce() -> Markup) -> Markup {
+        let known = self.words.lock().unwrap_or_else(|e| e.into_inner()).get(&key).cloned();
+        if let Some((_, text)) = known.filter(|(made_at, _)| made_at.elapsed() < WORDS) {
+            return PreEscaped(text.to_string());
+        }
+        let made = render();
+        let mut words = self.words.lock().unwrap_or_else(|e| e.into_inner());
+        words.retain(|_, (made_at, _)| made_at.elapsed() < WORDS);
+        if words.len() < MOST_WORDS {
+            words.insert(key, (Instant::now(), made.0.as_str().into()));
+        }
+        made
     }
 
     async fn is_current(&self, app: &App, newest: &Newest, read_at: Option<Instant>) -> Result<bool, Stop> {
@@ -133,15 +144,17 @@ impl Live {
         Ok(!counting && read_at.is_some_and(|at| at.elapsed() < IDLE) && app.engine.read(events::last).await? == newest.seq)
     }
 
-    async fn read(&self, app: &App) -> Result<(Arc<Newest>, Arc<Vec<Location>>), Stop> {
+    async fn read(&self, app: &App) -> Result<(Arc<Newest>, Arc<Config>), Stop> {
         let tally = self.tally.clone();
         let now = app.engine.now();
-        app.read(move |tx, config| {
-            let newest = dashboard::newest(tx, config, now, ORDERS, EVENTS)?;
-            tally.lock().unwrap_or_else(|e| e.into_inner()).advance(tx, now, newest.seq)?;
-            Ok((Arc::new(newest), Arc::new(config.locations.clone())))
-        })
-        .await
+        let newest = app
+            .read(move |tx, config| {
+                let newest = dashboard::newest(tx, config, now, MOST)?;
+                tally.lock().unwrap_or_else(|e| e.into_inner()).advance(tx, now, newest.seq)?;
+                Ok(Arc::new(newest))
+            })
+            .await?;
+        Ok((newest, app.names()))
     }
 
     /// Makes sure that there are sums, and reads them anew when that is due: at once if it is quick, else beside the page.

@@ -16,16 +16,19 @@ mod files;
 mod find;
 mod guide;
 mod icons;
+mod imports;
 mod keys;
 mod language;
 mod lines;
 mod links;
 mod live;
+mod locations;
 mod panels;
 mod parts;
 mod passkeys;
 mod people;
 mod roles;
+mod rules;
 mod settings;
 mod shell;
 mod show;
@@ -36,10 +39,9 @@ mod viewer;
 mod webhooks;
 
 use crate::App;
-use crate::problem::Problem;
 use crate::rules::{Known, Pages, Rule};
 use axum::body::Body;
-use axum::extract::{FromRequestParts, State};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::middleware::map_response;
@@ -58,7 +60,8 @@ const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src '
 /// The pages, and every route of them with its rule.
 pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
     use Rule::{HalfSignedIn, May, Open, SignedIn};
-    let live = Arc::new(Live::new(app.engine.now()));
+    let live = Arc::new(Live::default());
+    let waiting = Arc::new(imports::waiting::Waiting::default());
     let pages = Pages::new(app)
         .get("/sign-in", Open, sign_in::page)
         .post("/sign-in", Open, sign_in::enter)
@@ -85,11 +88,37 @@ pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
         .post("/account/passkeys/finish", SignedIn, passkeys::finish_registration)
         .post("/account/passkeys/{id}/remove", SignedIn, account::remove_passkey)
         .post("/account/sessions/{id}/end", SignedIn, account::end_session)
-        .get("/", SignedIn, today)
+        .get("/", SignedIn, today::page)
         .get("/live", SignedIn, stream::stream)
         .get("/palette", SignedIn, guide::palette)
         .get("/search", SignedIn, guide::search)
         .get("/guide", SignedIn, guide::page)
+        .get("/locations", May(Permission::StockView), locations::page)
+        .post("/locations", May(Permission::LocationsEdit), locations::edit::create)
+        .get("/locations/new", May(Permission::LocationsEdit), locations::edit::new)
+        .get("/locations/{code}", May(Permission::StockView), locations::one::page)
+        .post("/locations/{code}", May(Permission::LocationsEdit), locations::edit::update)
+        .post("/locations/{code}/active", May(Permission::LocationsEdit), locations::edit::set_active)
+        .get("/imports", May(Permission::ImportsRun), imports::page)
+        .get("/imports/check", May(Permission::ImportsRun), imports::back)
+        .post("/imports/check", May(Permission::ImportsRun), imports::upload::check)
+        .get("/imports/checked/{id}", May(Permission::ImportsRun), imports::upload::checked)
+        .post("/imports/checked/{id}", May(Permission::ImportsRun), imports::upload::act)
+        .get("/imports/template/{name}", May(Permission::ImportsRun), imports::template)
+        .post("/imports/sample", May(Permission::ImportsRun), imports::load_sample)
+        .get("/imports/{key}", May(Permission::ImportsRun), imports::one::page)
+        .get("/imports/{key}/refused", May(Permission::ImportsRun), imports::one::download)
+        .get("/imports/{key}/mend", May(Permission::ImportsRun), imports::one::mend_page)
+        .post("/imports/{key}/mend", May(Permission::ImportsRun), imports::one::mend)
+        .get("/rules", May(Permission::RoutingView), rules::page)
+        .post("/rules", May(Permission::RoutingView), rules::edit)
+        .get("/rules/try", May(Permission::RoutingView), rules::back)
+        .post("/rules/try", May(Permission::RoutingView), rules::try_out)
+        .get("/rules/live", May(Permission::RoutingView), rules::back)
+        .post("/rules/live", May(Permission::RoutingEdit), rules::make_live)
+        .get("/rules/history", May(Permission::RoutingView), rules::history)
+        .get("/rules/export", May(Permission::RoutingView), rules::export)
+        .post("/rules/export", May(Permission::RoutingView), rules::export_draft)
         .get("/people", May(Permission::PeopleManage), people::page)
         .post("/people", May(Permission::PeopleManage), people::create)
         .get("/people/new", May(Permission::PeopleManage), people::new)
@@ -156,6 +185,7 @@ pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
     let files = Router::new().route("/static/{version}/{name}", axum::routing::get(files::file));
     let router = pages
         .layer(Extension(live))
+        .layer(Extension(waiting))
         .layer(Extension(Arc::new(channels::board::Board::default())))
         .layer(map_response(never_stored))
         .merge(files)
@@ -197,9 +227,4 @@ pub async fn not_allowed(app: &App, parts: &mut Parts, permission: Permission) -
     );
     let page = shell::page(&v, Sheet { title: v.t("Not for your role").into(), here: "", topics: String::new(), head: html! {}, body });
     Page(StatusCode::FORBIDDEN, page.1).into_response()
-}
-
-async fn today(State(app): State<App>, Extension(live): Extension<Arc<Live>>, viewer: Viewer) -> Result<Page, Problem> {
-    let view = live.view(&app).await?;
-    Ok(today::page(&viewer, &view))
 }

@@ -41,6 +41,13 @@ impl Part {
     }
 }
 
+/// A sentence in the reader's language with markup where `{}` stands: names in bold, links.
+pub fn phrase(v: &Viewer, english: &'static str, parts: &[Markup]) -> Markup {
+    let mut pieces = v.t(english).split("{}");
+    let first = pieces.next().unwrap_or_default();
+    html! { (first) @for (n, piece) in pieces.enumerate() { @if let Some(part) = parts.get(n) { (part) } (piece) } }
+}
+
 /// What every form of a session carries, so that no other page can have it sent.
 pub fn csrf(v: &Viewer) -> Markup {
     html! { input type="hidden" name="csrf" value=(v.csrf()); }
@@ -87,6 +94,7 @@ pub struct Field<'a> {
     is_required: bool,
     has_focus: bool,
     data_key: Option<&'a str>,
+    form: Option<&'a str>,
 }
 
 impl<'a> Field<'a> {
@@ -102,6 +110,7 @@ impl<'a> Field<'a> {
             is_required: false,
             has_focus: false,
             data_key: None,
+            form: None,
         }
     }
 
@@ -134,6 +143,11 @@ impl<'a> Field<'a> {
         Field { has_focus: true, ..self }
     }
 
+    /// Of a form that it does not stand in, by its id.
+    pub fn of_form(self, form: &'a str) -> Field<'a> {
+        Field { form: Some(form), ..self }
+    }
+
     /// The single key that leads into it.
     pub fn key(self, key: &'a str) -> Field<'a> {
         Field { data_key: Some(key), ..self }
@@ -151,7 +165,7 @@ impl<'a> Field<'a> {
                 label for=(id) { (v.t(self.label)) }
                 input.input #(id) name=(self.name) type=(if is_number { "text" } else { self.kind }) inputmode=[is_number.then_some("numeric")] value=(value)
                     autocomplete=(self.autocomplete) placeholder=[(!self.placeholder.is_empty()).then_some(&self.placeholder)] required[self.is_required] autofocus[self.has_focus]
-                    spellcheck=[(self.kind != "text").then_some("false")] aria-invalid=[fault.as_ref().map(|_| "true")] aria-describedby=[described.then_some(&told)] data-key=[self.data_key];
+                    spellcheck=[(self.kind != "text").then_some("false")] aria-invalid=[fault.as_ref().map(|_| "true")] aria-describedby=[described.then_some(&told)] data-key=[self.data_key] form=[self.form];
                 (below(&told, fault, self.hint))
             }
         }

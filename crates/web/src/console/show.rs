@@ -64,6 +64,16 @@ pub fn age(micros: i64) -> String {
     }
 }
 
+/// Who did something, as entries and events name them: `person:ada@example.com` is “ada@example.com”, `key:shop` is “shop (key)”.
+pub fn actor(actor: &str) -> String {
+    match actor.split_once(':') {
+        Some(("person", who)) => who.to_owned(),
+        Some((kind, who)) => format!("{who} ({kind})"),
+        None if actor.is_empty() => "–".to_owned(),
+        None => actor.to_owned(),
+    }
+}
+
 pub fn icon(name: &str) -> Markup {
     html! { svg.i aria-hidden="true" { use href={ "#i-" (name) } {} } }
 }
@@ -115,6 +125,9 @@ mod tests {
         }
         for (part, whole, text) in [(0, 0, "0%"), (1, 3, "33.3%"), (5, 4, "100.0%"), (i64::MAX, i64::MAX, "100.0%")] {
             assert_eq!(percent(part, whole), text);
+        }
+        for (text, shown) in [("person:ada@example.com", "ada@example.com"), ("key:shop", "shop (key)"), ("system", "system"), ("", "–")] {
+            assert_eq!(actor(text), shown);
         }
         assert_eq!((clock(1_764_945_128_000_000), date(1_764_945_128_000_000)), ("14:32:08".into(), "Fri 5 Dec".into()));
     }

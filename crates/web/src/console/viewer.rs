@@ -143,6 +143,21 @@ impl Viewer {
         self.caller.as_ref().and_then(|c| c.signed_in.as_ref()).map(|s| s.person.login.clone()).unwrap_or_default()
     }
 
+    /// Whether a location (its id) is among those that the viewer may see.
+    pub fn at(&self, location: i64) -> bool {
+        self.caller.as_ref().is_none_or(|c| c.grant.at(location))
+    }
+
+    /// Whether a channel (its code) is among those that the viewer may see.
+    pub fn on(&self, channel: &str) -> bool {
+        self.caller.as_ref().is_none_or(|c| c.grant.on(channel))
+    }
+
+    /// Whether the viewer sees some locations, or some channels, only.
+    pub fn is_limited(&self) -> bool {
+        self.caller.as_ref().is_some_and(|c| c.grant.is_limited())
+    }
+
     /// As whom the engine is asked.
     pub fn by(&self) -> By {
         match &self.caller {
@@ -235,7 +250,7 @@ impl Viewer {
     }
 
     fn time(&self, micros: i64, how: &str) -> String {
-        Timestamp::from_microsecond(micros).map_or_else(|_| "–".into(), |t| t.to_zoned(self.zone.clone()).strftime(how).to_string())
+        time_in(&self.zone, micros, how)
     }
 
     /// 14:32:08
@@ -250,15 +265,35 @@ impl Viewer {
 
     /// Fri 5 Dec; another year than this is told.
     pub fn date(&self, micros: i64) -> String {
-        let year = if self.time(micros, "%Y") == self.time(self.now, "%Y") { String::new() } else { self.time(micros, " %Y") };
+        self.date_in(&self.zone, micros)
+    }
+
+    /// A day (days since 1970 UTC) that is the same wherever one looks from: “Fri 5 Dec”.
+    pub fn day(&self, day: i64) -> String {
+        self.date_in(&TimeZone::UTC, day.saturating_mul(DAY_MICROS))
+    }
+
+    fn date_in(&self, zone: &TimeZone, micros: i64) -> String {
+        let part = |how: &str| time_in(zone, micros, how);
+        let year = if part("%Y") == self.time(self.now, "%Y") { String::new() } else { part(" %Y") };
         match self.language {
-            Language::English => format!("{} {}{year}", self.time(micros, "%a"), self.time(micros, "%-d %b")),
+            Language::English => format!("{} {}{year}", part("%a"), part("%-d %b")),
             Language::German => {
-                let day =
-                    ["So", "Mo", "Di", "Mi", "Do", "Fr", "Sa"].get(self.time(micros, "%w").parse::<usize>().unwrap_or(0)).copied().unwrap_or("");
-                format!("{day} {}{}", self.time(micros, "%-d.%-m."), year.trim())
+                let day = ["So", "Mo", "Di", "Mi", "Do", "Fr", "Sa"].get(part("%w").parse::<usize>().unwrap_or(0)).copied().unwrap_or("");
+                format!("{day} {}{}", part("%-d.%-m."), year.trim())
             }
         }
+    }
+
+    /// The day that it is by UTC (days since 1970), as capacity is counted.
+    pub fn utc_day(&self) -> i64 {
+        self.now.div_euclid(DAY_MICROS)
+    }
+
+    /// When the reader's day began, microseconds since 1970 UTC.
+    pub fn midnight(&self) -> i64 {
+        let now = Timestamp::from_microsecond(self.now).map(|t| t.to_zoned(self.zone.clone()));
+        now.and_then(|t| t.start_of_day()).map_or(self.now, |t| t.timestamp().as_microsecond())
     }
 
     /// The time of today, the day of another: “14:32” or “Fri 5 Dec”.
@@ -291,4 +326,10 @@ impl Viewer {
     pub fn ago(&self, micros: i64) -> String {
         self.say("{} ago", &[&super::show::age(self.now - micros)])
     }
+}
+
+const DAY_MICROS: i64 = 86_400_000_000;
+
+fn time_in(zone: &TimeZone, micros: i64, how: &str) -> String {
+    Timestamp::from_microsecond(micros).map_or_else(|_| "–".into(), |t| t.to_zoned(zone.clone()).strftime(how).to_string())
 }

@@ -1,0 +1,83 @@
+//! The list of imports, the newest first, and one with the rows that it refused.
+
+use super::{ImportState, Kind, find};
+use crate::Stop;
+use crate::db::{Row, Sql, Tx, Value};
+
+const LIST: Sql = Sql(
+    "SELECT key, kind, rows_done, accepted, rejected, finished, began_at, at, actor, file FROM imports WHERE (began_at, key) < ($1, $2) ORDER BY began_at DESC, key DESC LIMIT $3",
+);
+/// Imports among which one that stopped is looked for.
+const LATELY: i64 = 200;
+
+/// An import in the list.
+#[derive(Debug, Clone)]
+pub struct ImportLine {
+    pub key: String,
+    pub kind: Option<Kind>,
+    /// Rows of the file that are done.
+    pub rows_done: u64,
+    pub accepted: u64,
+    pub rejected: u64,
+    /// Whether the file was read to its end.
+    pub finished: bool,
+    /// Of the first chunk, and of the last one so far: microseconds since 1970 UTC.
+    pub began_at: i64,
+    pub at: i64,
+    pub actor: String,
+    /// The file's name.
+    pub file: String,
+}
+
+impl ImportLine {
+    fn read(row: &Row<'_>) -> ImportLine {
+        ImportLine {
+            key: row.text(0),
+            kind: Kind::parse(&row.text(1)),
+            rows_done: row.int(2) as u64,
+            accepted: row.int(3) as u64,
+            rejected: row.int(4) as u64,
+            finished: row.flag(5),
+            began_at: row.int(6),
+            at: row.int(7),
+            actor: row.text(8),
+            file: row.text(9),
+        }
+    }
+
+    fn of(key: &str, state: &ImportState) -> ImportLine {
+        ImportLine {
+            key: key.to_owned(),
+            kind: Kind::parse(&state.kind),
+            rows_done: state.rows_done,
+            accepted: state.view.accepted,
+            rejected: state.view.rejected,
+            finished: state.view.finished,
+            began_at: state.began_at,
+            at: state.at,
+            actor: state.actor.clone(),
+            file: state.file.clone(),
+        }
+    }
+}
+
+/// Where a page of the list ends: when its last import began, and its key.
+pub type Place = (i64, String);
+
+/// Imports after a place in the list, the newest first.
+pub fn list(tx: &mut Tx<'_>, after: Option<&Place>, limit: i64) -> Result<Vec<ImportLine>, Stop> {
+    let (at, key) = after.map_or((i64::MAX, ""), |(at, key)| (*at, key.as_str()));
+    Ok(tx.rows(LIST, &[Value::Int(at), Value::Text(key), Value::Int(limit)], ImportLine::read)?)
+}
+
+/// One import, with its refused rows and the columns of its file. Refuses an unknown key.
+pub fn one(tx: &mut Tx<'_>, key: &str) -> Result<(ImportLine, ImportState), Stop> {
+    let state = find(tx, key)?;
+    Ok((ImportLine::of(key, &state), state))
+}
+
+/// The key of an import that stopped before its end, of those lately begun whose keys begin so.
+pub fn stopped(tx: &mut Tx<'_>, prefix: &str) -> Result<Option<String>, Stop> {
+    let lately = list(tx, None, LATELY)?;
+    Ok(lately.into_iter().find(|import| !import.finished && import.key.starts_with(prefix)).map(|import| import.key))
+}
