@@ -8,6 +8,8 @@ mod channels;
 mod chart;
 mod empty;
 mod exceptions;
+#[allow(dead_code)]
+mod export;
 mod feed;
 mod fields;
 mod files;
