@@ -2,6 +2,7 @@
 
 use crate::{Database, Done, Failed};
 use connectors::alerts::transport::Mailer;
+use connectors::sign_in_transport::Sender;
 use engine::alerts::worker::Outside;
 use engine::db::Conn;
 use engine::people::links;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use web::App;
-use web::visit::Outer;
+use web::visit::{Fetch, Outer};
 
 #[derive(clap::Args)]
 pub struct Serve {
@@ -71,7 +72,7 @@ impl Serve {
             println!("Holdfast listens on http://{address}  ({})", engine.url());
             let public_url = outside.public_url.as_deref().map(Into::into);
             tell_first_owner(&engine, outside.public_url.as_deref(), &address).await?;
-            let outer = Outer { proxies: self.trusted_proxies.into(), public_url };
+            let outer = Outer { proxies: self.trusted_proxies.into(), public_url, fetch: fetch() };
             serve(engine, listener, self.routing_run_seconds, outside, outer, shutdown()).await;
             Ok(ExitCode::SUCCESS)
         })
@@ -80,6 +81,17 @@ impl Serve {
 
 pub fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// The way to a company's provider of identities.
+fn fetch() -> Option<Fetch> {
+    match Sender::new() {
+        Ok(sender) => Some(Arc::new(move |request| Box::pin(sender.send(request)))),
+        Err(error) => {
+            tracing::warn!("nobody can sign in through a company: {error}");
+            None
+        }
+    }
 }
 
 /// While nobody can sign in, prints the code with which the first owner is made.

@@ -1,5 +1,6 @@
 //! Drives the public surface: the API through the real router, on SQLite and on a real PostgreSQL, and the binary itself.
 
+mod access;
 mod alerts;
 mod api;
 mod brunel;
