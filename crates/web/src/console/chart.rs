@@ -84,7 +84,7 @@ fn legend() -> Markup {
 }
 
 /// The distance of the lines: 1, 2 or 5 times a power of ten, so that there are two to five of them.
-fn step(most: i64) -> i64 {
+pub(super) fn step(most: i64) -> i64 {
     let mut power = 1;
     loop {
         for step in [power, 2 * power, 5 * power] {
@@ -97,7 +97,7 @@ fn step(most: i64) -> i64 {
 }
 
 /// A number for the axis: 12,000 as “12k”.
-fn short(n: i64) -> String {
+pub(super) fn short(n: i64) -> String {
     match n {
         10_000..10_000_000 if n % 1_000 == 0 => format!("{}k", num(n / 1_000)),
         _ => num(n),

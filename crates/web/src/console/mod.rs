@@ -17,6 +17,7 @@ mod files;
 mod find;
 mod guide;
 mod icons;
+mod items;
 mod keys;
 mod language;
 mod links;
@@ -118,6 +119,7 @@ pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
         .get("/exceptions/{id}", May(Permission::ExceptionsView), exceptions::one)
         .get("/webhooks", May(Permission::WebhooksView), alerts::page)
         .get("/webhooks/{id}", May(Permission::WebhooksView), alerts::one);
+    let pages = items::routes(pages);
     let (pages, known) = pages.finish();
     let files = Router::new().route("/static/{version}/{name}", axum::routing::get(files::file));
     let router = pages.layer(Extension(live)).layer(map_response(never_stored)).merge(files).layer(map_response(guarded));
