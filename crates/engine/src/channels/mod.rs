@@ -13,6 +13,7 @@ pub(crate) mod quotas;
 pub mod read;
 pub mod rows;
 pub mod shares;
+pub mod search;
 pub mod suggest;
 pub mod take_orders;
 pub mod webhook;
