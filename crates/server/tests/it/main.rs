@@ -18,6 +18,7 @@ mod orders;
 mod refusals;
 mod reservations;
 mod routing;
+mod search;
 mod statements;
 mod stock;
 mod stock_lists;
