@@ -27,6 +27,7 @@ use crate::stock::feed::{Change, News};
 use crate::stock::rows::{
     ENTRIES, LEVEL_COLUMNS, LEVELS, LINES_BY_TRANSFER, TRANSFER_LINES, TRANSFERS, TRANSFERS_BY_ID, Transfer, read_level, read_transfers, write_level,
 };
+use crate::stock::undo::UNDONE;
 use crate::warehouses::rows::{HANDOVERS, HANDOVERS_BY_FULFILLMENT, Handover};
 use domain::routing::Location;
 use domain::stock::{Account, Level, Posting};
@@ -73,6 +74,7 @@ pub const LOOKUPS: &[&Lookup] = &[
     &ORDER_OF_FULFILLMENT,
     &TRANSFERS_BY_ID,
     &LINES_BY_TRANSFER,
+    &UNDONE,
     &IMPORTS_BY_KEY,
 ];
 
@@ -129,6 +131,8 @@ pub struct Batch<'a> {
     pub reservations: Kept<Reservation>,
     pub orders: Kept<Order>,
     pub transfers: Kept<Transfer>,
+    /// Movements that were undone, of those that may be.
+    pub undone: BTreeSet<i64>,
     by_reference: HashMap<(String, String), i64>,
     order_of: HashMap<i64, i64>,
     capacity: HashMap<(i64, i64), Keep<i64>>,
@@ -179,6 +183,7 @@ impl<'a> Batch<'a> {
             reservations: Kept::default(),
             orders: Kept::default(),
             transfers: Kept::default(),
+            undone: BTreeSet::new(),
             by_reference: HashMap::new(),
             order_of: HashMap::new(),
             capacity: HashMap::new(),
@@ -257,6 +262,8 @@ impl<'a> Batch<'a> {
         for (item, location, level) in tx.by_ids(&LEVELS_BY_ITEM, &items, &[], read_level)? {
             batch.levels.entry(item).or_default().push(Keep { value: (location, level), dirty: false, new: false });
         }
+        // After the levels, whose locks let nobody else undo the same.
+        batch.undone.extend(tx.by_ids(&UNDONE, &sorted(&needs.undone), &[], |r| r.int(0))?);
         if needs.capacity {
             let limited: BTreeSet<i64> = batch.config.locations.iter().filter(|l| l.daily_capacity.is_some()).map(|l| l.id).collect();
             let limited: Vec<i64> = limited.into_iter().collect();

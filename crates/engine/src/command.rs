@@ -64,6 +64,8 @@ pub struct Needs<'a> {
     pub orders: Vec<i64>,
     pub fulfillments: Vec<i64>,
     pub transfers: Vec<i64>,
+    /// Movements that may have been undone.
+    pub undone: Vec<i64>,
     pub references: Vec<(&'a str, &'a str)>,
     pub postal_codes: Vec<String>,
     pub imports: Vec<&'a str>,

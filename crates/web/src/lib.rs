@@ -108,6 +108,14 @@ impl App {
         &self,
         read: impl FnOnce(&mut engine::db::Tx<'_>, &Config) -> Result<T, Stop> + Send + 'static,
     ) -> Result<T, Stop> {
+        self.read_shared(move |tx, config| read(tx, config)).await
+    }
+
+    /// As [`App::read`], with names that may be kept.
+    pub async fn read_shared<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut engine::db::Tx<'_>, &Arc<Config>) -> Result<T, Stop> + Send + 'static,
+    ) -> Result<T, Stop> {
         let mut config = self.config.lock().unwrap_or_else(|e| e.into_inner()).clone();
         let known = self.config.clone();
         self.engine
@@ -123,6 +131,12 @@ impl App {
     /// The names that went with the last read.
     pub(crate) fn names(&self) -> Arc<Config> {
         self.config.lock().unwrap_or_else(|e| e.into_inner()).clone()
+    }
+
+    /// What changes would do if they were made now; nothing is written.
+    pub async fn rehearse(&self, commands: Vec<engine::Command>, by: engine::By) -> Result<Vec<engine::Rehearsed>, Stop> {
+        let now = self.engine.now();
+        self.read_shared(move |tx, config| engine::rehearse(tx, config.clone(), now, &by, &commands)).await
     }
 
     /// A place among the requests under way, or None when there are too many.

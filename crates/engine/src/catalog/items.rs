@@ -38,7 +38,7 @@ pub struct NewItem {
     pub components: Vec<SkuLine>,
 }
 
-/// The fields to change; those left out stay.
+/// The fields to change; those left out stay, and null empties one (RFC 7396).
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateItem {
@@ -46,18 +46,27 @@ pub struct UpdateItem {
     pub sku: String,
     #[serde(default)]
     pub name: Option<String>,
-    #[serde(default)]
-    pub barcode: Option<String>,
-    #[serde(default)]
-    pub price: Option<Amount>,
-    #[serde(default)]
-    pub weight_grams: Option<i64>,
+    #[serde(default, deserialize_with = "told")]
+    #[schema(value_type = Option<String>)]
+    pub barcode: Option<Option<String>>,
+    #[serde(default, deserialize_with = "told")]
+    #[schema(value_type = Option<Amount>)]
+    pub price: Option<Option<Amount>>,
+    #[serde(default, deserialize_with = "told")]
+    #[schema(value_type = Option<i64>)]
+    pub weight_grams: Option<Option<i64>>,
     #[serde(default)]
     pub when_short: Option<WhenShort>,
-    #[serde(default)]
-    pub available_from: Option<String>,
+    #[serde(default, deserialize_with = "told")]
+    #[schema(value_type = Option<String>)]
+    pub available_from: Option<Option<String>>,
     #[serde(default)]
     pub active: Option<bool>,
+}
+
+/// A field that was sent, be it null.
+fn told<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(from).map(Some)
 }
 
 pub(crate) fn time(field: &str, text: &str) -> Result<i64, Refused> {
@@ -150,18 +159,20 @@ impl UpdateItem {
             item.name = limits::text("name", name)?.to_owned();
         }
         if let Some(barcode) = &self.barcode {
-            item.barcode = Some(limits::name("barcode", barcode)?.to_owned());
+            item.barcode = barcode.as_deref().map(|b| limits::name("barcode", b)).transpose()?.map(str::to_owned);
         }
         if let Some(price) = &self.price {
-            let price = price.parse("price")?;
-            item.price_minor = Some(price.minor);
-            item.currency = Some(price.currency.code().to_owned());
+            let price = price.as_ref().map(|p| p.parse("price")).transpose()?;
+            item.price_minor = price.map(|p| p.minor);
+            item.currency = price.map(|p| p.currency.code().to_owned());
         }
-        measure("weight_grams", self.weight_grams)?;
-        item.weight_grams = self.weight_grams.or(item.weight_grams);
+        if let Some(weight) = self.weight_grams {
+            measure("weight_grams", weight)?;
+            item.weight_grams = weight;
+        }
         item.when_short = self.when_short.unwrap_or(item.when_short);
         if let Some(text) = &self.available_from {
-            item.available_from = Some(time("available_from", text)?);
+            item.available_from = text.as_deref().map(|t| time("available_from", t)).transpose()?;
         }
         item.active = self.active.unwrap_or(item.active);
         batch.put_item(item.clone());

@@ -1,7 +1,7 @@
 //! Reads items and locations.
 
 use crate::Stop;
-use crate::catalog::rows::{COMPONENTS_BY_KIT, ITEMS_BY_ID, Item};
+use crate::catalog::rows::{COMPONENTS_BY_KIT, ITEMS_BY_ID, ITEMS_BY_SKU, Item};
 use crate::config::Config;
 use crate::db::{Sql, Tx, Value};
 use crate::kept::Names;
@@ -12,6 +12,8 @@ use std::sync::Arc;
 const LIST: Sql = Sql(
     "SELECT id, sku, name, barcode, price_minor, currency, weight_grams, length_mm, width_mm, height_mm, when_short, available_from, is_kit, active, created_at FROM items WHERE sku > $1 ORDER BY sku LIMIT $2",
 );
+const BEGINNING: Sql = Sql("SELECT id, sku FROM items WHERE sku >= $1 AND sku < $2 ORDER BY sku LIMIT $3");
+const BY_BARCODE: Sql = Sql("SELECT id FROM items WHERE barcode = $1 ORDER BY id LIMIT $2");
 
 const CAPACITY: Sql = Sql("SELECT day, used FROM capacity WHERE location = $1 AND day >= $2 AND day < $3 ORDER BY day");
 
@@ -40,6 +42,26 @@ pub fn item(tx: &mut Tx<'_>, config: &Config, sku: &str) -> Result<ItemView, Sto
 pub fn items(tx: &mut Tx<'_>, config: &Config, after: &str, limit: i64) -> Result<Vec<ItemView>, Stop> {
     let items = tx.rows(LIST, &[Value::Text(after), Value::Int(limit)], Item::read)?;
     views(tx, config, items)
+}
+
+/// Items by their SKUs, with their ids, in the order of the SKUs; unknown ones are left out.
+pub fn by_skus(tx: &mut Tx<'_>, config: &Config, skus: &[&str]) -> Result<Vec<(i64, ItemView)>, Stop> {
+    let wanted: BTreeSet<&str> = skus.iter().copied().collect();
+    let items = tx.by_names(&ITEMS_BY_SKU, &wanted.into_iter().collect::<Vec<_>>(), Item::read)?;
+    let ids: Vec<i64> = items.iter().map(|i| i.id).collect();
+    let mut found: Vec<(i64, ItemView)> = ids.into_iter().zip(views(tx, config, items)?).collect();
+    found.sort_by(|a, b| a.1.sku.cmp(&b.1.sku));
+    Ok(found)
+}
+
+/// The ids of items with this barcode, and of those whose SKU begins so, letter by letter: what can be found without a search index.
+pub fn named(tx: &mut Tx<'_>, text: &str, limit: i64) -> Result<Vec<i64>, Stop> {
+    let mut ids = tx.rows(BY_BARCODE, &[Value::Text(text), Value::Int(limit)], |r| r.int(0))?;
+    let end = format!("{text}\u{10ffff}");
+    let found = tx.rows(BEGINNING, &[Value::Text(text), Value::Text(&end), Value::Int(limit)], |r| (r.int(0), r.text(1)))?;
+    // Some collations sort other texts into the range.
+    ids.extend(found.into_iter().filter(|(_, sku)| sku.starts_with(text)).map(|(id, _)| id));
+    Ok(ids)
 }
 
 /// All locations, by code.

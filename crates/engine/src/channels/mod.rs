@@ -14,6 +14,7 @@ pub mod push;
 pub(crate) mod quotas;
 pub mod read;
 pub mod rows;
+pub mod shares;
 pub mod search;
 pub mod suggest;
 pub mod take_orders;

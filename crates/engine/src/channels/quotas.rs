@@ -38,7 +38,7 @@ impl Seats {
 
 impl Batch<'_> {
     /// The policy that a listing follows.
-    fn policy<'b>(&'b self, listing: &'b Listing) -> Option<&'b Policy> {
+    pub(crate) fn policy<'b>(&'b self, listing: &'b Listing) -> Option<&'b Policy> {
         listing.policy.as_ref().or_else(|| self.config.channel(listing.channel).map(|c| &c.policy))
     }
 
@@ -106,12 +106,16 @@ impl Batch<'_> {
 
     /// Which writes an item needs now.
     pub(crate) fn wishes(&self, item: i64) -> Vec<Wish> {
-        let Some(known) = self.seats.by_item.get(&item) else { return Vec::new() };
-        let no_policy = Policy::default();
+        let (pool, seats) = self.seats_of(item);
+        quota::plan(pool, &seats)
+    }
+
+    /// What is divided of an item, and the listings that it is divided among.
+    pub(crate) fn seats_of(&self, item: i64) -> (Pool, Vec<Seat<'_>>) {
         let (mut own, mut own_short) = (Demand::default(), self.owed_beyond(item));
         let mut to_contracts = 0;
-        let mut seats: Vec<Seat<'_>> = Vec::with_capacity(known.len());
-        for (id, per) in known {
+        let mut seats: Vec<Seat<'_>> = Vec::new();
+        for (id, per) in self.seats.by_item.get(&item).into_iter().flatten() {
             let Some(listing) = self.listings.get(*id) else { continue };
             if listing.channel == OWN {
                 own = listing.demand;
@@ -120,7 +124,7 @@ impl Batch<'_> {
                 }
                 continue;
             }
-            let Some(channel) = self.config.channel(listing.channel) else { continue };
+            let (Some(channel), Some(policy)) = (self.config.channel(listing.channel), self.policy(listing)) else { continue };
             if channel.is_contract() {
                 to_contracts += per * listing.exposure.total();
                 continue;
@@ -128,7 +132,7 @@ impl Batch<'_> {
             seats.push(Seat {
                 listing: *id,
                 per: *per,
-                policy: self.policy(listing).unwrap_or(&no_policy),
+                policy,
                 exposure: &listing.exposure,
                 demand: listing.demand,
                 compares: channel.compares,
@@ -138,7 +142,7 @@ impl Batch<'_> {
             });
         }
         // What is set aside under contracts is nobody else's; what they are owed beyond it is asked for as for a sale of our own.
-        quota::plan(Pool { available: self.available(item) - to_contracts, own, own_short, now: self.now }, &seats)
+        (Pool { available: self.available(item) - to_contracts, own, own_short, now: self.now }, seats)
     }
 
     /// The most listing units that the other components of a kit allow.

@@ -315,14 +315,14 @@ impl Conn {
         faults.at("begin")?;
         let begin = if self.is_postgres() { "BEGIN" } else { "BEGIN IMMEDIATE" };
         self.batch(begin)?;
-        Ok(Tx { conn: self, faults, open: true })
+        Ok(Tx { conn: self, faults, open: true, locks: true })
     }
 
     /// Begins a transaction that reads one consistent state.
     pub fn begin_read(&mut self) -> Result<Tx<'_>> {
         let begin = if self.is_postgres() { "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" } else { "BEGIN" };
         self.batch(begin)?;
-        Ok(Tx { conn: self, faults: faults::none(), open: true })
+        Ok(Tx { conn: self, faults: faults::none(), open: true, locks: false })
     }
 
     /// Runs statements without parameters.
@@ -355,6 +355,8 @@ pub struct Tx<'a> {
     conn: &'a mut Conn,
     faults: &'a Faults,
     open: bool,
+    /// Only who writes has anything to lock.
+    locks: bool,
 }
 
 impl Tx<'_> {
@@ -413,6 +415,7 @@ impl Tx<'_> {
             return Ok(rows);
         }
         self.faults.at("read")?;
+        let lookup = &Lookup { lock: lookup.lock && self.locks, ..*lookup };
         let mut each = |row: &Row<'_>| rows.push(read(row));
         match self.conn {
             Conn::Sqlite(conn) => conn.lookup(lookup, keys.iter().map(|k| Value::Int(*k)), more, &mut each)?,
@@ -428,6 +431,7 @@ impl Tx<'_> {
             return Ok(rows);
         }
         self.faults.at("read")?;
+        let lookup = &Lookup { lock: lookup.lock && self.locks, ..*lookup };
         let mut each = |row: &Row<'_>| rows.push(read(row));
         match self.conn {
             Conn::Sqlite(conn) => conn.lookup(lookup, keys.iter().map(|k| Value::Text(k)), &[], &mut each)?,

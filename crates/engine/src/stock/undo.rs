@@ -5,16 +5,27 @@ use crate::Stop;
 use crate::batch::{Batch, Because};
 use crate::command::{Answer, Needs, Reply};
 use crate::config::Config;
-use crate::db::{Sql, Tx, Value};
+use crate::db::{Lookup, Sql, Tx, Value};
 use crate::orders::fill;
 use crate::views::{Id, MovementView};
 use domain::stock::Account::{self, Available};
 use domain::{Noun, Refused, Shortfall};
 
-/// The list of causes is that of the index on `entries`.
+/// By the index on the documents of what is booked by hand, whose conditions both repeat.
 const BY_DOCUMENT: Sql = Sql(
-    "SELECT e.item, i.sku, e.location, e.at, e.source, e.target, e.quantity FROM entries e JOIN items i ON i.id = e.item WHERE e.document = $1 AND e.cause IN ('stock.received', 'stock.adjusted', 'stock.moved', 'stock.counted') ORDER BY e.at DESC, e.item, e.location, e.number DESC",
+    "SELECT e.item, i.sku, e.location, e.at, e.source, e.target, e.quantity, e.cause FROM entries e JOIN items i ON i.id = e.item WHERE e.document = $1 AND e.cause > 'stock.' AND e.cause <> 'stock.imported' ORDER BY e.at DESC, e.item, e.location, e.number DESC",
 );
+pub(crate) const UNDONE: Lookup = Lookup {
+    columns: "document",
+    from: "entries",
+    key: "document",
+    and: "AND cause > 'stock.' AND cause <> 'stock.imported' AND cause = 'stock.undone'",
+    order: "document",
+    lock: false,
+};
+
+/// What can be undone.
+const BY_HAND: [&str; 4] = ["stock.received", "stock.adjusted", "stock.moved", "stock.counted"];
 
 /// For how long a movement can be undone, microseconds: a day.
 pub const UNDO_MICROS: i64 = 86_400_000_000;
@@ -45,6 +56,7 @@ pub struct Undone {
 /// The entries of a movement made by hand, the last one first. Refuses what is no such movement.
 pub fn entries(tx: &mut Tx<'_>, config: &Config, document: i64) -> Result<Vec<Undone>, Stop> {
     let read = |r: &crate::db::Row<'_>| {
+        BY_HAND.contains(&r.text(7).as_str()).then_some(())?;
         Some(Undone {
             item: r.int(0),
             sku: r.text(1),
@@ -63,6 +75,7 @@ pub fn entries(tx: &mut Tx<'_>, config: &Config, document: i64) -> Result<Vec<Un
 impl Undo {
     pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
         needs.item_ids.extend(self.entries.iter().map(|e| e.item));
+        needs.undone.push(self.document);
         needs.supplies();
     }
 
@@ -70,9 +83,11 @@ impl Undo {
         if self.entries.iter().any(|e| batch.now - e.at > UNDO_MICROS) {
             return Err(Refused::invalid("id", "names a movement of more than a day ago; adjust or count instead").into());
         }
-        let id = batch.id()?;
-        let reference = format!("movement {}", self.document);
-        let because = Because { reference: &reference, ..Because::of("stock.undone", id) };
+        if batch.undone.contains(&self.document) {
+            return Err(Refused::invalid("id", "names a movement that was undone already").into());
+        }
+        // The counter-entries belong to what they take back, where they are found again.
+        let because = Because::of("stock.undone", self.document);
         let mut shortfalls = Vec::new();
         for entry in self.entries.iter().filter(|e| e.target.is_state()) {
             let has = batch.level(entry.item, entry.location_id).get(entry.target);
@@ -89,8 +104,9 @@ impl Undo {
         for entry in self.entries.iter().filter(|e| e.source == Available) {
             fill::from_level(batch, entry.item, entry.location_id)?;
         }
-        let view = MovementView { id: Id(id), levels: moved(batch, self.entries.iter().map(|e| (e.item, e.location_id))) };
-        batch.event("stock.undone", id, &view);
+        batch.undone.insert(self.document);
+        let view = MovementView { id: Id(self.document), levels: moved(batch, self.entries.iter().map(|e| (e.item, e.location_id))) };
+        batch.event("stock.undone", self.document, &view);
         Ok(Reply::created(Answer::Movement(view)))
     }
 }

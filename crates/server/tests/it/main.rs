@@ -9,6 +9,7 @@ mod channels;
 mod contracts;
 mod desk;
 mod imports;
+mod item_pages;
 mod links;
 mod lists;
 mod mails;

@@ -80,6 +80,18 @@ impl Fields {
     }
 }
 
+/// An amount of money as people type it, with a point before its decimals: `1.234,50` and `1,234.50` as `1234.50`. Of one mark
+/// alone, the decimals are what stands behind it unless they are three.
+pub fn amount(text: &str) -> String {
+    let text: String = text.chars().filter(|c| !matches!(c, ' ' | '\u{a0}' | '\u{202f}')).collect();
+    let Some(last) = text.rfind([',', '.']) else { return text };
+    let (whole, rest) = (&text[..last], &text[last + 1..]);
+    let mark = &text[last..=last];
+    let parts_thousands = !whole.contains([',', '.']) && rest.len() == 3 || whole.contains(mark);
+    let whole = whole.replace([',', '.'], "");
+    if parts_thousands { format!("{whole}{rest}") } else { format!("{whole}.{rest}") }
+}
+
 /// `1,234` and `1.234` as `1234`; None where a mark does not part thousands.
 fn without_marks(text: &str) -> Option<String> {
     let mark = text.chars().find(|c| matches!(c, ',' | '.'));
@@ -189,6 +201,23 @@ mod tests {
         }
         assert_eq!(Fields::default().opt_int("n").unwrap(), None);
         assert_eq!(Fields::default().int("n").unwrap_err().field(), Some("n"));
+    }
+
+    #[test]
+    fn amounts_as_people_type_them() {
+        for (text, amount_text) in [
+            ("9.99", "9.99"),
+            ("9,99", "9.99"),
+            ("1,234.50", "1234.50"),
+            ("1.234,50", "1234.50"),
+            ("1.234.567", "1234567"),
+            ("1,234", "1234"),
+            ("12", "12"),
+            ("x", "x"),
+            ("", ""),
+        ] {
+            assert_eq!(amount(text), amount_text, "{text}");
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod find;
 mod guide;
 mod icons;
 mod imports;
+mod items;
 mod keys;
 mod language;
 mod lines;
@@ -181,6 +182,7 @@ pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
         .post("/webhooks/{id}/secrets/{secret}/remove", May(Permission::WebhooksEdit), webhooks::remove_secret)
         .post("/webhooks/{id}/replay", May(Permission::WebhooksEdit), webhooks::replay_failed)
         .post("/webhooks/{id}/deliveries/{delivery}/replay", May(Permission::WebhooksEdit), webhooks::replay);
+    let pages = items::routes(pages);
     let (pages, known) = pages.finish();
     let files = Router::new().route("/static/{version}/{name}", axum::routing::get(files::file));
     let router = pages

@@ -1,0 +1,198 @@
+//! An item over time: on hand and available as lines with the slider that looks back, and what was ordered a day as columns. Each
+//! with the same numbers as a table behind it.
+
+use super::asof::AsOf;
+use crate::console::chart::{short, step};
+use crate::console::parts::Part;
+use crate::console::viewer::Viewer;
+use engine::stock::list::{DAYS, LATELY, StockRow};
+use engine::stock::movements::{Chart, Point};
+use maud::{Markup, html};
+
+/// The plot within its box of 784 by 164.
+const LEFT: f64 = 44.0;
+const RIGHT: f64 = 776.0;
+const TOP: f64 = 8.0;
+const AXIS: f64 = 138.0;
+pub const DAY_MICROS: i64 = 86_400_000_000;
+/// Days that the lines reach back, and points on them: two a day.
+pub const BACK: i64 = 30;
+pub const POINTS: usize = 61;
+
+/// From units to pixels.
+struct Scale {
+    most: f64,
+    lines: Vec<i64>,
+}
+
+impl Scale {
+    fn of(most: i64) -> Scale {
+        let gap = step(most.max(0));
+        let count = (most.max(1) + gap - 1) / gap;
+        Scale { most: (count * gap) as f64, lines: (0..=count).map(|n| n * gap).collect() }
+    }
+
+    fn y(&self, units: i64) -> f64 {
+        AXIS - (AXIS - TOP) * units as f64 / self.most
+    }
+
+    fn grid(&self) -> Markup {
+        html! {
+            @for line in &self.lines {
+                @let y = format!("{:.0}.5", self.y(*line));
+                line class=(if *line == 0 { "axis" } else { "grid" }) x1=(LEFT) x2=(RIGHT) y1=(y) y2=(y) {}
+                text.end x=(LEFT - 6.0) y=(format!("{:.1}", self.y(*line) + 4.0)) { (short(*line)) }
+            }
+        }
+    }
+}
+
+/// The lines. `as_of` marks the instant that is looked at.
+pub fn movement(v: &Viewer, chart: &Chart, as_of: &AsOf, keep: &[(&str, &str)]) -> Markup {
+    let body = html! {
+        div.panel-body {
+            @if chart.points.len() < 2 { p.muted { (v.t("Its entries are too many to draw the last days; the ledger below has them all.")) } }
+            @else { (lines(v, chart, as_of)) (points_table(v, &chart.points)) }
+        }
+        (as_of.slider(v, keep))
+    };
+    let head = html! {
+        span.sub {
+            (v.say("Last {} days", &[&BACK]))
+            @if let Some(at) = chart.reaches { ", " (v.say("known since {}", &[&v.moment(at)])) }
+        }
+    };
+    let right = html! {
+        div.legend.right {
+            span { svg.key aria-hidden="true" { line.ln-1 x1="0" x2="14" y1="4" y2="4" {} } (v.t("On hand")) }
+            span { svg.key aria-hidden="true" { line.ln-3 x1="0" x2="14" y1="4" y2="4" {} } (v.t("Available")) }
+        }
+    };
+    Part::new("movement", v.t("Movement"), body).head(head).right(right).show()
+}
+
+fn lines(v: &Viewer, chart: &Chart, as_of: &AsOf) -> Markup {
+    let points = &chart.points;
+    let scale = Scale::of(points.iter().map(|p| p.on_hand.max(p.available)).max().unwrap_or(0));
+    let (first, last) = (points[0].at, points[points.len() - 1].at);
+    let x = |at: i64| LEFT + (RIGHT - LEFT) * (at - first) as f64 / (last - first).max(1) as f64;
+    let path = |figure: fn(&Point) -> i64| {
+        let mut path = format!("M{:.1} {:.1}", x(points[0].at), scale.y(figure(&points[0])));
+        points[1..].iter().for_each(|p| path.push_str(&format!("H{:.1}V{:.1}", x(p.at), scale.y(figure(p)))));
+        path
+    };
+    let (on_hand, available) = (path(|p| p.on_hand), path(|p| p.available));
+    let newest = &points[points.len() - 1];
+    let high = points.iter().max_by_key(|p| p.on_hand).unwrap_or(newest);
+    let finding = v.say("{} on hand and {} available at the end; most on hand: {} on {}.", &[&v.num(newest.on_hand), &v.num(newest.available), &v.num(high.on_hand), &v.date(high.at)]);
+    let marked = as_of.instant().and_then(|at| points.iter().rev().find(|p| p.at <= at).map(|p| (x(at.max(first)), p)));
+    let half = (RIGHT - LEFT) / (points.len() - 1) as f64 / 2.0;
+    html! {
+        figure data-chart tabindex="0" aria-labelledby="mv-title mv-finding" {
+            div.chart-wrap { svg.chart viewBox="0 0 784 164" role="img" aria-labelledby="mv-title mv-finding" {
+                title #mv-title { (v.t("On hand and available")) }
+                desc #mv-finding { (finding) }
+                (scale.grid())
+                path.area d={ (on_hand) "V" (AXIS) "H" (LEFT) "Z" } {}
+                path.ln.ln-3 d=(available) {}
+                path.ln.ln-1 d=(on_hand) {}
+                @if let Some((at, point)) = marked {
+                    line.now x1=(format!("{at:.1}")) x2=(format!("{at:.1}")) y1=(TOP) y2=(AXIS) {}
+                    circle.pt cx=(format!("{at:.1}")) cy=(format!("{:.1}", scale.y(point.on_hand))) r="4" {}
+                }
+                @for (n, point) in points.iter().enumerate() {
+                    rect.hit x=(format!("{:.1}", x(point.at) - half)) width=(format!("{:.1}", 2.0 * half)) y=(TOP) height=(AXIS - TOP)
+                        data-x=(v.moment(point.at)) data-y=(v.say("{} on hand, {} available", &[&v.num(point.on_hand), &v.num(point.available)])) {}
+                    // A date a week.
+                    @if (points.len() - 1 - n) % 14 == 0 { text class=(if n + 1 == points.len() { "end" } else { "mid" }) x=(format!("{:.1}", x(point.at))) y=(AXIS + 18.0) { (v.date(point.at)) } }
+                }
+            } }
+            figcaption.readout data-readout {}
+        }
+    }
+}
+
+fn points_table(v: &Viewer, points: &[Point]) -> Markup {
+    html! {
+        details.as-table {
+            summary { (v.t("View as table")) }
+            div tabindex="0" role="region" aria-label=(v.t("On hand and available")) { table.table {
+                thead { tr { th scope="col" { (v.t("Time")) } th.num scope="col" { (v.t("On hand")) } th.num scope="col" { (v.t("Available")) } } }
+                tbody { @for p in points.iter().rev().step_by(2) { tr { th scope="row" { (v.moment(p.at)) } td.num { (v.num(p.on_hand)) } td.num { (v.num(p.available)) } } } }
+            } }
+        }
+    }
+}
+
+/// Units ordered a day in the last four weeks (UTC days), this week beside those before.
+pub fn sold(v: &Viewer, row: &StockRow) -> Markup {
+    let days = &row.days;
+    let today = engine::day_of(v.now);
+    let noon = |n: usize| (today + 1 - DAYS as i64 + n as i64) * DAY_MICROS + DAY_MICROS / 2;
+    let scale = Scale::of(days.iter().copied().max().unwrap_or(0));
+    let gap = (RIGHT - LEFT) / DAYS as f64;
+    let before: i64 = days[DAYS - 2 * LATELY..DAYS - LATELY].iter().sum();
+    let finding = v.say("{} in the last seven days, {} in the seven before.", &[&v.num(row.sold_7d), &v.num(before)]);
+    let body = html! {
+        div.panel-body {
+            @if days.iter().all(|n| *n == 0) { p.muted { (v.t("Nothing was ordered in the last four weeks.")) } }
+            @else {
+                figure data-chart tabindex="0" aria-labelledby="sold-title sold-finding" {
+                    div.chart-wrap { svg.chart viewBox="0 0 784 164" role="img" aria-labelledby="sold-title sold-finding" {
+                        title #sold-title { (v.t("Units ordered a day")) }
+                        desc #sold-finding { (finding) }
+                        (scale.grid())
+                        @for (n, units) in days.iter().enumerate() {
+                            @let left = LEFT + gap * n as f64;
+                            rect class=(if n + LATELY >= DAYS { "bar-1" } else { "bar-past" }) x=(format!("{:.1}", left + gap * 0.15)) width=(format!("{:.1}", gap * 0.7))
+                                y=(format!("{:.1}", scale.y(*units))) height=(format!("{:.1}", AXIS - scale.y(*units))) data-x=(v.date(noon(n))) data-y=(v.count(*units, "unit", "units")) {}
+                            @if (DAYS - 1 - n) % LATELY == 0 { text class=(if n + 1 == DAYS { "end" } else { "mid" }) x=(format!("{:.1}", left + gap / 2.0)) y=(AXIS + 18.0) { (v.date(noon(n))) } }
+                        }
+                    } }
+                    figcaption.readout data-readout {}
+                }
+                details.as-table {
+                    summary { (v.t("View as table")) }
+                    div tabindex="0" role="region" aria-label=(v.t("Units ordered a day")) { table.table {
+                        thead { tr { th scope="col" { (v.t("Day (UTC)")) } th.num scope="col" { (v.t("Units")) } } }
+                        tbody { @for n in (0..DAYS).rev() { tr { th scope="row" { (v.date(noon(n))) } td.num.zero[days[n] == 0] { (v.num(days[n])) } } } }
+                    } }
+                }
+            }
+        }
+    };
+    let head = html! { span.sub { (finding) } };
+    Part::new("sold", v.t("Ordered a day"), body).head(head).show()
+}
+
+/// A small line that shows direction only, `width` by `height` pixels; nothing for what was never ordered.
+pub fn spark(days: &[i64], width: i64, height: i64, class: &str) -> Markup {
+    let most = days.iter().copied().max().unwrap_or(0);
+    if most == 0 || days.len() < 2 {
+        return html! {};
+    }
+    let x = |n: usize| n as i64 * width * 10 / (days.len() as i64 - 1);
+    // In tenths of a pixel, within two at either edge.
+    let y = |units: i64| (height - 2) * 10 - (height - 4) * 10 * units / most;
+    let tenths = |n: i64| if n % 10 == 0 { (n / 10).to_string() } else { format!("{}.{}", n / 10, n % 10) };
+    let points: Vec<String> = days.iter().enumerate().map(|(n, units)| format!("{} {}", tenths(x(n)), tenths(y(*units)))).collect();
+    let line = format!("M{}", points.join(" "));
+    html! {
+        svg class=(class) width=(width) height=(height) viewBox=(format!("0 0 {width} {height}")) aria-hidden="true" {
+            path d=(line) {}
+            circle cx=(width) cy=(tenths(y(days[days.len() - 1]))) r="2.5" {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spark;
+
+    #[test]
+    fn a_spark_goes_from_edge_to_edge() {
+        assert_eq!(spark(&[0, 0], 10, 10, "spark").into_string(), "");
+        let line = spark(&[0, 4, 2], 56, 18, "spark").into_string();
+        assert!(line.contains("M0 16 28 2 56 9"), "{line}");
+    }
+}

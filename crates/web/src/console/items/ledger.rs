@@ -1,0 +1,158 @@
+//! The entries behind an item's numbers, newest first, by location and cause, and all of them as a file.
+
+use super::{Spot, Where, words};
+use crate::App;
+use crate::console::export;
+use crate::console::fields::step;
+use crate::console::parts::{Part, icon, pager};
+use crate::console::viewer::Viewer;
+use crate::problem::Problem;
+use axum::body::Body;
+use axum::http::Response;
+use domain::Refused;
+use engine::db::Tx;
+use engine::page::Page;
+use engine::stock::movements::{self, Movement, MovementCursor, MovementQuery};
+use engine::stock::read::EntryView;
+use engine::{Config, Stop};
+use maud::{Markup, html};
+
+/// Entries on a page.
+const ROWS: usize = 20;
+
+/// What the address asks of the ledger.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// A location's code.
+    pub at: Option<String>,
+    pub cause: Option<String>,
+    after: Option<MovementCursor>,
+    limit: Where,
+}
+
+impl Asked {
+    /// Refuses a cursor that no page gave out.
+    pub fn read(v: &Viewer) -> Result<Asked, Refused> {
+        let after = v.asked("after").map(|text| MovementCursor::parse("after", &text)).transpose()?;
+        Ok(Asked { at: v.asked("at"), cause: v.asked("cause"), after, limit: Where::of(v) })
+    }
+
+    fn query(&self, config: &Config, item: i64, limit: usize, after: Option<MovementCursor>) -> MovementQuery {
+        let locations = match &self.at {
+            // A location that is not there, or not for this reader, has no entries.
+            Some(code) => Some(config.by_code(code).map(|l| l.id).filter(|id| self.limit.at(*id)).into_iter().collect()),
+            None => self.limit.ids().map(<[i64]>::to_vec),
+        };
+        MovementQuery { item, locations, causes: self.cause.iter().cloned().collect(), after, limit }
+    }
+
+    pub fn page(&self, tx: &mut Tx<'_>, config: &Config, item: i64) -> Result<Page<Movement, MovementCursor>, Stop> {
+        movements::list(tx, config, &self.query(config, item, ROWS, self.after.clone()))
+    }
+}
+
+pub fn panel(v: &Viewer, config: &Config, asked: &Asked, page: &Page<Movement, MovementCursor>, spots: &[Spot]) -> Markup {
+    let filtered = asked.at.is_some() || asked.cause.is_some();
+    let body = html! {
+        (filters(v, asked, spots, filtered))
+        @if page.rows.is_empty() {
+            p.none {
+                @if page.next.is_some() { (v.t("None among those looked through; go on to look further back.")) }
+                @else if filtered { (v.t("No entry is like that.")) } @else { (v.t("No entries yet: nothing has ever moved.")) }
+            }
+        } @else {
+            div.table-wrap { table.table.table-stack {
+                caption.vh { (v.t("Entries of this item, newest first")) }
+                thead { tr {
+                    th scope="col" { (v.t("Time")) } th scope="col" { (v.t("Cause")) } th scope="col" { (v.t("Where")) } th scope="col" { (v.t("From and to")) }
+                    th.num scope="col" { (v.t("Units")) } th.num scope="col" { (v.t("On hand")) } th.num scope="col" { (v.t("After")) } th scope="col" { (v.t("By")) }
+                } }
+                tbody { @for movement in &page.rows { (row(v, config, movement, spots)) } }
+            } }
+        }
+        @let next = page.next.as_ref().map(|cursor| cursor.to_string());
+        (pager(v, page.rows.len(), next.as_deref()))
+    };
+    let head = html! { span.sub { @match &asked.at { Some(_) => (v.t("On hand there after each")), None => (v.t("On hand everywhere after each")) } } };
+    let right = html! { div.right { a href=(v.address(&[("format", "csv")])) { (icon("download")) " " (v.t("Export")) } } };
+    Part::new("ledger", v.t("Entries"), body).head(head).right(right).show()
+}
+
+fn filters(v: &Viewer, asked: &Asked, spots: &[Spot], filtered: bool) -> Markup {
+    html! {
+        form.filters method="get" action=(v.path) {
+            label.vh for="ledger-at" { (v.t("Location")) }
+            select.select.select-s #ledger-at name="at" data-auto {
+                option value="" { (v.t("All locations")) }
+                @for spot in spots { option value=(spot.code) selected[asked.at.as_deref() == Some(spot.code.as_str())] { (spot.name) } }
+            }
+            label.vh for="ledger-cause" { (v.t("Cause")) }
+            select.select.select-s #ledger-cause name="cause" data-auto {
+                option value="" { (v.t("All causes")) }
+                @for (word, name) in words::CAUSES { option value=(word) selected[asked.cause.as_deref() == Some(word)] { (v.t(name)) } }
+            }
+            button.btn.btn-s.no-js type="submit" { (v.t("Filter")) }
+            @if filtered { a href=(v.address(&[("at", ""), ("cause", "")])) { (v.t("Clear")) } }
+        }
+    }
+}
+
+fn row(v: &Viewer, config: &Config, movement: &Movement, spots: &[Spot]) -> Markup {
+    let Movement { entry, change, on_hand } = movement;
+    let place = spots.iter().find(|s| s.code == *entry.location).map_or(&*entry.location, |s| s.name.as_str());
+    let cause = words::cause(v, &entry.cause);
+    let why: Vec<&str> = [entry.reason.as_deref(), entry.reference.as_deref()].into_iter().flatten().collect();
+    html! {
+        tr data-key={ (entry.location) (entry.number) } {
+            td.nowrap data-label=(v.t("Time")) { time datetime=(crate::console::show::iso(entry.at.0)) title=(v.moment(entry.at.0)) { (time(v, entry)) } }
+            th scope="row" {
+                span { @match words::document(v, &entry.cause, entry.document.0) { Some(to) => { a href=(to) { (cause) } }, None => (cause) } @if !why.is_empty() { small.clip title=(why.join(", ")) { (why.join(", ")) } } }
+            }
+            td data-label=(v.t("Where")) { (place) }
+            td data-label=(v.t("From and to")) { span.nowrap { (words::account(v, entry.from)) " → " (words::account(v, entry.to)) } }
+            td.num data-label=(v.t("Units")) { (v.num(entry.quantity)) }
+            td.num.is-ok[*change > 0].zero[*change == 0] data-label=(v.t("On hand")) { @if *change == 0 { "–" } @else { (v.signed(*change)) } }
+            td.num.strong data-label=(v.t("After")) { (v.num(*on_hand)) }
+            td.anywhere data-label=(v.t("By")) { (words::actor(v, config, &entry.actor)) }
+        }
+    }
+}
+
+/// To the second, with the day if it is not today's.
+fn time(v: &Viewer, entry: &EntryView) -> String {
+    let (day, clock) = (v.date(entry.at.0), v.clock(entry.at.0));
+    if day == v.date(v.now) { clock } else { format!("{day}, {clock}") }
+}
+
+/// All entries that the address asks for. Refuses an unknown item.
+pub async fn file(app: &App, v: &Viewer, sku: &str) -> Result<Response<Body>, Problem> {
+    let asked = Asked { after: None, ..Asked::read(v)? };
+    let owned = sku.to_owned();
+    let item = app.read(move |tx, _| Ok(engine::stock::read::item(tx, &owned)?.id)).await?;
+    let head = ["time", "location", "number", "from", "to", "quantity", "on_hand_change", "on_hand_after", "cause", "document", "actor", "reason", "reference"];
+    let reader = v.clone();
+    Ok(export::csv(app.clone(), &format!("entries-{}.csv", step(sku)), &head, None, move |tx, config, after| {
+        let page = movements::list(tx, config, &asked.query(config, item, export::STEP, after))?;
+        Ok((page.rows.iter().map(|m| cells(&reader, config, m)).collect(), page.next.map(Some)))
+    }))
+}
+
+fn cells(v: &Viewer, config: &Config, movement: &Movement) -> Vec<String> {
+    let e = &movement.entry;
+    let text = |t: &Option<String>| t.clone().unwrap_or_default();
+    vec![
+        e.at.to_string(),
+        e.location.to_string(),
+        e.number.to_string(),
+        e.from.into(),
+        e.to.into(),
+        e.quantity.to_string(),
+        movement.change.to_string(),
+        movement.on_hand.to_string(),
+        e.cause.clone(),
+        e.document.0.to_string(),
+        words::actor(v, config, &e.actor),
+        text(&e.reason),
+        text(&e.reference),
+    ]
+}

@@ -1,0 +1,170 @@
+//! Many items switched at once: whether they are sold, and what happens when more is ordered than there is. Looked at first, then
+//! done item by item, so that each has its own record; and a way to have all of it as it was.
+
+use super::{here, path, words};
+use crate::App;
+use crate::console::fields::{Fields, Posted};
+use crate::console::parts::{csrf, icon, once, select};
+use crate::console::shell::{self, Page, Sheet};
+use crate::console::viewer::{Viewer, Wrong};
+use crate::problem::Problem;
+use axum::body::Body;
+use axum::http::Response;
+use axum::response::IntoResponse;
+use domain::Refused;
+use engine::catalog::items::UpdateItem;
+use engine::views::ItemView;
+use engine::{Command, Stop, WhenShort};
+use futures_util::future::join_all;
+use maud::{Markup, html};
+
+/// How an item is sold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Selling {
+    active: bool,
+    when_short: WhenShort,
+}
+
+impl Selling {
+    fn of(item: &ItemView) -> Selling {
+        Selling { active: item.active, when_short: item.when_short }
+    }
+
+    /// What the form makes of it: the row's own word, or that of all, or as it is.
+    fn changed(self, fields: &Fields, sku: &str) -> Selling {
+        let given = |name: &str| fields.given(&format!("{name}:{sku}")).or_else(|| fields.given(name));
+        Selling {
+            active: given("active").map_or(self.active, |word| word == "yes"),
+            when_short: given("when_short").and_then(|word| WhenShort::parse(&word)).unwrap_or(self.when_short),
+        }
+    }
+
+    fn words(self, v: &Viewer) -> String {
+        if self.active { words::when_short(v, self.when_short).to_owned() } else { v.t("Switched off").to_owned() }
+    }
+}
+
+/// An item, how it is sold and how it would be, and what came of it.
+struct Row {
+    item: ItemView,
+    to: Selling,
+    refused: Option<Refused>,
+}
+
+impl Row {
+    fn changes(&self) -> bool {
+        Selling::of(&self.item) != self.to
+    }
+}
+
+pub async fn page(app: &App, posted: Posted, skus: Vec<String>) -> Result<Response<Body>, Problem> {
+    let items = app
+        .read(move |tx, config| {
+            let names: Vec<&str> = skus.iter().map(String::as_str).collect();
+            engine::catalog::read::by_skus(tx, config, &names)
+        })
+        .await?;
+    let row = |(_, item): (i64, ItemView)| Row { to: Selling::of(&item).changed(&posted.fields, &item.sku), item, refused: None };
+    let mut rows: Vec<Row> = items.into_iter().map(row).collect();
+    let goes = posted.fields.text("step") == "go";
+    if goes {
+        go(app, &posted, &mut rows).await?;
+    }
+    let Posted { viewer, fields, .. } = posted;
+    let v = Viewer { typed: fields.0.clone(), ..here(viewer, "/items/bulk".into()) };
+    Ok(if goes { result(&v, &rows) } else { preview(&v, &fields, &rows) }.into_response())
+}
+
+async fn go(app: &App, posted: &Posted, rows: &mut [Row]) -> Result<(), Stop> {
+    let change = |row: &Row| {
+        let (sku, to) = (row.item.sku.to_string(), row.to);
+        let key = posted.once(&sku);
+        let update = UpdateItem { sku, active: Some(to.active), when_short: Some(to.when_short), ..UpdateItem::default() };
+        app.engine.submit(Command::UpdateItem(update), posted.viewer.by(), key)
+    };
+    let changed: Vec<&mut Row> = rows.iter_mut().filter(|r| r.changes()).collect();
+    let outcomes = join_all(changed.iter().map(|row| change(row))).await;
+    for (row, outcome) in changed.into_iter().zip(outcomes) {
+        if let Err(stop) = outcome {
+            row.refused = Some(stop.refused().cloned().ok_or(stop)?);
+        }
+    }
+    Ok(())
+}
+
+fn preview(v: &Viewer, fields: &Fields, rows: &[Row]) -> Page {
+    let looked = fields.given("active").is_some() || fields.given("when_short").is_some();
+    let changes = rows.iter().filter(|r| r.changes()).count() as i64;
+    let option = |value: &str, text: &'static str| (value.to_owned(), v.t(text).to_owned());
+    let active = [option("", "As it is"), option("yes", "Sold"), option("no", "Switched off")];
+    let mut when = vec![option("", "As it is")];
+    when.extend([WhenShort::Deny, WhenShort::Partial, WhenShort::Backorder, WhenShort::Preorder].map(|w| (w.word().to_owned(), words::when_short(v, w).to_owned())));
+    let body = html! {
+        form.panel action="/items/bulk" method="post" data-select aria-label=(v.t("Selling")) {
+            (csrf(v)) (once())
+            input type="hidden" name="do" value="sell";
+            div.panel-body { div.form-grid { (select(v, "active", "Sold", &active, "")) (select(v, "when_short", "When more is ordered than there is", &when, "")) } }
+            (table(v, rows, true))
+            div.panel-foot.foot-sticky {
+                button.btn type="submit" name="step" value="look" { (icon("play")) @if looked { (v.t("Look again")) } @else { (v.t("See what will come of it")) } }
+                @if looked && changes > 0 { button.btn.btn-primary type="submit" name="step" value="go" { (v.say("Change {}", &[&v.count(changes, "item", "items")])) } }
+                a.btn.btn-ghost href="/items" { (v.t("Cancel")) }
+            }
+        }
+    };
+    sheet(v, rows, html! { (v.t("Look first: each row says how it is sold and how it would be.")) }, body)
+}
+
+/// What was done, and a form that has all of it as it was.
+fn result(v: &Viewer, rows: &[Row]) -> Page {
+    let done: Vec<&Row> = rows.iter().filter(|r| r.changes() && r.refused.is_none()).collect();
+    let refused = rows.iter().filter(|r| r.refused.is_some()).count() as i64;
+    let body = html! {
+        div class=(if refused == 0 { "banner banner-ok flash" } else { "banner banner-warn flash" }) role="status" {
+            (icon(if refused == 0 { "ok" } else { "warn" }))
+            div { (v.say("{} changed.", &[&v.count(done.len() as i64, "item", "items")])) @if refused > 0 { " " (v.say("{} refused.", &[&v.num(refused)])) } }
+            @if !done.is_empty() {
+                form action="/items/bulk" method="post" {
+                    (csrf(v)) (once())
+                    input type="hidden" name="do" value="sell"; input type="hidden" name="step" value="go";
+                    @for row in &done {
+                        @let was = Selling::of(&row.item);
+                        input type="hidden" name="sku" value=(row.item.sku);
+                        input type="hidden" name={ "active:" (row.item.sku) } value=(if was.active { "yes" } else { "no" });
+                        input type="hidden" name={ "when_short:" (row.item.sku) } value=(was.when_short.word());
+                    }
+                    button.btn.btn-s type="submit" data-undo { (icon("undo")) (v.t("Undo")) " " kbd { "Z" } }
+                }
+            }
+        }
+        section.panel aria-label=(v.t("Selling")) { (table(v, rows, false)) div.panel-foot { a.btn.btn-s href="/items" { (v.t("Back to the list")) } } }
+    };
+    sheet(v, rows, html! { (v.t("Done item by item.")) }, body)
+}
+
+fn sheet(v: &Viewer, rows: &[Row], sub: Markup, body: Markup) -> Page {
+    let title = format!("{}: {}", v.t("Selling"), v.count(rows.len() as i64, "item", "items"));
+    shell::page(v, Sheet { title: title.clone(), here: "/items", topics: String::new(), head: shell::head(&title, sub, html! {}), body })
+}
+
+fn table(v: &Viewer, rows: &[Row], boxes: bool) -> Markup {
+    html! {
+        div.table-wrap { table.table {
+            caption.vh { (v.t("The items with how they are sold and would be")) }
+            thead { tr {
+                @if boxes { td.th-check { input type="checkbox" data-check-all data-js aria-label=(v.t("Select all rows on this page")); } }
+                th scope="col" { (v.t("SKU")) } th scope="col" { (v.t("Item")) } th scope="col" { (v.t("Was")) } th scope="col" { (v.t("Becomes")) }
+            } }
+            tbody { @for row in rows { tr data-row=(row.item.sku) data-key=(row.item.sku) {
+                @if boxes { td.check { label { input type="checkbox" name="sku" value=(row.item.sku) data-check checked aria-label=(v.say("Select {}", &[&row.item.sku])); } } }
+                td.nowrap { a href=(path(&row.item.sku)) { (row.item.sku) } }
+                th.clip scope="row" { (row.item.name) }
+                td { (Selling::of(&row.item).words(v)) }
+                td {
+                    @if let Some(refused) = &row.refused { span.st.st-danger { (icon("danger")) span.wrap { (Wrong::new(refused).detail) } } }
+                    @else if row.changes() { b { (row.to.words(v)) } } @else { span.quiet { (v.t("As it is")) } }
+                }
+            } } }
+        } }
+    }
+}
