@@ -299,7 +299,7 @@ impl Sequencer {
                 outcomes.push(if *request == key.request { replay(*status, answer) } else { Err(Refused::IdempotencyKeyReused.into()) });
                 continue;
             }
-            let outcome = decide(job, &mut batch);
+            let outcome = decide(&job.command, &job.by, &mut batch);
             if let Err(stop @ (Stop::Broken { .. } | Stop::Stopped)) = outcome {
                 return Ok(Attempt::Poisoned(stop));
             }
@@ -357,20 +357,20 @@ impl Sequencer {
 }
 
 /// Decides a command: within what its visitor may reach, on what the visitor saw, and recorded.
-fn decide(job: &Job, batch: &mut Batch<'_>) -> Outcome {
-    let Some(visitor) = &job.by.visitor else { return job.command.decide(batch) };
-    scope::check(&job.command, batch, &visitor.grant)?;
-    let watched = Watched::begin(&job.command, &job.by, batch);
-    if let (Some(seen), Some(watched)) = (&job.by.expect, &watched)
+pub(crate) fn decide(command: &Command, by: &By, batch: &mut Batch<'_>) -> Outcome {
+    let Some(visitor) = &by.visitor else { return command.decide(batch) };
+    scope::check(command, batch, &visitor.grant)?;
+    let watched = Watched::begin(command, by, batch);
+    if let (Some(seen), Some(watched)) = (&by.expect, &watched)
         && !watched.is_as_seen(seen)
     {
         return Err(watched.changed().into());
     }
-    let reply = job.command.decide(batch)?;
+    let reply = command.decide(batch)?;
     if let Some(watched) = watched
         && !reply.replayed
     {
-        let record = watched.end(&job.command, &job.by, batch, &reply.answer);
+        let record = watched.end(command, by, batch, &reply.answer);
         batch.audit.extend(record);
     }
     Ok(reply)

@@ -315,14 +315,14 @@ impl Conn {
         faults.at("begin")?;
         let begin = if self.is_postgres() { "BEGIN" } else { "BEGIN IMMEDIATE" };
         self.batch(begin)?;
-        Ok(Tx { conn: self, faults, open: true })
+        Ok(Tx { conn: self, faults, open: true, writes: true })
     }
 
     /// Begins a transaction that reads one consistent state.
     pub fn begin_read(&mut self) -> Result<Tx<'_>> {
         let begin = if self.is_postgres() { "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" } else { "BEGIN" };
         self.batch(begin)?;
-        Ok(Tx { conn: self, faults: faults::none(), open: true })
+        Ok(Tx { conn: self, faults: faults::none(), open: true, writes: false })
     }
 
     /// Runs statements without parameters.
@@ -355,6 +355,8 @@ pub struct Tx<'a> {
     conn: &'a mut Conn,
     faults: &'a Faults,
     open: bool,
+    /// One that only reads takes no locks.
+    writes: bool,
 }
 
 impl Tx<'_> {
@@ -406,6 +408,11 @@ impl Tx<'_> {
         }
     }
 
+    /// A lookup as it is done here.
+    fn of(&self, lookup: &Lookup) -> Lookup {
+        Lookup { lock: lookup.lock && self.writes, ..*lookup }
+    }
+
     /// Reads the rows of many integer keys. `keys` must be sorted, so that locks are taken in one order.
     pub fn by_ids<T>(&mut self, lookup: &Lookup, keys: &[i64], more: &[Value<'_>], mut read: impl FnMut(&Row<'_>) -> T) -> Result<Vec<T>> {
         let mut rows = Vec::new();
@@ -414,6 +421,7 @@ impl Tx<'_> {
         }
         self.faults.at("read")?;
         let mut each = |row: &Row<'_>| rows.push(read(row));
+        let lookup = &self.of(lookup);
         match self.conn {
             Conn::Sqlite(conn) => conn.lookup(lookup, keys.iter().map(|k| Value::Int(*k)), more, &mut each)?,
             Conn::Postgres(conn) => conn.lookup(lookup, &keys, more, &mut each)?,
@@ -429,6 +437,7 @@ impl Tx<'_> {
         }
         self.faults.at("read")?;
         let mut each = |row: &Row<'_>| rows.push(read(row));
+        let lookup = &self.of(lookup);
         match self.conn {
             Conn::Sqlite(conn) => conn.lookup(lookup, keys.iter().map(|k| Value::Text(k)), &[], &mut each)?,
             Conn::Postgres(conn) => conn.lookup(lookup, &keys, &[], &mut each)?,

@@ -1,7 +1,9 @@
 //! Orders: accepted and routed in one step, shipped, canceled, returned; backorders filled as stock arrives.
 
 pub mod cancel;
+pub mod detail;
 pub mod fill;
+pub mod notes;
 pub mod place;
 pub mod read;
 pub mod reroute;

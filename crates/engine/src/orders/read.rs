@@ -14,9 +14,10 @@ use std::sync::Arc;
 
 const LIST: Sql = Sql("SELECT id FROM orders WHERE id < $1 AND ($2 = '' OR status = $2) AND ($3 = '' OR channel = $3) ORDER BY id DESC LIMIT $4");
 const BY_REFERENCE: Sql = Sql("SELECT id FROM orders WHERE reference = $1 AND channel = $2");
+const ANY_REFERENCE: Sql = Sql("SELECT id FROM orders WHERE reference = $1 ORDER BY channel LIMIT $2");
 const TRANSFERS: Sql = Sql("SELECT id FROM transfers WHERE id < $1 ORDER BY id DESC LIMIT $2");
 
-fn items(tx: &mut Tx<'_>, ids: BTreeSet<i64>) -> Result<HashMap<i64, Arc<Item>>, Stop> {
+pub(super) fn items(tx: &mut Tx<'_>, ids: BTreeSet<i64>) -> Result<HashMap<i64, Arc<Item>>, Stop> {
     let ids: Vec<i64> = ids.into_iter().collect();
     Ok(tx.by_ids(&ITEMS_BY_ID, &ids, &[], Item::read)?.into_iter().map(|i| (i.id, Arc::new(i))).collect())
 }
@@ -31,6 +32,11 @@ fn views(tx: &mut Tx<'_>, config: &Config, orders: &[Order]) -> Result<Vec<Order
 pub fn one(tx: &mut Tx<'_>, config: &Config, id: i64) -> Result<OrderView, Stop> {
     let found = read_orders(tx, &[id], false)?;
     views(tx, config, &found)?.pop().ok_or_else(|| Refused::unknown(Noun::Order, id.to_string(), "id").into())
+}
+
+/// The ids of orders that some channel knows by this reference.
+pub fn by_reference(tx: &mut Tx<'_>, reference: &str, limit: i64) -> Result<Vec<i64>, Stop> {
+    Ok(tx.rows(ANY_REFERENCE, &[Value::Text(reference), Value::Int(limit)], |r| r.int(0))?)
 }
 
 /// Which orders to list; empty texts mean any.

@@ -11,7 +11,7 @@ use serde_json::Value;
 /// Every kind of event there is, for the script: a stream tells them apart by name.
 pub const KINDS: &str = "item.created item.updated location.created location.updated rules.changed import.progressed \
     reservation.held reservation.extended reservation.released reservation.expired reservation.ordered \
-    order.placed order.routed order.left_over order.filled order.shipped order.canceled order.returned order.return_expected order.handed_over order.recalled order.rerouted \
+    order.placed order.routed order.left_over order.filled order.shipped order.canceled order.returned order.return_expected order.handed_over order.recalled order.rerouted order.noted \
     stock.received stock.adjusted stock.moved stock.counted transfer.sent transfer.received \
     channel.connected channel.updated listing.mapped contract.agreed contract.changed exception.opened exception.solved \
     alert.created alert.updated alert.deleted alert.switched_off alert.failed";
@@ -46,6 +46,7 @@ fn words(event: &EventView) -> Markup {
         "order.handed_over" => html! { b { (text("number")) } " is with the warehouse" },
         "order.recalled" => html! { b { (text("number")) } " asked back from the warehouse" },
         "order.rerouted" => html! { b { (text("number")) } " sent from elsewhere" },
+        "order.noted" => html! { "Note on " b { (text("number")) } },
         "order.canceled" => html! { b { (text("number")) } " canceled" @if int("units") > 0 { ", " (units(int("units"))) " stay" } },
         "order.returned" => html! { b { (text("number")) } " came back, whole or in parts" },
         "reservation.held" => {
