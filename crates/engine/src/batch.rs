@@ -75,7 +75,7 @@ pub const LOOKUPS: &[&Lookup] = &[
 
 /// Days ahead for which capacity can be taken.
 const CAPACITY_DAYS: i64 = 60;
-const DAY_MICROS: i64 = 86_400_000_000;
+pub(crate) const DAY_MICROS: i64 = 86_400_000_000;
 
 /// The day (since 1970 UTC) that an instant falls on.
 pub fn day_of(at: i64) -> i64 {

@@ -65,4 +65,4 @@ pub const TABLES: &[&Table] = &[
 ];
 
 /// Reads of many rows by a key.
-pub const LOOKUPS: &[&[&Lookup]] = &[crate::batch::LOOKUPS, crate::channels::load::LOOKUPS, crate::sequencer::LOOKUPS, crate::alerts::rows::LOOKUPS];
+pub const LOOKUPS: &[&[&Lookup]] = &[crate::batch::LOOKUPS, crate::channels::load::LOOKUPS, crate::sequencer::LOOKUPS, crate::alerts::rows::LOOKUPS, crate::orders::list::LOOKUPS, crate::stock::transfers::LOOKUPS];

@@ -2,7 +2,7 @@
 
 use super::notes::{self, NoteView};
 use super::place::{ShipTo, StoredDecision};
-use super::read::items;
+use super::read::{is_seen, items};
 use super::rows::{Order, read_orders};
 use crate::Stop;
 use crate::access::audit;
@@ -13,12 +13,14 @@ use crate::exceptions::read::{ExceptionView, open_by_keys};
 use crate::kept::Names;
 use crate::routing::run::FactsReader;
 use crate::views::{Id, OrderSummary, OrderView, Time};
-use crate::warehouses::rows::{HANDOVERS_BY_FULFILLMENT, Handover, State, key as handover_key};
+use crate::warehouses::rows::{HANDOVERS_BY_FULFILLMENT, Handover, key as handover_key};
 use connectors::marketplace;
 use domain::geo::Point;
 use domain::{Grant, Noun, Refused};
 use std::collections::HashMap;
 use std::sync::Arc;
+
+pub use crate::warehouses::rows::State as Handed;
 
 // Letters that the marketplace would not hear rest at the end of time.
 const STUCK: Sql = Sql("SELECT id FROM channel_outbox WHERE channel = $1 AND due_at = 9223372036854775807 AND order_id = $2 LIMIT 20");
@@ -57,7 +59,7 @@ pub struct OrderDetail {
 /// How a fulfillment is with somebody else's warehouse.
 #[derive(Debug, Clone)]
 pub struct HandoverView {
-    pub state: State,
+    pub state: Handed,
     /// The warehouse's own name of it.
     pub external: Option<String>,
     pub heard_at: Time,
@@ -81,7 +83,7 @@ pub enum SoldOn {
 pub fn detail(tx: &mut Tx<'_>, config: &Config, id: i64, grant: &Grant) -> Result<OrderDetail, Stop> {
     let unknown = || Refused::unknown(Noun::Order, id.to_string(), "id");
     let mut order = read_orders(tx, &[id], false)?.pop().ok_or_else(unknown)?;
-    if !grant.on(&order.channel) || (grant.locations.is_some() && !order.is_seen_at(|location| grant.at(location))) {
+    if !is_seen(&order, grant) {
         return Err(unknown().into());
     }
     let items = items(tx, order.lines.iter().flat_map(|l| [Some(l.item), l.kit]).flatten().collect())?;

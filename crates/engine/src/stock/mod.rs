@@ -7,6 +7,7 @@ pub mod read;
 pub mod receive;
 pub(crate) mod rows;
 pub mod transfer;
+pub mod transfers;
 pub mod undo;
 
 use crate::batch::Batch;

@@ -8,21 +8,27 @@ mod channels;
 mod chart;
 mod empty;
 mod exceptions;
+mod export;
 mod feed;
 mod fields;
 mod files;
 mod icons;
 mod language;
+mod lines;
 mod links;
 mod live;
+mod orders;
 mod panels;
 mod parts;
 mod passkeys;
+mod reservations;
 mod shell;
 mod show;
 pub mod sign_in;
+mod status;
 mod stream;
 mod today;
+mod transfers;
 mod viewer;
 
 use crate::App;
@@ -75,6 +81,34 @@ pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
         .post("/account/sessions/{id}/end", SignedIn, account::end_session)
         .get("/", SignedIn, today)
         .get("/live", SignedIn, stream::stream)
+        .get("/orders", May(Permission::OrdersView), orders::list::page)
+        .get("/orders/new", May(Permission::OrdersPlace), orders::new::page)
+        .post("/orders/new", May(Permission::OrdersPlace), orders::new::place)
+        .get("/orders/new/preview", May(Permission::OrdersPlace), orders::new::preview)
+        .get("/orders/ship", May(Permission::OrdersShip), orders::bulk::ship)
+        .post("/orders/ship", May(Permission::OrdersShip), orders::bulk::do_ship)
+        .get("/orders/cancel", May(Permission::OrdersCancel), orders::bulk::cancel)
+        .post("/orders/cancel", May(Permission::OrdersCancel), orders::bulk::do_cancel)
+        .get("/orders/{id}", May(Permission::OrdersView), orders::one::page)
+        .get("/orders/{id}/ship", May(Permission::OrdersShip), orders::deeds::ask_ship)
+        .post("/orders/{id}/ship", May(Permission::OrdersShip), orders::deeds::ship)
+        .get("/orders/{id}/reroute", May(Permission::OrdersReroute), orders::deeds::ask_reroute)
+        .post("/orders/{id}/reroute", May(Permission::OrdersReroute), orders::deeds::reroute)
+        .get("/orders/{id}/cancel", May(Permission::OrdersCancel), orders::deeds::ask_cancel)
+        .post("/orders/{id}/cancel", May(Permission::OrdersCancel), orders::deeds::cancel)
+        .get("/orders/{id}/return", May(Permission::OrdersCancel), orders::deeds::ask_return)
+        .post("/orders/{id}/return", May(Permission::OrdersCancel), orders::deeds::take_back)
+        .post("/orders/{id}/note", May(Permission::OrdersNote), orders::deeds::note)
+        .get("/reservations", May(Permission::OrdersView), reservations::page)
+        .get("/reservations/{id}", May(Permission::OrdersView), reservations::one)
+        .post("/reservations/{id}/release", May(Permission::OrdersPlace), reservations::release)
+        .post("/reservations/{id}/extend", May(Permission::OrdersPlace), reservations::extend)
+        .get("/transfers", May(Permission::StockView), transfers::list::page)
+        .get("/transfers/new", May(Permission::StockTransfer), transfers::new::page)
+        .post("/transfers/new", May(Permission::StockTransfer), transfers::new::send)
+        .get("/transfers/new/preview", May(Permission::StockTransfer), transfers::new::preview)
+        .get("/transfers/{id}", May(Permission::StockView), transfers::one::page)
+        .post("/transfers/{id}/receive", May(Permission::StockTransfer), transfers::one::receive)
         .get("/channels", May(Permission::ChannelsView), channels::page)
         .get("/channels/{code}", May(Permission::ChannelsView), channels::one)
         .get("/exceptions", May(Permission::ExceptionsView), exceptions::page)

@@ -9,11 +9,12 @@ use crate::visit::{Visit, text};
 use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
-use domain::{Permission, Refused};
+use domain::{Grant, Permission, Refused};
 use engine::people::settings::{self, House};
 use engine::{By, Stop};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use std::sync::Arc;
 
 /// What stands in the navigation beside the links.
 #[derive(Debug, Clone, Default)]
@@ -131,6 +132,11 @@ impl Viewer {
             text.push_str(piece);
         }
         text
+    }
+
+    /// What may be done, and where.
+    pub fn grant(&self) -> Arc<Grant> {
+        self.caller.as_ref().map(|c| c.grant.clone()).unwrap_or_default()
     }
 
     pub fn may(&self, permission: Permission) -> bool {
