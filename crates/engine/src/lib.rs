@@ -29,7 +29,6 @@ pub mod exceptions;
 pub mod imports;
 pub mod jobs;
 pub mod orders;
-pub mod page;
 pub mod people;
 pub mod reservations;
 pub mod routing;
