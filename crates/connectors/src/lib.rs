@@ -14,6 +14,7 @@ pub mod online_retail;
 pub mod read;
 pub mod shipbob;
 pub mod shopify;
+pub mod sign_in_transport;
 pub mod standard_webhooks;
 pub mod transport;
 pub mod warehouse;

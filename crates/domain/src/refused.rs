@@ -32,6 +32,7 @@ pub enum Noun {
     Passkey,
     Link,
     Movement,
+    Record,
 }
 
 impl Noun {
@@ -60,6 +61,7 @@ impl Noun {
             Noun::Passkey => "passkey",
             Noun::Link => "link",
             Noun::Movement => "movement",
+            Noun::Record => "record",
         }
     }
 
@@ -87,6 +89,7 @@ impl Noun {
             Noun::Passkey => "unknown_passkey",
             Noun::Link => "unknown_link",
             Noun::Movement => "unknown_movement",
+            Noun::Record => "unknown_record",
         }
     }
 

@@ -19,6 +19,7 @@ const AT_OR_AFTER: Sql = Sql("SELECT seq, at FROM events WHERE seq >= $1 ORDER B
 const COUNTED: Sql = Sql(
     "SELECT e.at, e.kind, e.data, CASE WHEN e.kind = 'order.shipped' THEN (SELECT p.data FROM events p WHERE p.subject = e.subject AND p.seq + 0 < e.seq ORDER BY p.seq + 0 DESC LIMIT 1) END FROM events e WHERE e.seq > $1 AND e.seq <= $2 AND e.kind IN ('order.placed', 'order.shipped') ORDER BY e.seq",
 );
+const ANY_ORDER: Sql = Sql("SELECT id FROM orders LIMIT 1");
 const ANY_ITEM: Sql = Sql("SELECT id FROM items LIMIT 1");
 // SQLite takes the tables of a CROSS JOIN in this order, and so reads one row for each location, not all days.
 const CAPACITY: Sql = Sql("SELECT c.location, c.used FROM locations p CROSS JOIN capacity c WHERE c.location = p.id AND c.day = $1");
@@ -136,6 +137,24 @@ fn first_at(tx: &mut Tx<'_>, at: i64, last: i64) -> Result<i64, Stop> {
         }
     }
     Ok(low)
+}
+
+/// What there is already, for whoever begins.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Began {
+    pub locations: usize,
+    pub channels: usize,
+    pub any_item: bool,
+    pub any_order: bool,
+}
+
+pub fn began(tx: &mut Tx<'_>, config: &Config) -> Result<Began, Stop> {
+    Ok(Began {
+        locations: config.locations.len(),
+        channels: config.channels.len(),
+        any_item: tx.one(ANY_ITEM, &[], |r| r.int(0))?.is_some(),
+        any_order: tx.one(ANY_ORDER, &[], |r| r.int(0))?.is_some(),
+    })
 }
 
 /// What is newest: read by primary keys, at the same cost in a database of any size.

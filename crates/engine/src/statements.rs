@@ -18,6 +18,7 @@ use crate::reservations::rows::RESERVATIONS;
 use crate::routing::rules::RULE_SETS;
 use crate::sequencer::IDEMPOTENCY;
 use crate::stock::rows::{ENTRIES, LEVELS, TRANSFER_LINES, TRANSFERS};
+use crate::stock::sales::ITEM_DAYS;
 use crate::warehouses::rows::HANDOVERS;
 
 /// Tables that are written in bulk.
@@ -62,7 +63,18 @@ pub const TABLES: &[&Table] = &[
     &SETTINGS,
     &API_KEYS,
     &ORDER_NOTES,
+    &ITEM_DAYS,
 ];
 
 /// Reads of many rows by a key.
-pub const LOOKUPS: &[&[&Lookup]] = &[crate::batch::LOOKUPS, crate::channels::load::LOOKUPS, crate::sequencer::LOOKUPS, crate::alerts::rows::LOOKUPS, crate::orders::list::LOOKUPS, crate::stock::transfers::LOOKUPS];
+pub const LOOKUPS: &[&[&Lookup]] = &[
+    crate::batch::LOOKUPS,
+    crate::channels::load::LOOKUPS,
+    crate::sequencer::LOOKUPS,
+    crate::alerts::rows::LOOKUPS,
+    crate::orders::list::LOOKUPS,
+    crate::stock::holders::LOOKUPS,
+    crate::stock::list::LOOKUPS,
+    crate::stock::sales::LOOKUPS,
+    crate::stock::transfers::LOOKUPS,
+];

@@ -96,8 +96,8 @@ impl fmt::Debug for Pending {
     }
 }
 
-/// The query with which a person comes back from the provider.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// The query with which a person comes back from the provider. Not for a log: the code opens something.
+#[derive(Clone, Default, Deserialize)]
 pub struct Callback {
     pub state: Option<String>,
     pub code: Option<String>,

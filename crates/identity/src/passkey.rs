@@ -138,9 +138,22 @@ impl Relying {
         Ok(Credential { id, text: json(&Stored { handle: begun.handle, passkey })? })
     }
 
-    /// Begins a sign-in. With no ids in `only`, any passkey of this site will do, and says who it is; with ids, one of these: for somebody
-    /// who is to prove again who they are. Answers the options as JSON, for `PublicKeyCredential.parseRequestOptionsFromJSON`, and what to keep.
-    pub fn begin_sign_in(&self, only: &[&str], now_seconds: u64) -> Result<(String, SigningIn), Refusal> {
+    /// Begins a sign-in: any passkey of this site will do, and says who it is. Answers the options as JSON, for
+    /// `PublicKeyCredential.parseRequestOptionsFromJSON`, and what to keep.
+    pub fn begin_sign_in(&self, now_seconds: u64) -> Result<(String, SigningIn), Refusal> {
+        self.begin(&[], now_seconds)
+    }
+
+    /// As [`Relying::begin_sign_in`], for somebody who is signed in and is to prove once more who they are: with one of these credentials, which are
+    /// all of that person's. Refuses if there are none.
+    pub fn begin_proof(&self, registered: &[&str], now_seconds: u64) -> Result<(String, SigningIn), Refusal> {
+        if registered.is_empty() {
+            return Err(Refusal::Unknown);
+        }
+        self.begin(registered, now_seconds)
+    }
+
+    fn begin(&self, only: &[&str], now_seconds: u64) -> Result<(String, SigningIn), Refusal> {
         let begun = self.0.start_discoverable_authentication();
         let (options, state) = begun.map_err(|e| Fault::new(format!("a sign-in could not be begun: {e}")))?;
         let mut options = serde_json::to_value(&options.public_key).map_err(|e| Fault::new(e.to_string()))?;
@@ -149,7 +162,7 @@ impl Relying {
         Ok((json(&options)?, SigningIn { state, only, until: now_seconds.saturating_add(SECONDS) }))
     }
 
-    /// Finishes a sign-in with the browser's answer and the text of the credential that it names ([`credential_id`]).
+    /// Finishes a sign-in, or a proof, with the browser's answer and the text of the credential that it names ([`credential_id`]).
     pub fn finish_sign_in(&self, begun: SigningIn, answer: &str, credential: &str, now_seconds: u64) -> Result<SignedIn, Refusal> {
         if now_seconds > begun.until {
             return Err(Refusal::Late);

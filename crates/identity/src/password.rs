@@ -119,18 +119,20 @@ mod tests {
     #[test]
     fn nobody_costs_what_somebody_costs() {
         let phc = hash("correct horse battery").unwrap();
-        let mut somebody = Vec::new();
-        let mut nobody = Vec::new();
-        for _ in 0..9 {
+        let timed = |work: &dyn Fn() -> bool| {
             let started = std::time::Instant::now();
-            assert!(!verify("wrong horse battery", &phc));
-            somebody.push(started.elapsed());
-            let started = std::time::Instant::now();
-            assert!(!verify_nobody("wrong horse battery"));
-            nobody.push(started.elapsed());
+            assert!(!work());
+            started.elapsed().as_secs_f64()
+        };
+        // Others use this machine too: what counts is the quickest of as many tries as it takes to get one undisturbed.
+        let (mut somebody, mut nobody) = (f64::MAX, f64::MAX);
+        for _ in 0..60 {
+            somebody = somebody.min(timed(&|| verify("wrong horse battery", &phc)));
+            nobody = nobody.min(timed(&|| verify_nobody("wrong horse battery")));
+            if (0.8..1.25).contains(&(nobody / somebody)) {
+                return;
+            }
         }
-        // The quickest of several, as others use this machine too.
-        let ratio = nobody.iter().min().unwrap().as_secs_f64() / somebody.iter().min().unwrap().as_secs_f64();
-        assert!((0.6..1.7).contains(&ratio), "{ratio}: {nobody:?} against {somebody:?}");
+        panic!("nobody took {nobody} s, somebody {somebody} s");
     }
 }

@@ -68,6 +68,7 @@ impl Secret {
     /// Blanks in the code are overlooked. Storing the step must fail if another request has stored as late a one meanwhile.
     pub fn check(&self, code: &str, now_seconds: u64, last_used_step: Option<u64>) -> Option<u64> {
         let code: Vec<u8> = code.bytes().filter(|b| !b.is_ascii_whitespace()).take(usize::from(DIGITS) + 1).collect();
+        // Names do not matter to codes.
         let totp = self.totp("", "-").ok()?;
         let now = now_seconds / STEP_SECONDS;
         let mut found = None;

@@ -111,7 +111,7 @@ fn registered(device: &mut Device) -> Credential {
 
 /// Signs in, with what the device makes of the challenge.
 fn sign_in(device: &Device, credential: &Credential) -> Result<Option<String>, Refusal> {
-    let (options, begun) = site().begin_sign_in(&[], NOW).unwrap();
+    let (options, begun) = site().begin_sign_in(NOW).unwrap();
     let signed_in = site().finish_sign_in(begun, &device.sign_in(&options), &credential.text, NOW + 20)?;
     assert_eq!(signed_in.handle, ANNA.handle);
     Ok(signed_in.changed)
@@ -122,7 +122,7 @@ fn a_passkey_is_registered_and_signs_in() {
     let mut device = Device::new(1);
     let credential = registered(&mut device);
     assert_eq!(credential.id, BASE64.encode([1; 16]));
-    let (options, begun) = site().begin_sign_in(&[], NOW).unwrap();
+    let (options, begun) = site().begin_sign_in(NOW).unwrap();
     let answer = device.sign_in(&options);
     assert_eq!(credential_id(&answer).unwrap(), credential.id);
     let signed_in = site().finish_sign_in(begun, &answer, &credential.text, NOW + 300).unwrap();
@@ -142,7 +142,7 @@ fn options_ask_for_what_a_passkey_must_be() {
     assert_eq!(options["excludeCredentials"], json!([{ "type": "public-key", "id": "AQEB" }, { "type": "public-key", "id": "AgIC" }]));
     assert!(options["pubKeyCredParams"].as_array().unwrap().contains(&json!({ "type": "public-key", "alg": -7 })));
 
-    let (options, _) = site().begin_sign_in(&[], NOW).unwrap();
+    let (options, _) = site().begin_sign_in(NOW).unwrap();
     let options: Value = serde_json::from_str(&options).unwrap();
     assert_eq!(options["rpId"], "stock.example.com");
     assert_eq!(options["userVerification"], "required");
@@ -177,8 +177,8 @@ fn another_site_gets_nowhere() {
 fn an_answer_is_good_for_its_own_challenge() {
     let mut device = Device::new(1);
     let credential = registered(&mut device);
-    let (first, _) = site().begin_sign_in(&[], NOW).unwrap();
-    let (second, begun) = site().begin_sign_in(&[], NOW).unwrap();
+    let (first, _) = site().begin_sign_in(NOW).unwrap();
+    let (second, begun) = site().begin_sign_in(NOW).unwrap();
     assert_ne!(first, second);
     assert_eq!(site().finish_sign_in(begun, &device.sign_in(&first), &credential.text, NOW), Err(Refusal::OtherAttempt));
 
@@ -197,7 +197,7 @@ fn what_was_begun_ends_after_five_minutes_and_can_be_kept_in_a_row() {
     assert_eq!(site().finish_registration(again(), &answer, NOW + 301), Err(Refusal::Late));
     let credential = site().finish_registration(again(), &answer, NOW + 300).unwrap();
 
-    let (options, begun) = site().begin_sign_in(&[], NOW).unwrap();
+    let (options, begun) = site().begin_sign_in(NOW).unwrap();
     let row = serde_json::to_string(&begun).unwrap();
     let again = || serde_json::from_str::<SigningIn>(&row).unwrap();
     let answer = device.sign_in(&options);
@@ -212,7 +212,7 @@ fn a_counter_moves_on_and_a_copy_shows() {
     let mut credential = registered(&mut device);
     let copy = device.clone();
     device.counter = 6;
-    let (options, begun) = site().begin_sign_in(&[], NOW).unwrap();
+    let (options, begun) = site().begin_sign_in(NOW).unwrap();
     let row = serde_json::to_string(&begun).unwrap();
     let answer = device.sign_in(&options);
     credential.text = site().finish_sign_in(begun, &answer, &credential.text, NOW).unwrap().changed.expect("the counter moved");
@@ -251,12 +251,13 @@ fn other_keys_and_other_people_are_refused() {
 
     // Somebody who is to prove who they are again.
     let with_only = |only: &[&str], device: &Device| {
-        let (options, begun) = site().begin_sign_in(only, NOW).unwrap();
+        let (options, begun) = site().begin_proof(only, NOW).unwrap();
         site().finish_sign_in(begun, &device.sign_in(&options), &credential.text, NOW).map(|_| ())
     };
     assert_eq!(with_only(&[&credential.id], &device), Ok(()));
     assert_eq!(with_only(&[&credential.id], &Device { handle: None, ..device.clone() }), Ok(()));
     assert_eq!(with_only(&["AgICAgICAgICAgICAgICAg"], &device), Err(Refusal::Unknown));
+    assert_eq!(site().begin_proof(&[], NOW).unwrap_err(), Refusal::Unknown, "none is not any");
 }
 
 #[test]
@@ -268,7 +269,7 @@ fn nonsense_is_refused_and_does_not_panic() {
         let (_, begun) = site().begin_registration(ANNA, &[], NOW).unwrap();
         let refusal = site().finish_registration(begun, nonsense, NOW).unwrap_err();
         assert!(matches!(&refusal, Refusal::NotUnderstood(_)) && refusal.detail().is_some(), "{refusal:?}");
-        let (_, begun) = site().begin_sign_in(&[], NOW).unwrap();
+        let (_, begun) = site().begin_sign_in(NOW).unwrap();
         assert!(matches!(site().finish_sign_in(begun, nonsense, &credential.text, NOW), Err(Refusal::NotUnderstood(_))));
         assert!(matches!(credential_id(nonsense), Err(Refusal::NotUnderstood(_))));
     }
@@ -281,7 +282,7 @@ fn nonsense_is_refused_and_does_not_panic() {
         answer["response"]["attestationObject"] = json!(BASE64.encode(&attestation[..end]));
         assert!(site().finish_registration(begun, &answer.to_string(), NOW).is_err(), "cut at {end}");
     }
-    let (options, begun) = site().begin_sign_in(&[], NOW).unwrap();
+    let (options, begun) = site().begin_sign_in(NOW).unwrap();
     assert!(matches!(site().finish_sign_in(begun, &device.sign_in(&options), "{}", NOW), Err(Refusal::Fault(_))), "a broken row is no refusal");
 }
 

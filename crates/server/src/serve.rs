@@ -2,17 +2,19 @@
 
 use crate::{Database, Done, Failed};
 use connectors::alerts::transport::Mailer;
+use connectors::sign_in_transport::Sender;
 use engine::alerts::worker::Outside;
 use engine::db::Conn;
 use engine::people::links;
 use engine::secrets::Vault;
+use engine::stock::sales;
 use engine::{By, Engine, Options, Stop, jobs};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use web::App;
-use web::visit::Outer;
+use web::visit::{Fetch, Outer};
 
 #[derive(clap::Args)]
 pub struct Serve {
@@ -71,7 +73,7 @@ impl Serve {
             println!("Holdfast listens on http://{address}  ({})", engine.url());
             let public_url = outside.public_url.as_deref().map(Into::into);
             tell_first_owner(&engine, outside.public_url.as_deref(), &address).await?;
-            let outer = Outer { proxies: self.trusted_proxies.into(), public_url };
+            let outer = Outer { proxies: self.trusted_proxies.into(), public_url, fetch: fetch() };
             serve(engine, listener, self.routing_run_seconds, outside, outer, shutdown()).await;
             Ok(ExitCode::SUCCESS)
         })
@@ -80,6 +82,17 @@ impl Serve {
 
 pub fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// The way to a company's provider of identities.
+fn fetch() -> Option<Fetch> {
+    match Sender::new() {
+        Ok(sender) => Some(Arc::new(move |request| Box::pin(sender.send(request)))),
+        Err(error) => {
+            tracing::warn!("nobody can sign in through a company: {error}");
+            None
+        }
+    }
 }
 
 /// While nobody can sign in, prints the code with which the first owner is made.
@@ -157,7 +170,7 @@ pub async fn shutdown() {
 /// Background work. Several servers on one database share it by leases, so that each piece is done once.
 async fn background(engine: Engine, routing_run_seconds: u64) {
     let holder = format!("{}-{}", std::process::id(), engine.now());
-    let jobs = [("expire", 500), ("fill", 2_000), ("contracts", 30_000), ("route", routing_run_seconds * 1_000), ("prune", 3_600_000)];
+    let jobs = [("expire", 500), ("fill", 2_000), ("contracts", 30_000), ("sales", 5_000), ("route", routing_run_seconds * 1_000), ("prune", 3_600_000)];
     let mut next = jobs.map(|(_, millis)| tokio::time::Instant::now() + Duration::from_millis(millis));
     loop {
         let (n, due) = (0..jobs.len()).map(|n| (n, next[n])).min_by_key(|(_, due)| *due).unwrap_or((0, next[0]));
@@ -190,6 +203,11 @@ async fn once(engine: &Engine, name: &'static str, holder: &str, millis: u64) ->
             jobs::fill(engine).await?;
         }
         "contracts" => jobs::contracts(engine).await?,
+        "sales" => {
+            let engine = engine.clone();
+            let counted = tokio::task::spawn_blocking(move || sales::count(&mut Conn::open(engine.url())?));
+            counted.await.map_err(|e| Stop::broken(e.to_string()))??;
+        }
         "route" => {
             jobs::route_queued(engine).await?;
         }

@@ -36,13 +36,14 @@ fn without_tests(text: &str) -> &str {
 }
 
 /// Who may know whom. Everything else is a wrong arrow.
-const ARROWS: [(&str, &[&str]); 6] = [
+const ARROWS: [(&str, &[&str]); 7] = [
     ("domain", &[]),
     ("connectors", &["domain"]),
+    ("identity", &[]),
     ("engine", &["domain", "connectors"]),
-    ("web", &["domain", "engine"]),
+    ("web", &["domain", "engine", "identity"]),
     ("sim", &["domain", "engine"]),
-    ("server", &["domain", "connectors", "engine", "web", "sim"]),
+    ("server", &["domain", "connectors", "engine", "identity", "web", "sim"]),
 ];
 
 #[test]
@@ -88,12 +89,12 @@ fn each_crate_keeps_to_its_room() {
             "does not belong into pure rules",
         );
         ban(
-            &["domain", "connectors", "web", "sim"],
+            &["domain", "connectors", "identity", "web", "sim"],
             &["rusqlite", "tokio_postgres", "SELECT ", "INSERT INTO", "UPDATE levels"],
             "is SQL outside of the engine",
         );
         if !name.ends_with("transport.rs") {
-            ban(&["connectors"], &["TcpStream", "reqwest", "tokio::net"], "opens a socket outside of transport.rs");
+            ban(&["connectors", "identity"], &["TcpStream", "reqwest", "tokio::net"], "opens a socket outside of transport.rs");
         }
     }
     none(faults, "keep rules in domain, SQL in engine, sockets in connectors/transport.rs and web/serve.rs");
@@ -168,7 +169,7 @@ fn nothing_is_left_unfinished_or_may_panic() {
         for word in unfinished.iter().filter(|w| text.contains(w.as_str())) {
             faults.push(format!("{name}: {word}"));
         }
-        let product = ["domain", "engine", "connectors", "web", "server"].iter().any(|c| name.starts_with(&format!("crates/{c}/src/")));
+        let product = ["domain", "engine", "connectors", "identity", "web", "server"].iter().any(|c| name.starts_with(&format!("crates/{c}/src/")));
         if product {
             for (n, line) in without_tests(&text).lines().enumerate() {
                 if line.contains(".unwrap()") || line.contains(".expect(") {
@@ -214,8 +215,8 @@ fn documents_point_at_what_exists() {
     none(faults, "mend the link, or write the document");
 }
 
-/// Licenses that Apache-2.0 software may be built from and shipped with.
-const LICENSES: [&str; 12] = [
+/// Licenses that Apache-2.0 software may be built from and shipped with. MPL-2.0: docs/decisions/0010-mozilla-license.md.
+const LICENSES: [&str; 13] = [
     "MIT",
     "Apache-2.0",
     "BSD-2-Clause",
@@ -228,6 +229,7 @@ const LICENSES: [&str; 12] = [
     "0BSD",
     "BSL-1.0",
     "Apache-2.0 WITH LLVM-exception",
+    "MPL-2.0",
 ];
 /// A second TLS stack, a second SQLite, build tools that a fresh machine does not have.
 const BANNED: [&str; 8] = ["openssl", "openssl-sys", "native-tls", "aws-lc-sys", "cmake", "bindgen", "sqlx", "libsqlite3-hotbundle"];
@@ -244,6 +246,7 @@ fn dependencies_are_lean_and_free() {
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let mut faults = Vec::new();
     let mut names = BTreeSet::new();
+    let notice = std::fs::read_to_string(root().join("NOTICE")).unwrap();
     for package in metadata["packages"].as_array().unwrap() {
         let name = package["name"].as_str().unwrap();
         names.insert(name);
@@ -256,6 +259,9 @@ fn dependencies_are_lean_and_free() {
             license.replace('/', " OR ").replace(['(', ')'], "").split(" OR ").any(|one| one.split(" AND ").all(|l| LICENSES.contains(&l.trim())));
         if !good {
             faults.push(format!("{name}: {license}"));
+        }
+        if license.contains("MPL-2.0") && !license.contains(" OR ") && !notice.lines().any(|line| line.trim() == name) {
+            faults.push(format!("{name}: {license}, and NOTICE does not say where its source is"));
         }
     }
     eprintln!("{} packages", names.len());

@@ -27,11 +27,17 @@ pub struct Told {
     pub seq: i64,
     pub kind: Arc<str>,
     pub json: Arc<str>,
+    pub view: Arc<EventView>,
 }
 
 impl Told {
     fn new(event: &EventView) -> Told {
-        Told { seq: event.id.0, kind: event.kind.as_str().into(), json: serde_json::to_string(event).unwrap_or_default().into() }
+        Told {
+            seq: event.id.0,
+            kind: event.kind.as_str().into(),
+            json: serde_json::to_string(event).unwrap_or_default().into(),
+            view: Arc::new(event.clone()),
+        }
     }
 }
 

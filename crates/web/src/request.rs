@@ -221,6 +221,12 @@ impl<T> List<T> {
         let next = rows.last().filter(|_| more).map(cursor);
         List { data: rows, next }
     }
+
+    /// Without the rows that the caller may not see; the next page begins where it would.
+    pub fn only(mut self, is_own: impl FnMut(&T) -> bool) -> List<T> {
+        self.data.retain(is_own);
+        self
+    }
 }
 
 /// JSON with a status.

@@ -4,6 +4,7 @@
 use crate::App;
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, header};
+use futures_util::future::BoxFuture;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -12,13 +13,18 @@ use std::sync::Arc;
 pub struct Peer(pub SocketAddr);
 
 /// What the installation says of itself and of what stands before it.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Outer {
     /// Proxies whose word counts, besides this machine itself.
     pub proxies: Arc<[IpAddr]>,
     /// Where people find the pages, such as `https://stock.example.com`.
     pub public_url: Option<Arc<str>>,
+    /// How a request gets to the company's provider of identities; None where nothing may go out.
+    pub fetch: Option<Fetch>,
 }
+
+/// Sends one request and brings its answer, within limits of time and size.
+pub type Fetch = Arc<dyn Fn(http::Request<Vec<u8>>) -> BoxFuture<'static, Result<http::Response<Vec<u8>>, String>> + Send + Sync>;
 
 /// Where a request comes from.
 #[derive(Debug, Clone)]

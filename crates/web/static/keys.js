@@ -1,5 +1,5 @@
 // The keyboard: single letters for rows, pages and deeds, and the dialog that lists them. What a letter does is written in the
-// page (data-key, data-go, data-open, data-undo); here is only how it is found. Not here: keys within the palette or a chart.
+// page (data-key of one letter, data-go, data-open, data-undo); here is only how it is found. Not here: keys within the palette or a chart.
 import { open as openPalette } from './palette.js';
 import { clear } from './select.js';
 
@@ -81,18 +81,18 @@ function leave(target) {
   }
 }
 
-const label = (element) => element.title || element.getAttribute('aria-label') || [...element.childNodes].filter((n) => n.nodeName !== 'KBD').map((n) => n.textContent).join(' ').trim();
+const label = (element) => element.title || element.getAttribute('aria-label') || [...element.childNodes].filter((n) => n.nodeName !== 'KBD' && !n.classList?.contains('count')).map((n) => n.textContent).join(' ').trim();
 
 // What this page has, beside what every page has.
 function list() {
   const place = dialog.querySelector('[data-keys-here]');
   if (!place) return;
   const found = new Map();
-  for (const element of document.querySelectorAll(`:is(${ACTIVE})[data-key], a[data-go]`)) {
-    if (element.closest('dialog')) continue;
-    const letter = element.dataset.go ? `G ${element.dataset.go}` : element.dataset.key;
-    if ((element.dataset.go || seen(element) || element.closest('.bulk')) && !found.has(letter)) found.set(letter, label(element));
+  const keep = (letters, element) => found.has(letters) || found.set(letters, label(element));
+  for (const element of document.querySelectorAll(`:is(${ACTIVE})[data-key]:not([data-row])`)) {
+    if (element.dataset.key.length === 1 && (seen(element) || element.closest('.bulk'))) keep(element.dataset.key, element);
   }
+  for (const link of document.querySelectorAll('a[data-go]')) keep(`G ${link.dataset.go}`, link);
   place.replaceChildren(
     ...[...found].flatMap(([letters, words]) => {
       const [key, what] = [document.createElement('dt'), document.createElement('dd')];

@@ -6,8 +6,8 @@ const GAP = 250; // between two fetches at least, in ms; the server may ask for 
 const IDLE = 60_000; // without events, for ages
 const POLL = 5_000; // between two fetches while there is no stream
 const REFUSED = 30_000; // before a stream that was refused is asked for again
-const SHORT = 1_000; // a stream that ends sooner counts as refused
-const AGAIN = 1_000; // after a failure, doubled with each up to POLL
+const SHORT = 1_000; // a stream that ends sooner, twice in a row, counts as refused
+const AGAIN = 1_000; // after a failure, longer with the next two
 const ALARM = 4_000; // a loss is said aloud when it lasts
 
 const main = document.getElementById('main');
@@ -17,6 +17,7 @@ let stream = null;
 let heard = ''; // the stream's topics
 let openedAt = 0;
 let refusedUntil = 0;
+let hasty = false; // the last stream was short
 let gap = GAP;
 let newest = 0; // the number of the last event
 let paused = false;
@@ -51,23 +52,33 @@ function lose() {
   }
 }
 
-// The same page, as it is now.
-function put(text) {
-  const page = new DOMParser().parseFromString(text, 'text/html');
-  if (!page.getElementById('main')) throw new Error('the answer has no main part');
+function put(page) {
   for (const id of ['nav', 'main', 'status']) {
     const [now, then] = [document.getElementById(id), page.getElementById(id)];
     if (now && then) morph(now, then);
   }
   if (page.title) document.title = page.title;
-  tell();
   document.dispatchEvent(new Event('morphed'));
 }
 
 // Whoever is no longer signed in goes to the way in; not over what they have typed.
 function signIn() {
-  if (document.querySelector('[data-dirty]')) throw new Error('signed out');
-  location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+  if (!document.querySelector('[data-dirty]')) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+}
+
+// The page as it is now, or nothing.
+async function get(address, byReader) {
+  try {
+    const answer = await fetch(address, { headers: { accept: 'text/html', 'X-Part': 'main' }, cache: 'no-store', redirect: 'manual', signal: AbortSignal.timeout(10_000) });
+    if (answer.status === 401 || answer.type === 'opaqueredirect') signIn();
+    // A view that is refused says so on a page of its own.
+    else if (!answer.ok && byReader) location.reload();
+    if (!answer.ok) return null;
+    const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+    return page.getElementById('main') ? page : null;
+  } catch {
+    return null;
+  }
 }
 
 async function ask() {
@@ -76,28 +87,22 @@ async function ask() {
   busy = true;
   again = asked = false;
   last = performance.now();
+  const page = await get(address, byReader);
+  busy = false;
   let wait;
-  try {
-    const answer = await fetch(address, { headers: { accept: 'text/html', 'X-Part': 'main' }, cache: 'no-store', redirect: 'manual', signal: AbortSignal.timeout(10_000) });
-    if (answer.status === 401 || answer.type === 'opaqueredirect') {
-      signIn();
-      return;
-    }
-    if (!answer.ok) throw new Error(`status ${answer.status}`);
-    const text = await answer.text();
+  if (page) {
     failures = lostAt = 0;
     // The reader may have gone to another view meanwhile.
     if (address !== location.href) asked = true;
-    else if (byReader || !paused) put(text);
+    else if (byReader || !paused) put(page);
     listen();
     if (newest <= shown()) again = false;
     wait = asked || again ? 0 : stream ? IDLE : POLL;
-  } catch {
+  } else {
     lose();
     asked ||= byReader;
-    wait = Math.min(AGAIN * 2 ** (failures - 1), POLL) * (0.5 + Math.random());
+    wait = Math.min(failures, 3) * AGAIN * (0.5 + Math.random());
   }
-  busy = false;
   tell();
   soon(wait);
 }
@@ -144,7 +149,9 @@ function listen() {
   stream.addEventListener('changed', changed);
   // Whether the server is there at all is seen when the page is asked for.
   stream.onerror = () => {
-    if (stream.readyState === EventSource.CLOSED || Date.now() - openedAt < SHORT) refusedUntil = Date.now() + REFUSED;
+    const short = Date.now() - openedAt < SHORT;
+    if (stream.readyState === EventSource.CLOSED || (short && hasty)) refusedUntil = Date.now() + REFUSED;
+    hasty = short;
     leave();
     soon();
   };
@@ -168,6 +175,7 @@ if (follows) {
     if (click.target.closest('[data-pause]')) pause(!paused);
   });
   document.addEventListener('visibilitychange', () => (document.hidden ? rest() : soon()));
+  addEventListener('online', () => soon());
   addEventListener('pagehide', rest);
   addEventListener('pageshow', (show) => show.persisted && soon());
   tell();

@@ -28,11 +28,12 @@ export function touched(field) {
 }
 
 function attributes(now, then, own) {
-  for (const { name, value } of then.attributes) {
-    if (!own.has(name) && now.getAttribute(name) !== value) now.setAttribute(name, value);
+  for (const name of then.getAttributeNames()) {
+    const value = then.getAttribute(name);
+    if (now.getAttribute(name) !== value && !own.has(name)) now.setAttribute(name, value);
   }
-  for (const { name } of [...now.attributes]) {
-    if (!own.has(name) && !then.hasAttribute(name)) now.removeAttribute(name);
+  for (const name of now.getAttributeNames()) {
+    if (!then.hasAttribute(name) && !own.has(name)) now.removeAttribute(name);
   }
 }
 
@@ -43,16 +44,14 @@ function named(node) {
   return key === null ? `${node.nodeName}.${node.classList[0] ?? ''}` : `${node.nodeName}#${key}`;
 }
 
-// Does somebody select text in here?
-function selected(element) {
-  const selection = document.getSelection();
-  return selection !== null && !selection.isCollapsed && selection.containsNode(element, true);
-}
+// Is text selected at all? Asked while a page changes, the browser would lay it out anew for each answer.
+let selecting = false;
+document.addEventListener('selectionchange', () => (selecting = document.getSelection()?.type === 'Range'));
 
 // A part that waits: a script's own, a form that is being filled in or sent, a dialog that is open, a panel with selected text.
 function waits(element) {
   if (element.matches('[data-keep], [data-dirty], [data-sent], dialog[open]')) return true;
-  return element.matches('[data-part], .panel') && selected(element);
+  return selecting && element.matches('[data-part], .panel') && document.getSelection().containsNode(element, true);
 }
 
 // What the server dropped, but the reader is busy with.
@@ -114,7 +113,8 @@ export function morph(now, then) {
     if (now.data !== then.data) now.data = then.data;
     return;
   }
-  if (waits(now)) return;
+  // Most of a page is as it was, and the browser sees that sooner than we do.
+  if (now.isEqualNode(then) || waits(now)) return;
   if (FIELDS.has(now.localName)) {
     field(now, then);
     return;

@@ -4,6 +4,7 @@
 //! (`people/`), keys (`keys.rs`), which route needs which permission (`web`).
 
 pub mod audit;
+pub mod reach;
 pub mod scope;
 
 use domain::Grant;

@@ -97,3 +97,20 @@ fn transfers_by(tx: &mut Tx<'_>, config: &Config, ids: Vec<i64>) -> Result<Vec<T
     let names = Names { items: &items, config };
     Ok(found.iter().map(|t| TransferView::new(t, &names)).collect())
 }
+
+const CHANNEL_AFTER: Sql = Sql("SELECT channel FROM orders WHERE channel > $1 ORDER BY channel LIMIT 1");
+/// Most channels that are looked for.
+const MAX_CHANNELS: usize = 100;
+
+/// The channels that orders came from, as they name them; one look into the index for each.
+pub fn channel_names(tx: &mut Tx<'_>) -> Result<Vec<String>, Stop> {
+    let mut names: Vec<String> = Vec::new();
+    while names.len() < MAX_CHANNELS {
+        let last = names.last().cloned().unwrap_or_default();
+        match tx.one(CHANNEL_AFTER, &[Value::Text(&last)], |r| r.text(0))? {
+            Some(name) => names.push(name),
+            None => break,
+        }
+    }
+    Ok(names)
+}

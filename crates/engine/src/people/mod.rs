@@ -250,9 +250,7 @@ pub fn update(tx: &mut Tx<'_>, by: &By, now: i64, id: &str, change: &UpdatePerso
     if by.expect.as_ref().is_some_and(|expect| *expect != audit::etag(&seen)) {
         return Err(Refused::Changed { noun: Noun::Person, name: before.login }.into());
     }
-    let old = roles::find(tx, &before.role)?.map(|r| r.permissions).unwrap_or_default();
-    // Who has more than oneself is not oneself's to change.
-    roles::may_give(by, &before.grant(old), true)?;
+    may_change(tx, by, &before)?;
     let mut person = before.clone();
     if let Some(name) = &change.name {
         person.name = limits::text("name", name.trim())?.to_owned();
@@ -277,6 +275,12 @@ pub fn update(tx: &mut Tx<'_>, by: &By, now: i64, id: &str, change: &UpdatePerso
     let record = Record::new(by, now, "person.update", "person", &person.login).states(Some(seen), state(&person, &config));
     audit::append(tx, &[record])?;
     Ok(person)
+}
+
+/// Refuses who wants to change somebody that may do more than themselves.
+pub fn may_change(tx: &mut Tx<'_>, by: &By, person: &Person) -> Result<(), Stop> {
+    let permissions = roles::find(tx, &person.role)?.map(|r| r.permissions).unwrap_or_default();
+    Ok(roles::may_give(by, &person.grant(permissions), true)?)
 }
 
 fn manages(tx: &mut Tx<'_>, person: &Person) -> Result<bool, Stop> {

@@ -118,6 +118,11 @@ pub fn delete(tx: &mut Tx<'_>, by: &By, now: i64, name: &str) -> Result<(), Stop
     Ok(audit::append(tx, &[Record::new(by, now, "role.delete", "role", name).states(before, None)])?)
 }
 
+/// Refuses to hand out a role that allows more than one may do oneself.
+pub fn may_give_role(by: &By, role: &Role) -> Result<(), Refused> {
+    may_give(by, &Grant { permissions: role.permissions, ..Grant::default() }, false)
+}
+
 /// Refuses to give away more than one has. The program itself, and who runs it by the command line, may give everything.
 pub(crate) fn may_give(by: &By, given: &Grant, with_limits: bool) -> Result<(), Refused> {
     let Some(visitor) = &by.visitor else { return Ok(()) };

@@ -1,5 +1,6 @@
 //! Drives the public surface: the API through the real router, on SQLite and on a real PostgreSQL, and the binary itself.
 
+mod access;
 mod alerts;
 mod api;
 mod brunel;
@@ -9,6 +10,7 @@ mod contracts;
 mod desk;
 mod imports;
 mod links;
+mod lists;
 mod mails;
 mod nodes;
 mod order_pages;
@@ -19,6 +21,7 @@ mod reservations;
 mod routing;
 mod statements;
 mod stock;
+mod stock_lists;
 mod support;
 mod transfer_pages;
 mod warehouses;

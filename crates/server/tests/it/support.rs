@@ -319,6 +319,13 @@ impl Site {
         stock["locations"].as_array().unwrap().iter().find(|l| l["location"] == location).map(balances).unwrap_or_default()
     }
 
+    /// Ends the engine and checks the books, of which there may be none yet.
+    pub fn shut_and_verify(self) {
+        self.engine.shut_down();
+        let report = engine::verify(&self.url, |_| {}).unwrap();
+        assert_eq!(report.discrepancies, 0, "{:#?}", report.told);
+    }
+
     /// Ends the engine and checks the books.
     pub fn verify(self) {
         self.engine.shut_down();

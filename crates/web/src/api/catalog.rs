@@ -1,9 +1,11 @@
 //! `/items` and `/locations`.
 
 use crate::App;
+use crate::auth::Caller;
 use crate::problem::Problem;
 use crate::request::{Change, List, Page, Params, json, limit};
 use crate::rules::Calls;
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Response, StatusCode};
@@ -57,16 +59,19 @@ async fn update_item(State(app): State<App>, Path(sku): Path<String>, change: Ch
 
 /// All locations.
 #[utoipa::path(get, path = "/locations", tag = "Locations", responses((status = 200, body = List<LocationView>)))]
-async fn list_locations(State(app): State<App>) -> Result<Response<Body>, Problem> {
-    let data = app.read(|_, config| Ok(reads::locations(config))).await?;
+async fn list_locations(State(app): State<App>, Extension(caller): Extension<Caller>) -> Result<Response<Body>, Problem> {
+    let data =
+        app.read(move |_, config| Ok(config.locations.iter().filter(|l| caller.grant.at(l.id)).map(LocationView::from).collect::<Vec<_>>())).await?;
     Ok(json(StatusCode::OK, &List { data, next: None }))
 }
 
 /// One location.
 #[utoipa::path(get, path = "/locations/{code}", tag = "Locations", params(("code" = String, Path)), responses((status = 200, body = LocationView), (status = 404, body = super::ProblemDetails)))]
-async fn get_location(State(app): State<App>, Path(code): Path<String>) -> Result<Response<Body>, Problem> {
+async fn get_location(State(app): State<App>, Extension(caller): Extension<Caller>, Path(code): Path<String>) -> Result<Response<Body>, Problem> {
     let unknown = domain::Refused::unknown(domain::Noun::Location, &code, "code");
-    let found = app.read(move |_, config| config.by_code(&code).map(LocationView::from).ok_or_else(|| unknown.into())).await?;
+    let found = app
+        .read(move |_, config| config.by_code(&code).filter(|l| caller.grant.at(l.id)).map(LocationView::from).ok_or_else(|| unknown.into()))
+        .await?;
     Ok(json(StatusCode::OK, &found))
 }
 

@@ -173,14 +173,18 @@ async fn kinds() -> Response<Body> {
 
 /// All channels and how they are doing.
 #[utoipa::path(get, path = "/channels", tag = "Channels", responses((status = 200, body = List<ChannelStatus>)))]
-async fn list(State(app): State<App>) -> Result<Response<Body>, Problem> {
+async fn list(State(app): State<App>, Extension(caller): Extension<Caller>) -> Result<Response<Body>, Problem> {
     let found = app.read(read::all).await?;
-    Ok(json(StatusCode::OK, &List { data: found.into_iter().map(|s| ChannelStatus::new(&app, s)).collect(), next: None }))
+    Ok(json(
+        StatusCode::OK,
+        &List { data: found.into_iter().filter(|s| caller.grant.on(&s.channel.code)).map(|s| ChannelStatus::new(&app, s)).collect(), next: None },
+    ))
 }
 
 /// A channel and how it is doing.
 #[utoipa::path(get, path = "/channels/{code}", tag = "Channels", params(("code" = String, Path)), responses((status = 200, body = ChannelStatus), (status = 404, body = super::ProblemDetails)))]
-async fn one(State(app): State<App>, Path(code): Path<String>) -> Result<Response<Body>, Problem> {
+async fn one(State(app): State<App>, Extension(caller): Extension<Caller>, Path(code): Path<String>) -> Result<Response<Body>, Problem> {
+    within(&caller, &code)?;
     let found = app.read(move |tx, config| read::status(tx, config, &code)).await?;
     Ok(json(StatusCode::OK, &ChannelStatus::new(&app, found)))
 }
@@ -208,7 +212,8 @@ async fn update(State(app): State<App>, Path(code): Path<String>, change: Change
 
 /// Ask the marketplace something harmless, to see whether the settings are right.
 #[utoipa::path(post, path = "/channels/{code}/check", tag = "Channels", params(("code" = String, Path)), responses((status = 200), (status = 404, body = super::ProblemDetails), (status = 502, body = super::ProblemDetails)))]
-async fn check(State(app): State<App>, Path(code): Path<String>) -> Result<Response<Body>, Problem> {
+async fn check(State(app): State<App>, Extension(caller): Extension<Caller>, Path(code): Path<String>) -> Result<Response<Body>, Problem> {
+    within(&caller, &code)?;
     let channel = find(&app, &code).await?;
     match workers::check(&app.engine, &app.vault, &channel).await? {
         Ok(account) => Ok(json(StatusCode::OK, &serde_json::json!({ "account": account }))),
@@ -226,7 +231,13 @@ struct SubscribeChannel {
 
 /// Ask the channel to tell of its orders by webhook. Safe to repeat: only what is not asked for yet is asked for.
 #[utoipa::path(post, path = "/channels/{code}/subscribe", tag = "Channels", params(("code" = String, Path)), request_body = SubscribeChannel, responses((status = 200), (status = 404, body = super::ProblemDetails), (status = 422, body = super::ProblemDetails), (status = 502, body = super::ProblemDetails)))]
-async fn subscribe(State(app): State<App>, Path(code): Path<String>, change: Change<SubscribeChannel>) -> Result<Response<Body>, Problem> {
+async fn subscribe(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(code): Path<String>,
+    change: Change<SubscribeChannel>,
+) -> Result<Response<Body>, Problem> {
+    within(&caller, &code)?;
     let channel = find(&app, &code).await?;
     match hook::subscribe(&app.workers, &app.engine, &app.vault, &channel, &change.body.address).await? {
         Ok(topics) => Ok(json(StatusCode::OK, &serde_json::json!({ "topics": topics }))),
@@ -249,7 +260,8 @@ async fn resume(State(app): State<App>, Path(code): Path<String>, change: Change
 /// Read everything that the channel lists and shows, now. It goes on by itself; `resync` of `GET /channels/{code}` tells how far it is.
 /// Answers whether it was begun by this call, or was under way already.
 #[utoipa::path(post, path = "/channels/{code}/resync", tag = "Channels", params(("code" = String, Path)), responses((status = 202), (status = 404, body = super::ProblemDetails), (status = 422, body = super::ProblemDetails)))]
-async fn resync(State(app): State<App>, Path(code): Path<String>) -> Result<Response<Body>, Problem> {
+async fn resync(State(app): State<App>, Extension(caller): Extension<Caller>, Path(code): Path<String>) -> Result<Response<Body>, Problem> {
+    within(&caller, &code)?;
     let channel = find(&app, &code).await?;
     let begun = app.workers.resync(&app.engine, &app.vault, &channel);
     Ok(json(StatusCode::ACCEPTED, &serde_json::json!({ "begun": begun })))
@@ -257,7 +269,8 @@ async fn resync(State(app): State<App>, Path(code): Path<String>) -> Result<Resp
 
 /// What would be sent now, without sending it: for a channel that is paused, or to see what waits.
 #[utoipa::path(get, path = "/channels/{code}/waiting", tag = "Channels", params(("code" = String, Path)), responses((status = 200, body = List<Waiting>), (status = 404, body = super::ProblemDetails)))]
-async fn waiting(State(app): State<App>, Path(code): Path<String>, Extension(caller): Extension<Caller>) -> Result<Response<Body>, Problem> {
+async fn waiting(State(app): State<App>, Extension(caller): Extension<Caller>, Path(code): Path<String>) -> Result<Response<Body>, Problem> {
+    within(&caller, &code)?;
     let channel = find(&app, &code).await?;
     let due = app.engine.read(move |tx| Ok(tx.rows(DUE, &[Value::Int(channel.id), Value::Int(500)], |r| r.int(0))?)).await?;
     let reply = app.engine.submit(Command::BeginPushes(BeginPushes { listings: due, dry: true }), caller.actor, None).await?;
@@ -305,7 +318,13 @@ async fn suggestions(State(app): State<App>, Path(id): Path<String>) -> Result<R
 
 /// A channel's listings, in the order in which they came.
 #[utoipa::path(get, path = "/channels/{code}/listings", tag = "Channels", params(("code" = String, Path), Listed), responses((status = 200, body = List<ListingView>), (status = 404, body = super::ProblemDetails)))]
-async fn listings(State(app): State<App>, Path(code): Path<String>, Params(params): Params<Listed>) -> Result<Response<Body>, Problem> {
+async fn listings(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(code): Path<String>,
+    Params(params): Params<Listed>,
+) -> Result<Response<Body>, Problem> {
+    within(&caller, &code)?;
     let (limit, after) = (limit(params.limit)?, cursor(params.after.as_deref(), 0)?);
     let found = app.read(move |tx, config| read::listings(tx, config, &code, params.unmapped, after, limit + 1)).await?;
     Ok(json(StatusCode::OK, &List::new(found, limit, |l| l.id.0.to_string())))
@@ -313,7 +332,13 @@ async fn listings(State(app): State<App>, Path(code): Path<String>, Params(param
 
 /// What was handed over to a warehouse that somebody else runs, the newest first.
 #[utoipa::path(get, path = "/channels/{code}/handovers", tag = "Channels", params(("code" = String, Path), Page), responses((status = 200, body = List<HandoverView>), (status = 404, body = super::ProblemDetails)))]
-async fn handovers(State(app): State<App>, Path(code): Path<String>, Params(params): Params<Page>) -> Result<Response<Body>, Problem> {
+async fn handovers(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(code): Path<String>,
+    Params(params): Params<Page>,
+) -> Result<Response<Body>, Problem> {
+    within(&caller, &code)?;
     let (limit, before) = (limit(params.limit)?, cursor(params.after.as_deref(), i64::MAX)?);
     let found = app.read(move |tx, config| handed::list(tx, config, &code, before, limit + 1)).await?;
     Ok(json(StatusCode::OK, &List::new(found, limit, |h| h.fulfillment.0.to_string())))
@@ -330,6 +355,11 @@ async fn map(State(app): State<App>, Path(id): Path<String>, change: Change<MapL
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Nothing {}
+
+/// Refuses a channel beyond the caller's as one that is not there.
+fn within(caller: &Caller, code: &str) -> Result<(), Problem> {
+    if caller.grant.on(code) { Ok(()) } else { Err(Refused::unknown(Noun::Channel, code, "code").into()) }
+}
 
 async fn find(app: &App, code: &str) -> Result<engine::channels::rows::Channel, Problem> {
     let code = code.to_owned();

@@ -1,9 +1,11 @@
 //! `/contracts`: what was agreed with business customers, who order over this API with the contract as their channel.
 
 use crate::App;
+use crate::auth::Caller;
 use crate::problem::Problem;
 use crate::request::{Change, List, json};
 use crate::rules::Calls;
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Response, StatusCode};
@@ -19,14 +21,20 @@ pub fn calls(calls: Calls) -> Calls {
 
 /// All contracts: what was agreed, ordered and set aside.
 #[utoipa::path(get, path = "/contracts", tag = "Contracts", responses((status = 200, body = List<ContractView>)))]
-async fn list(State(app): State<App>) -> Result<Response<Body>, Problem> {
+async fn list(State(app): State<App>, Extension(caller): Extension<Caller>) -> Result<Response<Body>, Problem> {
     let data = app.read(read::all).await?;
-    Ok(json(StatusCode::OK, &List { data, next: None }))
+    Ok(json(StatusCode::OK, &List { data, next: None }.only(|c: &ContractView| caller.grant.on(&c.code))))
+}
+
+/// Refuses a contract beyond the caller's channels as one that is not there.
+fn within(caller: &Caller, code: &str) -> Result<(), Problem> {
+    if caller.grant.on(code) { Ok(()) } else { Err(domain::Refused::unknown(domain::Noun::Contract, code, "code").into()) }
 }
 
 /// One contract.
 #[utoipa::path(get, path = "/contracts/{code}", tag = "Contracts", params(("code" = String, Path)), responses((status = 200, body = ContractView), (status = 404, body = super::ProblemDetails)))]
-async fn one(State(app): State<App>, Path(code): Path<String>) -> Result<Response<Body>, Problem> {
+async fn one(State(app): State<App>, Extension(caller): Extension<Caller>, Path(code): Path<String>) -> Result<Response<Body>, Problem> {
+    within(&caller, &code)?;
     let found = app.read(move |tx, config| read::one(tx, config, &code)).await?;
     Ok(json(StatusCode::OK, &found))
 }

@@ -1,15 +1,18 @@
 //! `/orders` and `/fulfillments`.
 
 use crate::App;
+use crate::auth::Caller;
 use crate::problem::Problem;
 use crate::request::{Change, List, Params, cursor, id, json, limit};
 use crate::rules::Calls;
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Response, StatusCode};
 use domain::Noun;
 use domain::Permission::{OrdersCancel, OrdersNote, OrdersPlace, OrdersReroute, OrdersShip, OrdersView};
 use engine::Command;
+use engine::access::reach;
 use engine::events::{self, EventView};
 use engine::orders::cancel::CancelOrder;
 use engine::orders::notes::{self, AddNote, NoteView};
@@ -59,43 +62,50 @@ struct Query {
 
 /// The newest orders first.
 #[utoipa::path(get, path = "/orders", tag = "Orders", params(Query), responses((status = 200, body = List<OrderView>)))]
-async fn list_orders(State(app): State<App>, Params(query): Params<Query>) -> Result<Response<Body>, Problem> {
+async fn list_orders(State(app): State<App>, Extension(caller): Extension<Caller>, Params(query): Params<Query>) -> Result<Response<Body>, Problem> {
     let (limit, before) = (limit(query.limit)?, cursor(query.after.as_deref(), i64::MAX)?);
     let filter = Filter {
         status: query.status.unwrap_or_default(),
         channel: query.channel.unwrap_or_default(),
         reference: query.reference.unwrap_or_default(),
     };
-    let rows = app.read(move |tx, config| reads::list(tx, config, &filter, before, limit + 1)).await?;
-    Ok(json(StatusCode::OK, &List::new(rows, limit, |o| o.id.0.to_string())))
+    let list = app
+        .read(move |tx, config| {
+            let list = List::new(reads::list(tx, config, &filter, before, limit + 1)?, limit, |o| o.id.0.to_string());
+            Ok(list.only(|o| reach::order(o, &caller.grant, config)))
+        })
+        .await?;
+    Ok(json(StatusCode::OK, &list))
+}
+
+/// An order that the caller may see.
+async fn find(app: &App, caller: Caller, id: i64) -> Result<OrderView, Problem> {
+    let found = app.read(move |tx, config| Ok(Some(reads::one(tx, config, id)?).filter(|o| reach::order(o, &caller.grant, config)))).await?;
+    Ok(found.ok_or_else(|| domain::Refused::unknown(Noun::Order, id.to_string(), "id"))?)
 }
 
 /// One order.
 #[utoipa::path(get, path = "/orders/{id}", tag = "Orders", params(("id" = String, Path)), responses((status = 200, body = OrderView), (status = 404, body = super::ProblemDetails)))]
-async fn get_order(State(app): State<App>, Path(text): Path<String>) -> Result<Response<Body>, Problem> {
+async fn get_order(State(app): State<App>, Extension(caller): Extension<Caller>, Path(text): Path<String>) -> Result<Response<Body>, Problem> {
     let id = id(Noun::Order, &text)?;
-    let order = app.read(move |tx, config| reads::one(tx, config, id)).await?;
+    let order = find(&app, caller, id).await?;
     Ok(json(StatusCode::OK, &order))
 }
 
 /// Why the order was routed so: the rule, and each location with why it won or lost.
 #[utoipa::path(get, path = "/orders/{id}/decision", tag = "Orders", params(("id" = String, Path)), responses((status = 200, body = Object), (status = 404, body = super::ProblemDetails)))]
-async fn get_decision(State(app): State<App>, Path(text): Path<String>) -> Result<Response<Body>, Problem> {
+async fn get_decision(State(app): State<App>, Extension(caller): Extension<Caller>, Path(text): Path<String>) -> Result<Response<Body>, Problem> {
     let id = id(Noun::Order, &text)?;
-    let order = app.read(move |tx, config| reads::one(tx, config, id)).await?;
+    let order = find(&app, caller, id).await?;
     Ok(json(StatusCode::OK, &order.decision))
 }
 
 /// Everything that happened to the order, the oldest first.
 #[utoipa::path(get, path = "/orders/{id}/events", tag = "Orders", params(("id" = String, Path)), responses((status = 200, body = List<EventView>), (status = 404, body = super::ProblemDetails)))]
-async fn get_timeline(State(app): State<App>, Path(text): Path<String>) -> Result<Response<Body>, Problem> {
+async fn get_timeline(State(app): State<App>, Extension(caller): Extension<Caller>, Path(text): Path<String>) -> Result<Response<Body>, Problem> {
     let id = id(Noun::Order, &text)?;
-    let data = app
-        .read(move |tx, config| {
-            reads::one(tx, config, id)?;
-            events::of_order(tx, id, MAX_TIMELINE)
-        })
-        .await?;
+    find(&app, caller, id).await?;
+    let data = app.engine.read(move |tx| events::of_order(tx, id, MAX_TIMELINE)).await?;
     Ok(json(StatusCode::OK, &List { data, next: None }))
 }
 

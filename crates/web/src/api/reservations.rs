@@ -1,15 +1,18 @@
 //! `/reservations`.
 
 use crate::App;
+use crate::auth::Caller;
 use crate::problem::Problem;
 use crate::request::{Change, List, Page, Params, cursor, id, json, limit};
 use crate::rules::Calls;
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Response, StatusCode};
 use domain::Noun;
 use domain::Permission::{OrdersPlace, OrdersView};
 use engine::Command;
+use engine::access::reach;
 use engine::reservations::extend::Extend;
 use engine::reservations::read as reads;
 use engine::reservations::release::Release;
@@ -29,17 +32,28 @@ pub fn calls(calls: Calls) -> Calls {
 
 /// The newest reservations first.
 #[utoipa::path(get, path = "/reservations", tag = "Reservations", params(Page), responses((status = 200, body = List<ReservationView>)))]
-async fn list_reservations(State(app): State<App>, Params(page): Params<Page>) -> Result<Response<Body>, Problem> {
+async fn list_reservations(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Params(page): Params<Page>,
+) -> Result<Response<Body>, Problem> {
     let (limit, before) = (limit(page.limit)?, cursor(page.after.as_deref(), i64::MAX)?);
-    let rows = app.read(move |tx, config| reads::list(tx, config, before, limit + 1)).await?;
-    Ok(json(StatusCode::OK, &List::new(rows, limit, |r| r.id.0.to_string())))
+    let list = app
+        .read(move |tx, config| {
+            let list = List::new(reads::list(tx, config, before, limit + 1)?, limit, |r| r.id.0.to_string());
+            Ok(list.only(|r| reach::reservation(r, &caller.grant, config)))
+        })
+        .await?;
+    Ok(json(StatusCode::OK, &list))
 }
 
 /// One reservation.
 #[utoipa::path(get, path = "/reservations/{id}", tag = "Reservations", params(("id" = String, Path)), responses((status = 200, body = ReservationView), (status = 404, body = super::ProblemDetails)))]
-async fn get_reservation(State(app): State<App>, Path(text): Path<String>) -> Result<Response<Body>, Problem> {
+async fn get_reservation(State(app): State<App>, Extension(caller): Extension<Caller>, Path(text): Path<String>) -> Result<Response<Body>, Problem> {
     let id = id(Noun::Reservation, &text)?;
-    let reservation = app.read(move |tx, config| reads::one(tx, config, id)).await?;
+    let reservation =
+        app.read(move |tx, config| Ok(Some(reads::one(tx, config, id)?).filter(|r| reach::reservation(r, &caller.grant, config)))).await?;
+    let reservation = reservation.ok_or_else(|| domain::Refused::unknown(Noun::Reservation, text, "id"))?;
     Ok(json(StatusCode::OK, &reservation))
 }
 

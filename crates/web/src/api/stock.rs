@@ -1,15 +1,18 @@
 //! `/stock` and `/transfers`.
 
 use crate::App;
+use crate::auth::Caller;
 use crate::problem::Problem;
 use crate::request::{Change, List, Page, Params, cursor, id, json, limit};
 use crate::rules::Calls;
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Response, StatusCode};
 use domain::Permission::{self, StockAdjust, StockReceive, StockTransfer};
 use domain::{Noun, Refused};
 use engine::Command;
+use engine::access::reach;
 use engine::orders::read as order_reads;
 use engine::stock::adjust::Adjust;
 use engine::stock::count::Count;
@@ -38,10 +41,19 @@ pub fn calls(calls: Calls) -> Calls {
 
 /// Totals of plain items over all locations, in the order of their SKUs.
 #[utoipa::path(get, path = "/stock", tag = "Stock", params(Page), responses((status = 200, body = List<StockTotal>)))]
-async fn list_stock(State(app): State<App>, Params(page): Params<Page>) -> Result<Response<Body>, Problem> {
+async fn list_stock(State(app): State<App>, Extension(caller): Extension<Caller>, Params(page): Params<Page>) -> Result<Response<Body>, Problem> {
     let limit = limit(page.limit)?;
     let after = page.after.unwrap_or_default();
-    let rows = app.read(move |tx, _| reads::list(tx, &after, limit + 1)).await?;
+    let rows = app
+        .read(move |tx, config| {
+            let mut rows = reads::list(tx, &after, limit + 1)?;
+            // Whoever is limited to locations gets the sums over those.
+            for row in rows.iter_mut().filter(|_| caller.grant.locations.is_some()) {
+                row.balances = reach::stock(reads::stock(tx, config, &row.sku, None)?, &caller.grant, config).total;
+            }
+            Ok(rows)
+        })
+        .await?;
     Ok(json(StatusCode::OK, &List::new(rows, limit, |r| r.sku.clone())))
 }
 
@@ -55,7 +67,12 @@ struct AsOf {
 
 /// The stock of an item in every state, in all and by location. For a kit, available is derived from its components.
 #[utoipa::path(get, path = "/stock/{sku}", tag = "Stock", params(("sku" = String, Path), AsOf), responses((status = 200, body = StockView), (status = 404, body = super::ProblemDetails)))]
-async fn get_stock(State(app): State<App>, Path(sku): Path<String>, Params(query): Params<AsOf>) -> Result<Response<Body>, Problem> {
+async fn get_stock(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(sku): Path<String>,
+    Params(query): Params<AsOf>,
+) -> Result<Response<Body>, Problem> {
     let as_of = match query.as_of {
         // A plus in a query is a blank unless it is escaped, and people forget.
         Some(text) => Some(
@@ -66,20 +83,26 @@ async fn get_stock(State(app): State<App>, Path(sku): Path<String>, Params(query
         ),
         None => None,
     };
-    let stock = app.read(move |tx, config| reads::stock(tx, config, &sku, as_of)).await?;
+    let stock = app.read(move |tx, config| Ok(reach::stock(reads::stock(tx, config, &sku, as_of)?, &caller.grant, config))).await?;
     Ok(json(StatusCode::OK, &stock))
 }
 
 /// The double entries behind an item's numbers, by location and number.
 #[utoipa::path(get, path = "/stock/{sku}/entries", tag = "Stock", params(("sku" = String, Path), Page), responses((status = 200, body = List<EntryView>), (status = 404, body = super::ProblemDetails)))]
-async fn list_entries(State(app): State<App>, Path(sku): Path<String>, Params(page): Params<Page>) -> Result<Response<Body>, Problem> {
+async fn list_entries(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(sku): Path<String>,
+    Params(page): Params<Page>,
+) -> Result<Response<Body>, Problem> {
     let limit = limit(page.limit)?;
     let after = page.after.as_deref().unwrap_or("0.0");
     let (location, number) = after.split_once('.').unwrap_or((after, "0"));
     let after = (cursor(Some(location), 0)?, cursor(Some(number), 0)?);
     let rows = app.read(move |tx, config| reads::entries(tx, config, &sku, after, limit + 1)).await?;
     let list = List::new(rows, limit, |(_, (location, number))| format!("{location}.{number}"));
-    Ok(json(StatusCode::OK, &List { data: list.data.into_iter().map(|(view, _)| view).collect(), next: list.next }))
+    let own = list.data.into_iter().filter(|(_, (location, _))| caller.grant.at(*location));
+    Ok(json(StatusCode::OK, &List { data: own.map(|(view, _)| view).collect(), next: list.next }))
 }
 
 /// Receive units from a supplier. Orders that wait for them are filled in the same step.
@@ -108,17 +131,24 @@ async fn count(State(app): State<App>, change: Change<Count>) -> Result<Response
 
 /// The newest transfers first.
 #[utoipa::path(get, path = "/transfers", tag = "Transfers", params(Page), responses((status = 200, body = List<TransferView>)))]
-async fn list_transfers(State(app): State<App>, Params(page): Params<Page>) -> Result<Response<Body>, Problem> {
+async fn list_transfers(State(app): State<App>, Extension(caller): Extension<Caller>, Params(page): Params<Page>) -> Result<Response<Body>, Problem> {
     let (limit, before) = (limit(page.limit)?, cursor(page.after.as_deref(), i64::MAX)?);
-    let rows = app.read(move |tx, config| order_reads::transfers(tx, config, before, limit + 1)).await?;
-    Ok(json(StatusCode::OK, &List::new(rows, limit, |t| t.id.0.to_string())))
+    let list = app
+        .read(move |tx, config| {
+            let list = List::new(order_reads::transfers(tx, config, before, limit + 1)?, limit, |t| t.id.0.to_string());
+            Ok(list.only(|t| reach::transfer(t, &caller.grant, config)))
+        })
+        .await?;
+    Ok(json(StatusCode::OK, &list))
 }
 
 /// One transfer.
 #[utoipa::path(get, path = "/transfers/{id}", tag = "Transfers", params(("id" = String, Path)), responses((status = 200, body = TransferView), (status = 404, body = super::ProblemDetails)))]
-async fn get_transfer(State(app): State<App>, Path(text): Path<String>) -> Result<Response<Body>, Problem> {
+async fn get_transfer(State(app): State<App>, Extension(caller): Extension<Caller>, Path(text): Path<String>) -> Result<Response<Body>, Problem> {
     let id = id(Noun::Transfer, &text)?;
-    let transfer = app.read(move |tx, config| order_reads::transfer(tx, config, id)).await?;
+    let transfer =
+        app.read(move |tx, config| Ok(Some(order_reads::transfer(tx, config, id)?).filter(|t| reach::transfer(t, &caller.grant, config)))).await?;
+    let transfer = transfer.ok_or_else(|| Refused::unknown(Noun::Transfer, text, "id"))?;
     Ok(json(StatusCode::OK, &transfer))
 }
 

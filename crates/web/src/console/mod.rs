@@ -4,15 +4,20 @@
 
 mod account;
 mod alerts;
+mod audit;
 mod channels;
 mod chart;
+mod company;
 mod empty;
 mod exceptions;
 mod export;
 mod feed;
 mod fields;
 mod files;
+mod find;
+mod guide;
 mod icons;
+mod keys;
 mod language;
 mod lines;
 mod links;
@@ -21,7 +26,10 @@ mod orders;
 mod panels;
 mod parts;
 mod passkeys;
+mod people;
 mod reservations;
+mod roles;
+mod settings;
 mod shell;
 mod show;
 pub mod sign_in;
@@ -60,6 +68,8 @@ pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
         .post("/sign-in", Open, sign_in::enter)
         .post("/sign-in/passkey/begin", Open, passkeys::begin_sign_in)
         .post("/sign-in/passkey/finish", Open, passkeys::finish_sign_in)
+        .get("/sign-in/company", Open, company::go)
+        .get("/sign-in/company/back", Open, company::back)
         .get("/sign-in/second", HalfSignedIn, sign_in::second)
         .post("/sign-in/second", HalfSignedIn, sign_in::check_second)
         .post("/sign-out", HalfSignedIn, sign_in::leave)
@@ -109,6 +119,32 @@ pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
         .get("/transfers/new/preview", May(Permission::StockTransfer), transfers::new::preview)
         .get("/transfers/{id}", May(Permission::StockView), transfers::one::page)
         .post("/transfers/{id}/receive", May(Permission::StockTransfer), transfers::one::receive)
+        .get("/palette", SignedIn, guide::palette)
+        .get("/search", SignedIn, guide::search)
+        .get("/guide", SignedIn, guide::page)
+        .get("/people", May(Permission::PeopleManage), people::page)
+        .post("/people", May(Permission::PeopleManage), people::create)
+        .get("/people/new", May(Permission::PeopleManage), people::new)
+        .get("/people/{id}", May(Permission::PeopleManage), people::one)
+        .post("/people/{id}", May(Permission::PeopleManage), people::update)
+        .post("/people/{id}/active", May(Permission::PeopleManage), people::set_active)
+        .post("/people/{id}/reset", May(Permission::PeopleManage), people::reset)
+        .post("/people/{id}/second-factor", May(Permission::PeopleManage), people::remove_second_factor)
+        .post("/people/{id}/sessions/{session}/end", May(Permission::PeopleManage), people::end_session)
+        .get("/roles", May(Permission::PeopleManage), roles::page)
+        .post("/roles", May(Permission::PeopleManage), roles::set)
+        .get("/roles/new", May(Permission::PeopleManage), roles::new)
+        .get("/roles/{name}", May(Permission::PeopleManage), roles::one)
+        .post("/roles/{name}/delete", May(Permission::PeopleManage), roles::delete)
+        .get("/keys", May(Permission::KeysManage), keys::page)
+        .post("/keys", May(Permission::KeysManage), keys::create)
+        .get("/keys/new", May(Permission::KeysManage), keys::new)
+        .post("/keys/{id}/revoke", May(Permission::KeysManage), keys::revoke)
+        .get("/audit", May(Permission::AuditView), audit::page)
+        .get("/audit/{number}", May(Permission::AuditView), audit::one)
+        .get("/settings", May(Permission::SettingsEdit), settings::page)
+        .post("/settings/house", May(Permission::SettingsEdit), settings::set_house)
+        .post("/settings/company", May(Permission::SettingsEdit), settings::set_company)
         .get("/channels", May(Permission::ChannelsView), channels::page)
         .get("/channels/{code}", May(Permission::ChannelsView), channels::one)
         .get("/exceptions", May(Permission::ExceptionsView), exceptions::page)

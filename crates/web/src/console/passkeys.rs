@@ -111,9 +111,9 @@ pub async fn begin_registration(State(app): State<App>, viewer: Viewer, headers:
     let person = own(&viewer)?;
     let id = person.id.clone();
     let known = app.engine.read(move |tx| people::passkeys(tx, &id)).await?;
-    let texts: Vec<&str> = known.iter().map(|k| k.credential.as_str()).collect();
+    let ids: Vec<&str> = known.iter().map(|k| k.id.as_str()).collect();
     let holder = Holder { handle: handle(&person.id), login: &person.login, name: &person.name };
-    let (options, begun) = relying(&app, &viewer)?.begin_registration(holder, &texts, seconds(viewer.now)).map_err(refused)?;
+    let (options, begun) = relying(&app, &viewer)?.begin_registration(holder, &ids, seconds(viewer.now)).map_err(refused)?;
     challenge(&app, options, &begun).await
 }
 
@@ -140,7 +140,7 @@ pub async fn begin_sign_in(State(app): State<App>, viewer: Viewer) -> Result<Res
     if app.tries.count(viewer.visit.address).is_err() {
         return Err(Refused::Overloaded { retry_after_seconds: 60 }.into());
     }
-    let (options, begun) = relying(&app, &viewer)?.begin_sign_in(&[], seconds(viewer.now)).map_err(refused)?;
+    let (options, begun) = relying(&app, &viewer)?.begin_sign_in(seconds(viewer.now)).map_err(refused)?;
     challenge(&app, options, &begun).await
 }
 

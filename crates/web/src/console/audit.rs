@@ -1,0 +1,168 @@
+//! The audit log: who did what to what, before and after, from where, by which session or key.
+
+use super::fields::address;
+use super::parts::{empty, fact, icon, pager};
+use super::shell::{self, Page, Sheet};
+use super::viewer::Viewer;
+use crate::App;
+use crate::problem::Problem;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::Response;
+use axum::response::IntoResponse;
+use domain::{Noun, Refused};
+use engine::access::audit::{self, Filter, RecordView};
+use maud::{Markup, html};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// Records on a page.
+const SHOWN: i64 = 50;
+/// Records read at once for the export.
+const CHUNK: i64 = 1_000;
+
+fn filter(v: &Viewer) -> Filter {
+    let text = |name: &str| v.asked(name).unwrap_or_default().trim().to_owned();
+    let day = |name: &str| v.asked(name).and_then(|d| v.instant(&format!("{d}T00:00")));
+    const DAY: i64 = 86_400_000_000;
+    let until = day("until").map_or(0, |at| at + DAY);
+    Filter { actor: text("actor"), action: text("action"), noun: text("noun"), subject: text("subject"), from: day("from").unwrap_or(0), until }
+}
+
+pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Body>, Problem> {
+    let v = &viewer;
+    let wanted = filter(v);
+    if v.asked("format").as_deref() == Some("csv") {
+        return Ok(export(&app, wanted));
+    }
+    let before = v.asked("after").and_then(|a| a.parse().ok()).unwrap_or(i64::MAX);
+    let asked = wanted.clone();
+    let mut rows = app.engine.read(move |tx| audit::list(tx, &asked, before, SHOWN + 1)).await?;
+    let more = rows.len() as i64 > SHOWN;
+    rows.truncate(SHOWN as usize);
+    let next = rows.last().filter(|_| more).map(|r| r.number.to_string());
+    let body = html! {
+        section.panel aria-label=(v.t("Records")) {
+            (filters(v, &wanted))
+            @if rows.is_empty() { (empty(v.t("No record"), html! { (v.t("Nothing was done that fits these filters.")) }, html! { a.btn href="/audit" { (v.t("Show all")) } })) }
+            @else { (table(v, &rows)) (pager(v, rows.len(), next.as_deref())) }
+        }
+    };
+    let sub = html! { (v.t("Nothing here can be changed: each record carries a hash of itself and the one before it.")) " " code { "holdfast verify" } " " (v.t("recomputes them.")) };
+    let head = shell::head(v.t("Audit"), sub, html! { a.btn href=(v.address(&[("format", "csv")])) { (icon("download")) (v.t("Export")) } });
+    Ok(shell::page(v, Sheet { title: v.t("Audit").into(), here: "/audit", topics: String::new(), head, body }).into_response())
+}
+
+fn filters(v: &Viewer, wanted: &Filter) -> Markup {
+    let field = |name: &str, label: &'static str, kind: &str, value: String| {
+        html! { label.vh for={ "f-" (name) } { (v.t(label)) } input.input #{ "f-" (name) } name=(name) type=(kind) value=(value) placeholder=(v.t(label)) title=(v.t(label)) data-filter[name == "actor"]; }
+    };
+    html! {
+        form.filters method="get" {
+            (field("actor", "Who", "search", wanted.actor.clone()))
+            (field("action", "What", "search", wanted.action.clone()))
+            (field("noun", "Kind of thing", "search", wanted.noun.clone()))
+            (field("subject", "Which one", "search", wanted.subject.clone()))
+            (field("from", "From", "date", v.asked("from").unwrap_or_default()))
+            (field("until", "Until", "date", v.asked("until").unwrap_or_default()))
+            button.btn.btn-s type="submit" { (v.t("Filter")) }
+            a.btn.btn-s.btn-ghost href="/audit" { (v.t("Clear")) }
+        }
+    }
+}
+
+fn table(v: &Viewer, rows: &[RecordView]) -> Markup {
+    let to = |name: &str, value: &str| address("/audit", [(name.to_owned(), value.to_owned())].into_iter());
+    html! {
+        div.table-wrap { table.table {
+            thead { tr { th.num scope="col" { (v.t("No.")) } th scope="col" { (v.t("When")) } th scope="col" { (v.t("Who")) } th scope="col" { (v.t("What")) } th scope="col" { (v.t("To what")) } th scope="col" { (v.t("Change")) } th scope="col" { (v.t("From where")) } } }
+            tbody { @for r in rows {
+                tr data-row=(r.number) data-key=(r.number) {
+                    td.num { a href={ "/audit/" (r.number) } data-open { (r.number) } }
+                    td { (v.date(r.at.0)) " " (v.clock(r.at.0)) } td { a href=(to("actor", &r.actor)) { (r.actor) } }
+                    td { a href=(to("action", &r.action)) { (r.action) } }
+                    td { (r.noun) " " a href=(address("/audit", [("noun".to_owned(), r.noun.clone()), ("subject".to_owned(), r.subject.clone())].into_iter())) { (r.subject) } }
+                    td.clip { (summary(v, r)) } td { (r.address) }
+                }
+            } }
+        } }
+    }
+}
+
+fn value(state: &Option<Box<serde_json::value::RawValue>>) -> Value {
+    state.as_ref().and_then(|s| serde_json::from_str(s.get()).ok()).unwrap_or(Value::Null)
+}
+
+/// What differs: (name, before, after), the names as paths.
+fn changes(record: &RecordView) -> Vec<(String, String, String)> {
+    fn leaves(path: &str, value: &Value, into: &mut Vec<(String, String)>) {
+        match value {
+            Value::Object(map) => {
+                map.iter().for_each(|(name, v)| leaves(&if path.is_empty() { name.clone() } else { format!("{path}.{name}") }, v, into))
+            }
+            Value::Array(list) => list.iter().enumerate().for_each(|(n, v)| leaves(&format!("{path}[{n}]"), v, into)),
+            Value::Null => {}
+            Value::String(text) => into.push((path.to_owned(), text.clone())),
+            other => into.push((path.to_owned(), other.to_string())),
+        }
+    }
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    leaves("", &value(&record.before), &mut before);
+    leaves("", &value(&record.after), &mut after);
+    let find = |list: &[(String, String)], name: &str| list.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
+    let names: BTreeSet<&String> = before.iter().chain(&after).map(|(name, _)| name).collect();
+    let pairs = names.into_iter().map(|name| (name.clone(), find(&before, name), find(&after, name)));
+    pairs.filter(|(_, before, after)| before != after).collect()
+}
+
+fn summary(v: &Viewer, record: &RecordView) -> Markup {
+    let found = changes(record);
+    let first = found.iter().take(2).map(|(name, before, after)| {
+        let name = name.rsplit('.').next().unwrap_or(name);
+        if before.is_empty() { format!("{name} {after}") } else { format!("{name} {before} → {after}") }
+    });
+    let text = first.collect::<Vec<_>>().join(", ");
+    html! { (text) @if found.len() > 2 { " " span.quiet { (v.say("and {} more", &[&(found.len() - 2)])) } } }
+}
+
+pub async fn one(State(app): State<App>, Path(number): Path<String>, viewer: Viewer) -> Result<Page, Problem> {
+    let v = &viewer;
+    let unknown = || Refused::unknown(Noun::Record, &number, "id");
+    let wanted: i64 = number.parse().map_err(|_| unknown())?;
+    let found = app.engine.read(move |tx| audit::list(tx, &Filter::default(), wanted.saturating_add(1), 1)).await?;
+    let record = found.into_iter().find(|r| r.number == wanted).ok_or_else(unknown)?;
+    let body = html! {
+        section.panel aria-label=(v.t("Facts")) { div.panel-body { dl.facts-row {
+            (fact(v.t("When"), html! { (v.date(record.at.0)) " " (v.clock(record.at.0)) })) (fact(v.t("Who"), html! { (record.actor) }))
+            (fact(v.t("By"), html! { (record.means) })) (fact(v.t("From where"), html! { (record.address) }))
+            (fact(v.t("To what"), html! { (record.noun) " " (record.subject) }))
+        } p.small.quiet { (v.t("Hash")) " " code { (record.hash) } } } }
+        section.panel aria-labelledby="h-diff" { div.panel-head { h2 #h-diff { (v.t("Before and after")) } }
+            div.table-wrap { table.table.diff {
+                thead { tr { th scope="col" { (v.t("Field")) } th scope="col" { (v.t("Before")) } th scope="col" { (v.t("After")) } } }
+                tbody { @for (name, before, after) in changes(&record) { tr { th scope="row" { (name) } td { @if !before.is_empty() { del { (before) } } } td { @if !after.is_empty() { ins { (after) } } } } } }
+            } }
+        }
+    };
+    let head = shell::head(
+        &format!("{} {}", v.t("Record"), record.number),
+        html! { (record.action) },
+        html! { a.btn href="/audit" { (icon("left")) (v.t("All records")) } },
+    );
+    Ok(shell::page(v, Sheet { title: format!("{} {}", v.t("Record"), record.number), here: "/audit", topics: String::new(), head, body }))
+}
+
+/// All records that fit, the newest first.
+fn export(app: &App, wanted: Filter) -> Response<Body> {
+    let columns = ["number", "at", "actor", "means", "address", "action", "noun", "subject", "before", "after", "hash"];
+    super::export::csv(app.clone(), "audit.csv", &columns, i64::MAX, move |tx, _, before| {
+        let rows = audit::list(tx, &wanted, before, CHUNK)?;
+        let next = rows.last().filter(|_| rows.len() as i64 == CHUNK).map(|r| r.number);
+        let state = |s: &Option<Box<serde_json::value::RawValue>>| s.as_ref().map(|s| s.get().to_owned()).unwrap_or_default();
+        let line = |r: RecordView| {
+            let (before, after) = (state(&r.before), state(&r.after));
+            vec![r.number.to_string(), r.at.to_string(), r.actor, r.means, r.address, r.action, r.noun, r.subject, before, after, r.hash]
+        };
+        Ok((rows.into_iter().map(line).collect(), next))
+    })
+}

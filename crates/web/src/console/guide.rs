@@ -1,0 +1,112 @@
+//! The first-run guide: owner, location, items and stock, channel. Each step is done where it belongs; here is what is done already and
+//! what comes next. And the palette: what one can go to and do.
+
+use super::fields::step;
+use super::parts::{icon, state};
+use super::shell::{self, Page, Sheet, places};
+use super::viewer::Viewer;
+use crate::App;
+use crate::problem::Problem;
+use axum::extract::State;
+use axum::response::Html;
+use domain::Permission;
+use engine::dashboard;
+use maud::{Markup, html};
+
+pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Problem> {
+    let v = &viewer;
+    let began = app.read(dashboard::began).await?;
+    let body = html! {
+        section.panel aria-label=(v.t("First steps")) { ol.steps.panel-body {
+            (item(v, 1, true, "An owner", "You. Let others in when there is something to do for them.", "/people/new", "Let somebody in", Permission::PeopleManage))
+            (item(v, 2, began.locations > 0, "A location", "Where stock lies: a warehouse, a store, somebody else's warehouse.", "/locations/new", "Add a location", Permission::LocationsEdit))
+            (item(v, 3, began.any_item, "Items and stock", "From a file with SKU and name, and one with quantities; or a small sample to look around with.", "/imports", "Import a file", Permission::ImportsRun))
+            (item(v, 4, began.channels > 0, "A channel", "A place that sells: orders come in from it, quotas of your stock go out to it.", "/channels/new", "Connect a channel", Permission::ChannelsEdit))
+            (item(v, 5, began.any_order, "An order", "From a channel, from your own shop through the API, or typed in.", "/orders/new", "Place an order", Permission::OrdersPlace))
+        } }
+    };
+    let done = [true, began.locations > 0, began.any_item, began.channels > 0, began.any_order].iter().filter(|d| **d).count();
+    let head = shell::head(v.t("First steps"), html! { (v.say("{} of 5 done", &[&done])) }, html! { a.btn href="/" { (v.t("To today")) } });
+    Ok(shell::page(v, Sheet { title: v.t("First steps").into(), here: "", topics: "items locations channels orders".into(), head, body }))
+}
+
+fn item(v: &Viewer, n: u32, done: bool, title: &'static str, words: &'static str, to: &str, action: &'static str, needs: Permission) -> Markup {
+    html! {
+        li data-key=(n) {
+            span.n aria-hidden="true" { (n) }
+            div {
+                h3 { (v.t(title)) " " @if done { (state("ok", "st-ok", v.t("Done"))) } }
+                p { (v.t(words)) }
+                @if v.may(needs) { p { a.btn.btn-primary[!done] href=(to) { (v.t(action)) } } }
+            }
+        }
+    }
+}
+
+/// Something that can be done from the palette: words, where, and what one must be allowed.
+const ACTIONS: [(&str, &str, &str, Permission); 10] = [
+    ("Add an item", "/items/new", "plus", Permission::ItemsEdit),
+    ("Add a location", "/locations/new", "plus", Permission::LocationsEdit),
+    ("Place an order", "/orders/new", "plus", Permission::OrdersPlace),
+    ("Send a transfer", "/transfers/new", "truck", Permission::StockTransfer),
+    ("Connect a channel", "/channels/new", "plug", Permission::ChannelsEdit),
+    ("Import a file", "/imports", "import", Permission::ImportsRun),
+    ("Let somebody in", "/people/new", "people", Permission::PeopleManage),
+    ("Make an API key", "/keys/new", "key", Permission::KeysManage),
+    ("Try other routing rules", "/rules", "route", Permission::RoutingView),
+    ("First steps", "/guide", "book", Permission::StockView),
+];
+
+/// Most items, and most orders, that are offered.
+const OFFERED: i64 = 7;
+
+/// What fits the words typed: items, orders, pages, actions. Empty words offer the pages.
+async fn find(app: &App, v: &Viewer, words: &str) -> Result<Markup, Problem> {
+    let lower = words.trim().to_lowercase();
+    let fits = |text: &str| lower.split_whitespace().all(|word| text.to_lowercase().split_whitespace().any(|t| t.starts_with(word)));
+    let pages: Vec<_> = places(v).filter(|(_, _, name)| fits(v.t(name)) || fits(name)).collect();
+    let actions: Vec<_> = ACTIONS.iter().filter(|a| v.may(a.3) && !lower.is_empty() && (fits(v.t(a.0)) || fits(a.0))).collect();
+    let grant = v.caller.as_ref().map(|c| c.grant.clone()).unwrap_or_default();
+    let (items, orders) = if lower.is_empty() { (Vec::new(), Vec::new()) } else { super::find::find(app, &grant, words, OFFERED).await? };
+    let option = |href: &str, glyph: &str, text: Markup, aside: Markup| {
+        html! { a.opt role="option" href=(href) { (icon(glyph)) span.grow { (text) } span.aside { (aside) } } }
+    };
+    let is_nothing = items.is_empty() && orders.is_empty() && actions.is_empty() && pages.is_empty();
+    Ok(html! {
+        @if !items.is_empty() { div role="group" aria-label=(v.t("Items")) { div.group role="presentation" { (v.t("Items")) }
+            @for i in &items { (option(&format!("/items/{}", step(&i.sku)), "box", html! { b { (i.sku) } " " (i.name) }, html! { (v.say("{} available", &[&v.num(i.available)])) })) }
+        } }
+        @if !orders.is_empty() { div role="group" aria-label=(v.t("Orders")) { div.group role="presentation" { (v.t("Orders")) }
+            @for o in &orders { (option(&format!("/orders/{}", o.id), "order", html! { b { (o.number) } " " (o.channel) " " (o.reference) }, html! { (o.status.replace('_', " ")) })) }
+        } }
+        @if !actions.is_empty() { div role="group" aria-label=(v.t("Actions")) { div.group role="presentation" { (v.t("Actions")) }
+            @for (text, href, glyph, _) in actions { (option(href, glyph, html! { (v.t(text)) }, html! {})) }
+        } }
+        @if !pages.is_empty() { div role="group" aria-label=(v.t("Pages")) { div.group role="presentation" { (v.t("Pages")) }
+            @for (href, glyph, name) in &pages { (option(href, glyph, html! { (v.t(name)) }, html! {})) }
+        } }
+        @if is_nothing { p.none { (v.say("Nothing is called “{}”.", &[&words])) } }
+    })
+}
+
+/// The palette's answer to what is typed.
+pub async fn palette(State(app): State<App>, viewer: Viewer) -> Result<Html<String>, Problem> {
+    let words: String = viewer.asked("q").unwrap_or_default().chars().take(200).collect();
+    Ok(Html(find(&app, &viewer, &words).await?.into_string()))
+}
+
+/// The same as a page, where no scripts run.
+pub async fn search(State(app): State<App>, viewer: Viewer) -> Result<Page, Problem> {
+    let v = &viewer;
+    let words: String = v.asked("q").unwrap_or_default().chars().take(200).collect();
+    let found = find(&app, v, &words).await?;
+    let body = html! {
+        section.panel aria-label=(v.t("Results")) {
+            form.filters action="/search" { label.vh for="words" { (v.t("Search")) } input.input #words name="q" type="search" value=(words) autofocus data-filter; button.btn type="submit" { (v.t("Search")) } }
+            div.palette-list { (found) }
+        }
+    };
+    let title = v.say("Search: {}", &[&words]);
+    let head = shell::head(&title, html! {}, html! {});
+    Ok(shell::page(v, Sheet { title: title.clone(), here: "", topics: String::new(), head, body }))
+}
