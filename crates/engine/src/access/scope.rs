@@ -131,11 +131,11 @@ impl Reach<'_> {
         open.map(|f| f.location).try_for_each(|location| self.location_id(location))
     }
 
-    /// An order that can be seen: its channel, and a location that sends or sent something of it.
+    /// An order that can be seen (`reach::order`): its channel, and a location that has something of it.
     fn noted(&self, id: i64) -> Result<(), Refused> {
         self.order_channel(id)?;
         let Some(order) = self.batch.orders.get(id) else { return Ok(()) };
-        if order.is_seen_at(|location| self.grant.at(location)) { Ok(()) } else { self.everywhere() }
+        if order.fulfillments.iter().any(|f| self.grant.at(f.location)) { Ok(()) } else { self.everywhere() }
     }
 
     fn fulfillment(&self, id: i64) -> Result<(), Refused> {

@@ -2,10 +2,10 @@
 
 use super::notes::{self, NoteView};
 use super::place::{ShipTo, StoredDecision};
-use super::read::{is_seen, items};
+use super::read::items;
 use super::rows::{Order, read_orders};
 use crate::Stop;
-use crate::access::audit;
+use crate::access::{audit, reach};
 use crate::config::Config;
 use crate::db::{Lookup, Sql, Tx, Value};
 use crate::events::{self, EventView};
@@ -83,11 +83,11 @@ pub enum SoldOn {
 pub fn detail(tx: &mut Tx<'_>, config: &Config, id: i64, grant: &Grant) -> Result<OrderDetail, Stop> {
     let unknown = || Refused::unknown(Noun::Order, id.to_string(), "id");
     let mut order = read_orders(tx, &[id], false)?.pop().ok_or_else(unknown)?;
-    if !is_seen(&order, grant) {
-        return Err(unknown().into());
-    }
     let items = items(tx, order.lines.iter().flat_map(|l| [Some(l.item), l.kit]).flatten().collect())?;
     let names = Names { items: &items, config };
+    if !reach::order(&OrderView::new(&order, &names), grant, config) {
+        return Err(unknown().into());
+    }
     let seen = audit::etag_of(&OrderSummary::new(&order, &names));
     let all = order.fulfillments.len();
     order.fulfillments.retain(|f| grant.at(f.location));

@@ -1,7 +1,7 @@
 //! Reads orders.
 
 use crate::Stop;
-use crate::access::audit;
+use crate::access::{audit, reach};
 use crate::batch::sorted;
 use crate::catalog::rows::{ITEMS_BY_ID, Item};
 use crate::config::Config;
@@ -41,19 +41,14 @@ pub fn by_reference(tx: &mut Tx<'_>, reference: &str, limit: i64) -> Result<Vec<
     Ok(tx.rows(ANY_REFERENCE, &[Value::Text(reference), Value::Int(limit)], |r| r.int(0))?)
 }
 
-/// Whether somebody may see an order: its channel, and a location that sends or sent something of it.
-pub(super) fn is_seen(order: &Order, grant: &Grant) -> bool {
-    grant.on(&order.channel) && (grant.locations.is_none() || order.is_seen_at(|location| grant.at(location)))
-}
-
 /// Orders by their ids, each with what a form about it carries. Those that are not there, or that `grant` does not reach, are left out.
 pub fn seen(tx: &mut Tx<'_>, config: &Config, ids: &[i64], grant: &Grant) -> Result<Vec<(OrderView, String)>, Stop> {
-    let mut found = read_orders(tx, &sorted(ids), false)?;
-    found.retain(|order| is_seen(order, grant));
+    let found = read_orders(tx, &sorted(ids), false)?;
     let ids = found.iter().flat_map(|o| &o.lines).flat_map(|l| [Some(l.item), l.kit]).flatten().collect();
     let items = items(tx, ids)?;
     let names = Names { items: &items, config };
-    Ok(found.iter().map(|o| (OrderView::new(o, &names), audit::etag_of(&OrderSummary::new(o, &names)))).collect())
+    let views = found.iter().map(|o| (OrderView::new(o, &names), audit::etag_of(&OrderSummary::new(o, &names))));
+    Ok(views.filter(|(order, _)| reach::order(order, grant, config)).collect())
 }
 
 /// Which orders to list; empty texts mean any.

@@ -217,12 +217,6 @@ impl Order {
         })
     }
 
-    /// Whether somebody who sees these locations sees the order: one of them sends or sent something of it. A fulfillment that was
-    /// canceled counts while the order is canceled too; else somebody else sends it.
-    pub fn is_seen_at(&self, here: impl Fn(i64) -> bool) -> bool {
-        self.fulfillments.iter().any(|f| here(f.location) && (f.status != Status::Canceled || self.status == Status::Canceled))
-    }
-
     pub fn line_mut(&mut self, line: i64, item: i64) -> Option<&mut OrderLine> {
         self.lines.iter_mut().find(|l| l.line == line && l.item == item)
     }

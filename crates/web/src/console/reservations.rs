@@ -19,14 +19,14 @@ use axum::response::IntoResponse;
 use domain::Permission::{OrdersPlace, StockView};
 use domain::steps::Status;
 use domain::{Grant, Noun, Refused};
-use engine::access::audit;
+use engine::access::{audit, reach};
 use engine::page::Cursor;
 use engine::reservations::extend::Extend;
 use engine::reservations::list::{self, ReservationQuery};
 use engine::reservations::read;
 use engine::reservations::release::Release;
 use engine::views::{HeldView, ReservationView, order_number};
-use engine::{Command, Config, Stop};
+use engine::{Command, Stop};
 use maud::{Markup, html};
 
 /// Rows of a page.
@@ -55,12 +55,6 @@ fn query(v: &Viewer, grant: &Grant, limit: usize) -> ReservationQuery {
     }
 }
 
-/// What of a reservation stands at locations that somebody may see.
-fn trimmed(mut view: ReservationView, config: &Config, grant: &Grant) -> ReservationView {
-    view.lines.retain(|line| config.by_code(&line.location).is_none_or(|l| grant.at(l.id)));
-    view
-}
-
 struct Found {
     rows: Vec<ReservationView>,
     next: Option<String>,
@@ -76,10 +70,11 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Bod
     let query = query(&viewer, &grant, SHOWN);
     let found = app
         .read(move |tx, config| {
-            let page = list::list(tx, config, &query)?;
+            let mut page = list::list(tx, config, &query)?;
+            page.rows.retain(|r| reach::reservation(r, &grant, config));
             let channels = config.channels.iter().filter(|c| c.location.is_none() && grant.on(&c.code));
             Ok(Found {
-                rows: page.rows.into_iter().map(|r| trimmed(r, config, &grant)).collect(),
+                rows: page.rows,
                 next: page.next.map(|c| c.to_string()),
                 held: if grant.is_limited() { (0, false) } else { list::count_held(tx, COUNTED)? },
                 channels: channels.map(|c| (c.code.to_string(), c.name.clone())).take(OFFERED).collect(),
@@ -95,7 +90,7 @@ fn file(app: &App, v: Viewer) -> Response<Body> {
     export::csv(app.clone(), "reservations.csv", &head, first, move |tx, config, after| {
         let grant = v.grant();
         let page = list::list(tx, config, &ReservationQuery { after, ..query(&v, &grant, export::STEP) })?;
-        let rows = page.rows.into_iter().map(|r| trimmed(r, config, &grant)).flat_map(|r| {
+        let rows = page.rows.into_iter().filter(|r| reach::reservation(r, &grant, config)).flat_map(|r| {
             let order = r.order.map(|o| o.0.to_string()).unwrap_or_default();
             let start = [r.id.0.to_string(), r.status.into(), r.channel.unwrap_or_default(), r.created_at.to_string(), r.expires_at.to_string(), order];
             let line = move |l: HeldView| start.iter().cloned().chain([l.sku.to_string(), l.location.to_string(), l.quantity.to_string()]).collect::<Vec<String>>();
@@ -198,9 +193,7 @@ async fn load(app: &App, v: &Viewer, id: i64) -> Result<(ReservationView, String
     app.read(move |tx, config| {
         let view = read::one(tx, config, id)?;
         let etag = audit::etag_of(&view);
-        let on = view.channel.as_deref().map_or(grant.channels.is_none(), |code| grant.on(code));
-        let view = trimmed(view, config, &grant);
-        if !on || (view.lines.is_empty() && grant.locations.is_some()) {
+        if !reach::reservation(&view, &grant, config) {
             return Err(Refused::unknown(Noun::Reservation, id.to_string(), "id").into());
         }
         Ok((view, etag, Places::of(config, &grant)))

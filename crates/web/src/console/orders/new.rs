@@ -14,6 +14,7 @@ use axum::extract::State;
 use axum::http::Response;
 use axum::response::{Html, IntoResponse};
 use domain::{Refused, Shortfall};
+use engine::access::reach;
 use engine::db::Tx;
 use engine::orders::place::{PlaceLine, PlaceOrder, ShipTo};
 use engine::stock::read::stock;
@@ -231,10 +232,7 @@ fn look(tx: &mut Tx<'_>, config: &Config, v: &Viewer, skus: &[String], order: Re
     let mut found = Vec::with_capacity(skus.len());
     for sku in skus {
         found.push(match stock(tx, config, sku, None) {
-            Ok(mut view) => {
-                view.locations.retain(|l| config.by_code(&l.location).is_some_and(|place| place.active && grant.at(place.id)));
-                Some(view)
-            }
+            Ok(view) => Some(reach::stock(view, &grant, config)),
             Err(stop) if stop.refused().is_some() => None,
             Err(stop) => return Err(stop),
         });

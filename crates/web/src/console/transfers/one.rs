@@ -18,7 +18,7 @@ use axum::http::Response;
 use axum::response::IntoResponse;
 use domain::Permission::{StockTransfer, StockView};
 use domain::{Noun, Refused};
-use engine::access::audit;
+use engine::access::{audit, reach};
 use engine::orders::read;
 use engine::stock::transfer::{ReceiveTransfer, ReceivedLine};
 use engine::views::{TransferLineView, TransferView};
@@ -29,8 +29,7 @@ async fn load(app: &App, v: &Viewer, id: i64) -> Result<(TransferView, Places), 
     let grant = v.grant();
     app.read(move |tx, config| {
         let view = read::transfer(tx, config, id)?;
-        let here = |code: &str| config.by_code(code).is_none_or(|l| grant.at(l.id));
-        if !here(&view.from) && !here(&view.to) {
+        if !reach::transfer(&view, &grant, config) {
             return Err(Refused::unknown(Noun::Transfer, id.to_string(), "id").into());
         }
         Ok((view, Places::of(config, &grant)))
