@@ -19,6 +19,7 @@ mod refusals;
 mod reservation_pages;
 mod reservations;
 mod routing;
+mod search;
 mod statements;
 mod stock;
 mod stock_lists;
