@@ -16,7 +16,7 @@ use axum::http::Response;
 use axum::response::IntoResponse;
 use domain::Permission::{OrdersCancel, OrdersPlace, OrdersShip};
 use domain::steps::Status;
-use domain::Grant;
+use domain::{Grant, Refused};
 use engine::db::Tx;
 use engine::orders::counts::{self, Count, Counts};
 use engine::orders::list::{self, OrderQuery, OrderRow};
@@ -26,13 +26,15 @@ use engine::{Config, Stop, day_of};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use maud::{Markup, html};
+use search::Search;
 
 /// Rows of a page.
 const SHOWN: usize = 50;
 /// Channels and locations that a filter offers by name.
 const OFFERED: usize = 100;
-/// Orders that one search for an exact name finds.
-const FOUND: i64 = 50;
+/// Orders that a text is looked for in: so many hits of the search, and so many that have just that reference.
+const HITS: usize = 900;
+const EXACT: i64 = 50;
 
 /// The views: the word in the address, and the name.
 const VIEWS: [(&str, &str); 8] = [
@@ -106,13 +108,30 @@ fn query(v: &Viewer, config: &Config, grant: &Grant, asked: &Asked, limit: usize
     }
 }
 
-/// The orders that a text names: by number or by reference.
-fn named(tx: &mut Tx<'_>, text: &str) -> Result<Vec<i64>, Stop> {
-    let mut ids = read::by_reference(tx, text, FOUND)?;
-    ids.extend(id_of(text));
-    ids.sort_unstable();
-    ids.dedup();
-    Ok(ids)
+/// The orders that a text is about.
+#[derive(Default)]
+struct Hits {
+    ids: Vec<i64>,
+    /// There are more than were looked at.
+    more: bool,
+    /// Nothing is written so; these come close.
+    near: bool,
+}
+
+/// What the search finds, and what has just that number or reference: that is found at once, and while there is no search.
+fn hits(tx: &mut Tx<'_>, search: &Search, text: &str, channels: Option<&[String]>) -> Result<Hits, Stop> {
+    let question = search::Query { text, kind: Some(search::Kind::Order), channels, active_only: false, limit: HITS };
+    let mut hits = match search.find(&question) {
+        Ok(found) => Hits { more: found.total > found.hits.len(), near: found.is_near, ids: found.hits.iter().map(|hit| hit.id).collect() },
+        Err(stop) if stop.refused() == Some(&Refused::SearchNotReady) => Hits::default(),
+        Err(stop) => return Err(stop),
+    };
+    let exact: Vec<i64> = read::by_reference(tx, text, EXACT)?.into_iter().chain(id_of(text)).collect();
+    hits.near &= exact.is_empty();
+    hits.ids.extend(exact);
+    hits.ids.sort_unstable();
+    hits.ids.dedup();
+    Ok(hits)
 }
 
 /// What stands on the page.
@@ -120,6 +139,7 @@ struct Found {
     rows: Vec<OrderRow>,
     next: Option<Cursor<2>>,
     counts: Option<Counts>,
+    hits: Option<Hits>,
     channels: Vec<(String, String)>,
     locations: Vec<(String, String)>,
 }
@@ -130,11 +150,12 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Bod
         return Ok(file(&app, viewer, asked));
     }
     let (v, wanted) = (viewer.clone(), asked.clone());
-    let found = app.read(move |tx, config| find(tx, config, &v, &wanted)).await?;
+    let search = app.search.clone();
+    let found = app.read(move |tx, config| find(tx, config, &search, &v, &wanted)).await?;
     Ok(show(&viewer, &asked, &found).into_response())
 }
 
-fn find(tx: &mut Tx<'_>, config: &Config, v: &Viewer, asked: &Asked) -> Result<Found, Stop> {
+fn find(tx: &mut Tx<'_>, config: &Config, search: &Search, v: &Viewer, asked: &Asked) -> Result<Found, Stop> {
     let grant = v.grant();
     let mut query = query(v, config, &grant, asked, SHOWN);
     let is_whole = asked.from.is_none() && asked.to.is_none() && asked.text.is_none();
@@ -142,9 +163,8 @@ fn find(tx: &mut Tx<'_>, config: &Config, v: &Viewer, asked: &Asked) -> Result<F
         true => Some(counts::counts(tx, query.channels.as_deref(), query.locations.as_deref(), day_of(v.now))?),
         false => None,
     };
-    if let Some(text) = &asked.text {
-        query.ids = Some(named(tx, text)?);
-    }
+    let mut hits = asked.text.as_ref().map(|text| hits(tx, search, text, query.channels.as_deref())).transpose()?;
+    query.ids = hits.as_mut().map(|hits| std::mem::take(&mut hits.ids));
     let page = list::list(tx, config, &query)?;
     let mut rows = page.rows;
     for row in &mut rows {
@@ -152,7 +172,7 @@ fn find(tx: &mut Tx<'_>, config: &Config, v: &Viewer, asked: &Asked) -> Result<F
     }
     let channels = config.channels.iter().filter(|c| c.location.is_none() && grant.on(&c.code)).map(|c| (c.code.to_string(), c.name.clone()));
     let locations = config.locations.iter().filter(|l| grant.at(l.id)).map(|l| (l.code.clone(), l.name.clone()));
-    Ok(Found { rows, next: page.next, counts, channels: channels.take(OFFERED).collect(), locations: locations.take(OFFERED).collect() })
+    Ok(Found { rows, next: page.next, counts, hits, channels: channels.take(OFFERED).collect(), locations: locations.take(OFFERED).collect() })
 }
 
 fn file(app: &App, v: Viewer, asked: Asked) -> Response<Body> {
@@ -160,12 +180,12 @@ fn file(app: &App, v: Viewer, asked: Asked) -> Response<Body> {
         "id", "number", "placed_at", "channel", "reference", "status", "customer", "country", "postal_code", "city", "locations", "units", "shipped",
         "backordered", "total",
     ];
-    let first = asked.after;
+    let (first, search) = (asked.after, app.search.clone());
     export::csv(app.clone(), "orders.csv", &[&HEAD[..], &["currency"]].concat(), first, move |tx, config, after| {
         let grant = v.grant();
         let mut query = OrderQuery { after, ..query(&v, config, &grant, &asked, export::STEP) };
         if let Some(text) = &asked.text {
-            query.ids = Some(named(tx, text)?);
+            query.ids = Some(hits(tx, &search, text, query.channels.as_deref())?.ids);
         }
         let page = list::list(tx, config, &query)?;
         let rows = page.rows.into_iter().map(|row| {
@@ -207,6 +227,10 @@ fn show(v: &Viewer, asked: &Asked, found: &Found) -> Page {
         section.panel data-select aria-label=(v.t("Orders")) {
             (tabs(v, "Views", &views(v, asked, found.counts.as_ref())))
             (filters(v, asked, found))
+            @if let Some(hits) = &found.hits {
+                @if hits.near { p.none { (v.t("Nothing is written just so. These come close.")) } }
+                @if hits.more { p.none { (v.say("Many orders fit. Of them, the newest {} are looked at.", &[&v.num(HITS as i64)])) } }
+            }
             @if found.rows.is_empty() { (nothing(v, asked, found.next.is_some())) } @else { (table(v, found)) }
             (foot(v, found))
         }
@@ -244,9 +268,9 @@ fn filters(v: &Viewer, asked: &Asked, found: &Found) -> Markup {
     html! {
         form.filters action="/orders" role="search" {
             div.search.search-s {
-                label.vh for="filter" { (v.t("Number or reference")) }
+                label.vh for="filter" { (v.t("Number, reference, customer, postal code or tracking number")) }
                 (icon("search"))
-                input #filter name="q" type="search" data-filter data-auto value=(asked.text.as_deref().unwrap_or("")) placeholder=(v.t("Number or reference")) autocomplete="off" maxlength="128";
+                input #filter name="q" type="search" data-filter data-auto value=(asked.text.as_deref().unwrap_or("")) placeholder=(v.t("Number, customer, tracking")) autocomplete="off" maxlength="128";
                 span.keys { kbd { "/" } }
             }
             (kept("status")) (kept("sort"))
@@ -353,7 +377,7 @@ fn nothing(v: &Viewer, asked: &Asked, goes_on: bool) -> Markup {
         return empty(v.t("None so far"), html! { (v.t("Many orders were looked at and none was such. Go on to look at older ones.")) }, html! {});
     }
     if asked.is_filtered() {
-        return empty(v.t("No such order"), html! { (v.t("Nothing fits the search and the filters together. Numbers and references are found when they are written out.")) }, all);
+        return empty(v.t("No such order"), html! { (v.t("Nothing fits the search and the filters together.")) }, all);
     }
     match asked.view {
         "" => empty(
