@@ -64,6 +64,10 @@ pub trait Marketplace: Account {
     fn ship<'a>(&'a self, wire: &'a Wire, shipped: &'a Shipped) -> Work<'a, ()>;
     /// Cancels an order there, with its refund where the marketplace leaves that to the seller.
     fn cancel<'a>(&'a self, wire: &'a Wire, order: &'a str, reason: &'a str) -> Work<'a, ()>;
+    /// Whether it can be told to pay back for some of an order's lines.
+    fn refunds(&self) -> bool {
+        false
+    }
     /// Pays back for some of an order's lines, for units that came back or never left. Doing it again with the same key pays once.
     fn refund<'a>(&'a self, _wire: &'a Wire, refund: &'a Refund) -> Work<'a, ()> {
         let detail = format!("{} cannot be told to refund: refund order {} there", self.name(), refund.order);

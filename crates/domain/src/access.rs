@@ -20,6 +20,7 @@ pub enum Permission {
     OrdersShip,
     OrdersCancel,
     OrdersReroute,
+    OrdersNote,
     RoutingView,
     RoutingEdit,
     ChannelsView,
@@ -43,7 +44,7 @@ use Permission::*;
 
 impl Permission {
     /// All of them with their word and what they allow, in the order in which pages list them.
-    pub const ALL: [(Permission, &'static str, &'static str); 28] = [
+    pub const ALL: [(Permission, &'static str, &'static str); 29] = [
         (StockView, "stock.view", "See items, stock and its entries"),
         (StockReceive, "stock.receive", "Receive stock"),
         (StockAdjust, "stock.adjust", "Adjust, move and count stock"),
@@ -55,6 +56,7 @@ impl Permission {
         (OrdersShip, "orders.ship", "Ship orders"),
         (OrdersCancel, "orders.cancel", "Cancel orders and take returns"),
         (OrdersReroute, "orders.reroute", "Send orders from another location"),
+        (OrdersNote, "orders.note", "Write notes on orders"),
         (RoutingView, "routing.view", "See routing rules and try others"),
         (RoutingEdit, "routing.edit", "Change routing rules"),
         (ChannelsView, "channels.view", "See channels, listings and quotas"),
@@ -154,6 +156,7 @@ const DAILY: Permissions = Permissions::of(&[
     OrdersShip,
     OrdersCancel,
     OrdersReroute,
+    OrdersNote,
     ListingsEdit,
     ContractsEdit,
     ExceptionsSolve,
@@ -178,7 +181,7 @@ pub const BUILT_IN: [BuiltIn; 10] = [
     BuiltIn {
         name: "warehouse",
         about: "Receive, count, move, transfer and ship",
-        permissions: Permissions::of(&[StockView, StockReceive, StockAdjust, StockTransfer, OrdersView, OrdersShip, ExceptionsView]),
+        permissions: Permissions::of(&[StockView, StockReceive, StockAdjust, StockTransfer, OrdersView, OrdersShip, OrdersNote, ExceptionsView]),
     },
     BuiltIn {
         name: "channels",
@@ -187,6 +190,7 @@ pub const BUILT_IN: [BuiltIn; 10] = [
             StockView,
             ItemsEdit,
             OrdersView,
+            OrdersNote,
             RoutingView,
             ChannelsView,
             ChannelsEdit,
@@ -202,7 +206,7 @@ pub const BUILT_IN: [BuiltIn; 10] = [
     BuiltIn {
         name: "finance",
         about: "Stock, orders, contracts and the audit log, without changing stock",
-        permissions: VIEWS.and(Permissions::of(&[ContractsEdit, AuditView])),
+        permissions: VIEWS.and(Permissions::of(&[OrdersNote, ContractsEdit, AuditView])),
     },
     BuiltIn {
         name: "support",
@@ -213,6 +217,7 @@ pub const BUILT_IN: [BuiltIn; 10] = [
             OrdersPlace,
             OrdersCancel,
             OrdersReroute,
+            OrdersNote,
             ChannelsView,
             ContractsView,
             ExceptionsView,

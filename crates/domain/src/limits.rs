@@ -12,6 +12,8 @@ pub const MAX_LINES: usize = 500;
 pub const MAX_NAME: usize = 128;
 /// Longest free text (names, reasons, notes), in bytes.
 pub const MAX_TEXT: usize = 512;
+/// Longest note that a person writes beside a document, in bytes.
+pub const MAX_NOTE: usize = 4_000;
 /// Longest hold, in seconds: 30 days.
 pub const MAX_HOLD_SECONDS: i64 = 30 * 24 * 3600;
 
@@ -48,6 +50,18 @@ pub fn text<'a>(field: &str, text: &'a str) -> Result<&'a str, Refused> {
         return Err(Refused::invalid(field, format!("must be at most {MAX_TEXT} bytes long, is {}", text.len())));
     }
     if text.chars().any(|c| c.is_control()) {
+        return Err(Refused::invalid(field, "must not hold control characters"));
+    }
+    Ok(text)
+}
+
+/// A note of one or more lines: 1 to [`MAX_NOTE`] bytes, no control characters but line ends and tabs. Answers it without outer blanks.
+pub fn note<'a>(field: &str, text: &'a str) -> Result<&'a str, Refused> {
+    let text = text.trim();
+    if text.is_empty() || text.len() > MAX_NOTE {
+        return Err(Refused::invalid(field, format!("must be 1 to {MAX_NOTE} bytes long, is {}", text.len())));
+    }
+    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
         return Err(Refused::invalid(field, "must not hold control characters"));
     }
     Ok(text)

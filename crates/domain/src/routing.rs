@@ -206,17 +206,30 @@ pub struct Decision {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
     pub rule: String,
+    /// Lines that were to be sent, one for each item. 0: stored before they were counted.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub lines: usize,
     /// Micro-units of the currency, for the plan that won.
     pub cost: i64,
     pub fulfillments: usize,
     pub candidates: Vec<Considered>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+fn is_zero(lines: &usize) -> bool {
+    *lines == 0
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Considered {
     pub location: String,
     pub chosen: bool,
     pub reason: String,
+    /// Lines that it had whole.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lines: Option<usize>,
+    /// Orders that it could still take that day; left out where it has no limit.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub capacity_left: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub distance_km: Option<f64>,
     /// What sending everything it can from here alone would cost, in micro-units: shipping, handling, stock-out risk.
@@ -313,6 +326,21 @@ struct Admitted<'a> {
     price: Price,
 }
 
+impl Admitted<'_> {
+    /// How it is told of, before it is known whether it is chosen. The distance is in tenths of a km.
+    fn considered(&self) -> Considered {
+        Considered {
+            location: self.candidate.location.code.clone(),
+            chosen: false,
+            reason: String::new(),
+            lines: Some(self.covers),
+            capacity_left: self.candidate.capacity_left,
+            distance_km: self.distance_km.map(|km| (km * 10.0).round() / 10.0),
+            cost: Some(self.price),
+        }
+    }
+}
+
 /// Decides which locations send the needs (units of each, at least 1).
 pub fn route(rules: &RuleSet, order: &Facts, needs: &[i64], candidates: &[Candidate<'_>]) -> Decision {
     let fallback = Rule::default();
@@ -331,25 +359,23 @@ pub fn route(rules: &RuleSet, order: &Facts, needs: &[i64], candidates: &[Candid
     best.unwrap_or_default()
 }
 
-/// For a routing run: (index of the candidate, price) for each location that could send the order whole under the first
-/// rule that matches it, and why each of the others cannot.
-pub fn choices(rules: &RuleSet, order: &Facts, needs: &[i64], candidates: &[Candidate<'_>]) -> (Vec<(usize, Price)>, Explanation) {
+/// A location that could send an order whole: its index among the candidates, its price, and how it is told of.
+pub type Choice = (usize, Price, Considered);
+
+/// For a routing run: each location that could send the order whole under the first rule that matches it, and why each of
+/// the others cannot.
+pub fn choices(rules: &RuleSet, order: &Facts, needs: &[i64], candidates: &[Candidate<'_>]) -> (Vec<Choice>, Explanation) {
     let fallback = Rule::default();
-    let mut explanation = Explanation::default();
+    let mut explanation = Explanation { lines: needs.len(), ..Explanation::default() };
     let Some(rule) = rules.matching(order, &fallback).next() else { return (Vec::new(), explanation) };
     explanation.rule = rule.name.clone();
     let mut choices = Vec::new();
     for a in admitted(rules, rule, order, needs, candidates, &mut explanation.candidates) {
         if a.covers == needs.len() {
-            choices.push((a.index, a.price));
+            choices.push((a.index, a.price, a.considered()));
         } else {
-            explanation.candidates.push(Considered {
-                location: a.candidate.location.code.clone(),
-                chosen: false,
-                reason: format!("has only {} of {} lines whole", a.covers, needs.len()),
-                distance_km: a.distance_km,
-                cost: Some(a.price),
-            });
+            let reason = format!("has only {} of {} lines whole", a.covers, needs.len());
+            explanation.candidates.push(Considered { reason, ..a.considered() });
         }
     }
     (choices, explanation)
@@ -365,16 +391,12 @@ fn route_by(rules: &RuleSet, rule: &Rule, order: &Facts, needs: &[i64], candidat
     for (n, a) in admitted.iter().enumerate() {
         let id = a.candidate.location.id;
         let is_chosen = parts.iter().any(|p| p.location == id);
-        notes.push(Considered {
-            location: a.candidate.location.code.clone(),
-            chosen: is_chosen,
-            reason: reason(a, n, is_chosen, needs.len(), fulfillments, rule),
-            distance_km: a.distance_km.map(|km| (km * 10.0).round() / 10.0),
-            cost: Some(a.price),
-        });
+        let reason = reason(a, n, is_chosen, needs.len(), fulfillments, rule);
+        notes.push(Considered { chosen: is_chosen, reason, ..a.considered() });
     }
     notes.sort_by_key(|c| (!c.chosen, c.cost.is_none(), c.cost.map_or(0, |p| p.total())));
-    Decision { parts, missing, explanation: Explanation { rule: rule.name.clone(), cost, fulfillments, candidates: notes } }
+    let explanation = Explanation { rule: rule.name.clone(), lines: needs.len(), cost, fulfillments, candidates: notes };
+    Decision { parts, missing, explanation }
 }
 
 fn reason(a: &Admitted<'_>, place: usize, chosen: bool, needs: usize, fulfillments: usize, rule: &Rule) -> String {
@@ -402,7 +424,14 @@ fn admitted<'a>(
 ) -> Vec<Admitted<'a>> {
     let mut admitted = Vec::with_capacity(candidates.len());
     for (index, candidate) in candidates.iter().enumerate() {
-        let lost = |reason: String| Considered { location: candidate.location.code.clone(), chosen: false, reason, distance_km: None, cost: None };
+        let covers = needs.iter().zip(&candidate.available).filter(|(need, has)| has >= need).count();
+        let lost = |reason: String| Considered {
+            location: candidate.location.code.clone(),
+            reason,
+            lines: Some(covers),
+            capacity_left: candidate.capacity_left,
+            ..Considered::default()
+        };
         let distance_km = match rules.admits(rule, order, candidate) {
             Ok(distance) => distance,
             Err(reason) => {
@@ -415,7 +444,6 @@ fn admitted<'a>(
             notes.push(lost("none of the items available".into()));
             continue;
         }
-        let covers = needs.iter().zip(&candidate.available).filter(|(need, has)| has >= need).count();
         let fixed = rule.cost.per_fulfillment.saturating_add((distance_km.unwrap_or(0.0) * rule.cost.per_km as f64) as i64);
         let share: f64 =
             needs.iter().zip(&candidate.available).filter(|(_, has)| **has > 0).map(|(need, has)| (*need.min(has)) as f64 / *has as f64).sum::<f64>()

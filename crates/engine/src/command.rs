@@ -31,6 +31,7 @@ pub enum Command {
     Ship(orders::ship::Ship),
     Reroute(Box<orders::reroute::Reroute>),
     ReturnOrder(orders::r#return::ReturnOrder),
+    AddNote(orders::notes::AddNote),
     Fill(orders::fill::Fill),
     RouteQueued(routing::run::RouteQueued),
     Import(imports::ImportRows),
@@ -128,6 +129,10 @@ pub enum Answer {
     Sent {
         delivery: String,
     },
+    /// A note that was written.
+    Noted {
+        note: String,
+    },
     /// The answer that was given the first time.
     Stored(Box<RawValue>),
 }
@@ -174,6 +179,7 @@ impl Command {
             Command::Ship(c) => c.needs(needs),
             Command::Reroute(c) => c.needs(needs),
             Command::ReturnOrder(c) => c.needs(needs),
+            Command::AddNote(c) => c.needs(needs),
             Command::Fill(c) => c.needs(needs),
             Command::RouteQueued(c) => c.needs(needs),
             Command::Import(c) => c.needs(needs),
@@ -219,6 +225,7 @@ impl Command {
             Command::Ship(c) => c.decide(batch),
             Command::Reroute(c) => c.decide(batch),
             Command::ReturnOrder(c) => c.decide(batch),
+            Command::AddNote(c) => c.decide(batch),
             Command::Fill(c) => c.decide(batch),
             Command::RouteQueued(c) => c.decide(batch),
             Command::Import(c) => c.decide(batch),

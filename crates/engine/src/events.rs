@@ -105,6 +105,7 @@ pub const KINDS: [(&str, &str); 43] = [
 pub fn topics(event: &EventView) -> Vec<String> {
     let noun = event.kind.split('.').next().unwrap_or_default();
     let mut topics: Vec<String> = match noun {
+        "order" if event.kind == "order.noted" => vec![format!("order:{}", event.subject.0)],
         "order" => vec!["orders".into(), "stock".into(), format!("order:{}", event.subject.0)],
         "reservation" => vec!["reservations".into(), "stock".into()],
         "transfer" => vec!["transfers".into(), "stock".into()],

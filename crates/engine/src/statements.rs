@@ -11,6 +11,7 @@ use crate::events::EVENTS;
 use crate::exceptions::EXCEPTIONS;
 use crate::imports::IMPORTS;
 use crate::keys::API_KEYS;
+use crate::orders::notes::ORDER_NOTES;
 use crate::orders::rows::{FULFILLMENT_LINES, FULFILLMENTS, ORDER_LINES, ORDERS, SHIPMENTS};
 use crate::people::rows::{LINKS, PASSKEYS, PEOPLE, ROLES, SESSIONS, SETTINGS};
 use crate::reservations::rows::RESERVATIONS;
@@ -61,6 +62,7 @@ pub const TABLES: &[&Table] = &[
     &ROLES,
     &SETTINGS,
     &API_KEYS,
+    &ORDER_NOTES,
     &ITEM_DAYS,
 ];
 

@@ -130,6 +130,10 @@ impl Marketplace for Ebay {
         Box::pin(async move { Err(Fault::Refused { status: 405, code: "cancel_not_offered".into(), detail }) })
     }
 
+    fn refunds(&self) -> bool {
+        true
+    }
+
     fn refund<'a>(&'a self, wire: &'a Wire, refund: &'a Refund) -> Work<'a, ()> {
         Box::pin(refund::refund(wire, refund))
     }

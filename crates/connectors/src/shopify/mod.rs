@@ -160,6 +160,10 @@ impl Marketplace for Shopify {
         Box::pin(ship::cancel(wire, order, reason))
     }
 
+    fn refunds(&self) -> bool {
+        true
+    }
+
     fn refund<'a>(&'a self, wire: &'a Wire, refund: &'a Refund) -> Work<'a, ()> {
         Box::pin(refund::refund(wire, refund))
     }

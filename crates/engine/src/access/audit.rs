@@ -170,6 +170,7 @@ fn about(command: &Command, is_person: bool) -> Option<About> {
         Command::Ship(c) => about("order.ship", Noun::Fulfillment, &c.fulfillment),
         Command::Reroute(c) => about("order.reroute", Noun::Fulfillment, &c.fulfillment),
         Command::ReturnOrder(c) => about("order.return", Noun::Order, &c.id),
+        Command::AddNote(c) => about("order.note", Noun::Order, &c.id),
         Command::RouteQueued(_) => about("orders.route", Noun::RuleSet, &""),
         // A file comes in many pieces; the last one tells how it ended.
         Command::Import(c) if c.finished => about("import", Noun::Import, &c.kind.word()),

@@ -34,6 +34,7 @@ pub fn check(command: &Command, batch: &Batch<'_>, grant: &Grant) -> Result<(), 
         Command::Extend(c) => reach.reservation(c.id),
         Command::PlaceOrder(c) => reach.channel(&c.channel),
         Command::CancelOrder(c) => reach.order(c.id),
+        Command::AddNote(c) => reach.noted(c.id),
         Command::ReturnOrder(c) => reach.location(&c.location).and(reach.order_channel(c.id)),
         Command::Ship(c) => reach.fulfillment(c.fulfillment),
         Command::Reroute(c) => {
@@ -129,6 +130,13 @@ impl Reach<'_> {
         let Some(order) = self.batch.orders.get(id) else { return Ok(()) };
         let open = order.fulfillments.iter().filter(|f| f.lines.iter().any(|l| l.open() > 0));
         open.map(|f| f.location).try_for_each(|location| self.location_id(location))
+    }
+
+    /// An order that can be seen (`reach::order`): its channel, and a location that has something of it.
+    fn noted(&self, id: i64) -> Result<(), Refused> {
+        self.order_channel(id)?;
+        let Some(order) = self.batch.orders.get(id) else { return Ok(()) };
+        if order.fulfillments.iter().any(|f| self.grant.at(f.location)) { Ok(()) } else { self.everywhere() }
     }
 
     fn fulfillment(&self, id: i64) -> Result<(), Refused> {

@@ -67,7 +67,8 @@ pub struct Taken {
     pub exceptions: usize,
 }
 
-fn order_key(channel: &str, external: &str) -> String {
+/// The key of an exception about an order.
+pub(crate) fn order_key(channel: &str, external: &str) -> String {
     format!("order:{channel}:{external}")
 }
 

@@ -11,6 +11,7 @@ pub const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "contracts", include_str!("../../migrations/0005_contracts.sql")),
     (6, "access", include_str!("../../migrations/0006_access.sql")),
     (7, "lists", include_str!("../../migrations/0007_lists.sql")),
+    (8, "notes", include_str!("../../migrations/0008_notes.sql")),
     (10, "desk", include_str!("../../migrations/0010_desk.sql")),
     (11, "imports", include_str!("../../migrations/0011_imports.sql")),
 ];

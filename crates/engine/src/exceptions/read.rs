@@ -1,6 +1,6 @@
 //! Reads exceptions: the desk's list, the most urgent first, and one with its history.
 
-use super::{EXCEPTION_COLUMNS, EXCEPTIONS_BY_ID, Exception, Step};
+use super::{EXCEPTION_COLUMNS, EXCEPTIONS_BY_ID, Exception, OPEN_EXCEPTIONS_BY_KEY, Step};
 use crate::Stop;
 use crate::config::Config;
 use crate::db::{Lookup, Sql, Tx, Value};
@@ -133,3 +133,12 @@ pub fn detail(tx: &mut Tx<'_>, config: &Config, id: i64) -> Result<ExceptionDeta
     let history = found.history.iter().map(|Step { at, actor, what }| StepView { at: Time(*at), actor: actor.clone(), what: what.clone() });
     Ok(ExceptionDetail { exception: ExceptionView::new(&found, config), payload: found.payload.clone(), history: history.collect() })
 }
+
+/// Those that are open under these keys.
+pub(crate) fn open_by_keys(tx: &mut Tx<'_>, config: &Config, keys: &[String]) -> Result<Vec<ExceptionView>, Stop> {
+    let mut keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    keys.sort_unstable();
+    let lookup = Lookup { lock: false, ..OPEN_EXCEPTIONS_BY_KEY };
+    Ok(tx.by_names(&lookup, &keys, Exception::read)?.iter().map(|e| ExceptionView::new(e, config)).collect())
+}
+

@@ -2,8 +2,10 @@
 
 pub mod cancel;
 pub mod counts;
+pub mod detail;
 pub mod fill;
 pub mod list;
+pub mod notes;
 pub mod place;
 pub mod read;
 pub mod reroute;

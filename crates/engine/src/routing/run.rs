@@ -100,6 +100,8 @@ struct Waiting {
     explanation: Explanation,
     /// (location index, price in micro-units)
     choices: Vec<(usize, i64)>,
+    /// What is told of each location that was a choice at first, by its index.
+    told: Vec<(usize, Considered)>,
 }
 
 /// The cheapest placement of everything that waits, most orders first.
@@ -144,8 +146,9 @@ pub fn plan(tx: &mut Tx<'_>, config: &Config, now: i64) -> Result<Vec<Placement>
                 .collect();
             let quantities: Vec<i64> = needs.iter().map(|(_, q)| *q).collect();
             let (choices, explanation) = routing::choices(&config.rules, &facts, &quantities, &candidates);
-            let choices = choices.into_iter().map(|(place, price)| (place, price.total())).collect();
-            Waiting { id: order.id, needs, hold, explanation, choices }
+            let costs = choices.iter().map(|(place, price, _)| (*place, price.total())).collect();
+            let told = choices.into_iter().map(|(place, _, considered)| (place, considered)).collect();
+            Waiting { id: order.id, needs, hold, explanation, choices: costs, told }
         })
         .collect();
     let places = solve(&mut waiting, config, room, stock);
@@ -213,21 +216,21 @@ fn solve(waiting: &mut [Waiting], config: &Config, mut room: Vec<i64>, mut stock
 fn explain(order: Waiting, place: Option<usize>, config: &Config) -> Placement {
     let mut explanation = order.explanation;
     let cheapest = order.choices.iter().map(|(_, cost)| *cost).min();
-    for (choice, cost) in &order.choices {
-        let chosen = place == Some(*choice);
-        let reason = match (chosen, Some(*cost) == cheapest) {
-            (true, true) => "the cheapest for this order, and room for it".to_owned(),
-            (true, false) => "the cheapest for the whole queue: cheaper places went to orders that save more there".to_owned(),
-            (false, _) if place.is_none() => "has every line, but its capacity today went to other orders".to_owned(),
-            (false, _) => "has every line, but the whole queue costs less with it elsewhere".to_owned(),
+    for (choice, considered) in order.told {
+        let chosen = place == Some(choice);
+        let cost = order.choices.iter().find(|(left, _)| *left == choice).map(|(_, cost)| *cost);
+        let reason = match (chosen, cost) {
+            (true, cost) if cost == cheapest => "the cheapest for this order, and room for it",
+            (true, _) => "the cheapest for the whole queue: cheaper places went to orders that save more there",
+            (false, None) => "had every line, but other orders of the queue took the units",
+            (false, _) if place.is_none() => "has every line, but its capacity today went to other orders",
+            (false, _) => "has every line, but the whole queue costs less with it elsewhere",
         };
-        if chosen {
-            explanation.cost = *cost;
+        if let Some(cost) = cost.filter(|_| chosen) {
+            explanation.cost = cost;
             explanation.fulfillments = 1;
         }
-        let price = routing::Price { handling: *cost, ..routing::Price::default() };
-        let location = config.locations[*choice].code.clone();
-        explanation.candidates.push(Considered { location, chosen, reason, distance_km: None, cost: Some(price) });
+        explanation.candidates.push(Considered { chosen, reason: reason.into(), ..considered });
     }
     explanation.candidates.sort_by_key(|c| (!c.chosen, c.cost.is_none(), c.cost.map_or(0, |p| p.total())));
     Placement { order: order.id, location: place.map(|p| config.locations[p].id), explanation }

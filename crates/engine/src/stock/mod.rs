@@ -13,8 +13,8 @@ pub(crate) mod rows;
 pub mod sales;
 pub mod table;
 pub mod transfer;
-pub mod undo;
 pub mod transfers;
+pub mod undo;
 mod walk;
 
 use crate::batch::Batch;

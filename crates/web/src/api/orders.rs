@@ -10,11 +10,12 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Response, StatusCode};
 use domain::Noun;
-use domain::Permission::{OrdersCancel, OrdersPlace, OrdersReroute, OrdersShip, OrdersView};
+use domain::Permission::{OrdersCancel, OrdersNote, OrdersPlace, OrdersReroute, OrdersShip, OrdersView};
 use engine::Command;
 use engine::access::reach;
 use engine::events::{self, EventView};
 use engine::orders::cancel::CancelOrder;
+use engine::orders::notes::{self, AddNote, NoteView};
 use engine::orders::place::PlaceOrder;
 use engine::orders::read::{self as reads, Filter};
 use engine::orders::reroute::Reroute;
@@ -26,6 +27,8 @@ use utoipa_axum::routes;
 
 /// Most events of one order's timeline.
 const MAX_TIMELINE: i64 = 1_000;
+/// Most notes of one order.
+const MAX_NOTES: i64 = 250;
 
 pub fn calls(calls: Calls) -> Calls {
     calls
@@ -33,6 +36,8 @@ pub fn calls(calls: Calls) -> Calls {
         .may(OrdersView, routes!(get_order))
         .may(OrdersView, routes!(get_decision))
         .may(OrdersView, routes!(get_timeline))
+        .may(OrdersView, routes!(list_notes))
+        .may(OrdersNote, routes!(add_note))
         .may(OrdersPlace, routes!(place))
         .may(OrdersCancel, routes!(cancel))
         .may(OrdersCancel, routes!(return_order))
@@ -102,6 +107,26 @@ async fn get_timeline(State(app): State<App>, Extension(caller): Extension<Calle
     find(&app, caller, id).await?;
     let data = app.engine.read(move |tx| events::of_order(tx, id, MAX_TIMELINE)).await?;
     Ok(json(StatusCode::OK, &List { data, next: None }))
+}
+
+/// What people wrote beside the order, the newest first.
+#[utoipa::path(get, path = "/orders/{id}/notes", tag = "Orders", params(("id" = String, Path)), responses((status = 200, body = List<NoteView>), (status = 404, body = super::ProblemDetails)))]
+async fn list_notes(State(app): State<App>, Path(text): Path<String>) -> Result<Response<Body>, Problem> {
+    let id = id(Noun::Order, &text)?;
+    let data = app
+        .read(move |tx, config| {
+            reads::one(tx, config, id)?;
+            notes::of_order(tx, id, MAX_NOTES)
+        })
+        .await?;
+    Ok(json(StatusCode::OK, &List { data, next: None }))
+}
+
+/// Write a note beside the order. Its text is neither in events nor in the audit log.
+#[utoipa::path(post, path = "/orders/{id}/notes", tag = "Orders", params(("id" = String, Path)), request_body = AddNote, responses((status = 201, description = "`note` is its id"), (status = 404, body = super::ProblemDetails)))]
+async fn add_note(State(app): State<App>, Path(text): Path<String>, change: Change<AddNote>) -> Result<Response<Body>, Problem> {
+    let id = id(Noun::Order, &text)?;
+    change.run(&app, |body| Command::AddNote(AddNote { id, ..body })).await
 }
 
 /// Place an order: accepted, promised and routed in one step. The same channel and reference again answer the same order.

@@ -14,6 +14,7 @@ mod feed;
 mod fields;
 mod files;
 mod find;
+mod form_lines;
 mod guide;
 mod icons;
 mod imports;
@@ -24,18 +25,22 @@ mod lines;
 mod links;
 mod live;
 mod locations;
+mod orders;
 mod panels;
 mod parts;
 mod passkeys;
 mod people;
+mod reservations;
 mod roles;
 mod rules;
 mod settings;
 mod shell;
 mod show;
 pub mod sign_in;
+mod status;
 mod stream;
 mod today;
+mod transfers;
 mod viewer;
 mod webhooks;
 
@@ -91,6 +96,34 @@ pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
         .post("/account/sessions/{id}/end", SignedIn, account::end_session)
         .get("/", SignedIn, today::page)
         .get("/live", SignedIn, stream::stream)
+        .get("/orders", May(Permission::OrdersView), orders::list::page)
+        .get("/orders/new", May(Permission::OrdersPlace), orders::new::page)
+        .post("/orders/new", May(Permission::OrdersPlace), orders::new::place)
+        .get("/orders/new/preview", May(Permission::OrdersPlace), orders::new::preview)
+        .get("/orders/ship", May(Permission::OrdersShip), orders::bulk::ship)
+        .post("/orders/ship", May(Permission::OrdersShip), orders::bulk::do_ship)
+        .get("/orders/cancel", May(Permission::OrdersCancel), orders::bulk::cancel)
+        .post("/orders/cancel", May(Permission::OrdersCancel), orders::bulk::do_cancel)
+        .get("/orders/{id}", May(Permission::OrdersView), orders::one::page)
+        .get("/orders/{id}/ship", May(Permission::OrdersShip), orders::deeds::ask_ship)
+        .post("/orders/{id}/ship", May(Permission::OrdersShip), orders::deeds::ship)
+        .get("/orders/{id}/reroute", May(Permission::OrdersReroute), orders::deeds::ask_reroute)
+        .post("/orders/{id}/reroute", May(Permission::OrdersReroute), orders::deeds::reroute)
+        .get("/orders/{id}/cancel", May(Permission::OrdersCancel), orders::deeds::ask_cancel)
+        .post("/orders/{id}/cancel", May(Permission::OrdersCancel), orders::deeds::cancel)
+        .get("/orders/{id}/return", May(Permission::OrdersCancel), orders::deeds::ask_return)
+        .post("/orders/{id}/return", May(Permission::OrdersCancel), orders::deeds::take_back)
+        .post("/orders/{id}/note", May(Permission::OrdersNote), orders::deeds::note)
+        .get("/reservations", May(Permission::OrdersView), reservations::page)
+        .get("/reservations/{id}", May(Permission::OrdersView), reservations::one)
+        .post("/reservations/{id}/release", May(Permission::OrdersPlace), reservations::release)
+        .post("/reservations/{id}/extend", May(Permission::OrdersPlace), reservations::extend)
+        .get("/transfers", May(Permission::StockView), transfers::list::page)
+        .get("/transfers/new", May(Permission::StockTransfer), transfers::new::page)
+        .post("/transfers/new", May(Permission::StockTransfer), transfers::new::send)
+        .get("/transfers/new/preview", May(Permission::StockTransfer), transfers::new::preview)
+        .get("/transfers/{id}", May(Permission::StockView), transfers::one::page)
+        .post("/transfers/{id}/receive", May(Permission::StockTransfer), transfers::one::receive)
         .get("/palette", SignedIn, guide::palette)
         .get("/search", SignedIn, guide::search)
         .get("/guide", SignedIn, guide::page)

@@ -87,6 +87,8 @@ pub fn page(v: &Viewer, sheet: Sheet) -> Page {
         script type="module" src=(address("console.js")) {}
     };
     let Sheet { title, here, topics, head, body } = sheet;
+    // What was typed into a refused form stays as it is.
+    let topics = if v.wrong.is_some() { String::new() } else { topics };
     let main = html! {
         main.page #main data-topics=[(!topics.is_empty()).then_some(&topics)] data-seq=(v.signs.seq) {
             (head)

@@ -129,13 +129,13 @@ impl Viewer {
         text
     }
 
-    pub fn may(&self, permission: Permission) -> bool {
-        self.caller.as_ref().is_some_and(|c| c.may(permission))
-    }
-
-    /// What the viewer may do, and where; nothing before signing in.
+    /// What may be done, and where.
     pub fn grant(&self) -> Arc<Grant> {
         self.caller.as_ref().map(|c| c.grant.clone()).unwrap_or_default()
+    }
+
+    pub fn may(&self, permission: Permission) -> bool {
+        self.caller.as_ref().is_some_and(|c| c.may(permission))
     }
 
     /// The mail address by which the viewer signs in; empty before.

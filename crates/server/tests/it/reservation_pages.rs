@@ -1,0 +1,97 @@
+//! The pages of reservations: the list and one of them, let go or kept longer.
+
+use super::support::{Site, on_both};
+use serde_json::json;
+
+/// A hold on a channel for so many seconds; answers its id.
+fn hold(site: &Site, channel: Option<&str>, sku: &str, quantity: i64, location: &str, seconds: i64) -> String {
+    let line = json!({ "sku": sku, "quantity": quantity, "location": location });
+    let mut body = json!({ "lines": [line], "expires_in_seconds": seconds });
+    if let Some(channel) = channel {
+        body["channel"] = channel.into();
+    }
+    site.ok("POST /reservations", body)["id"].as_str().unwrap().to_owned()
+}
+
+fn world(site: &Site) {
+    site.locations(&[("LON", json!({})), ("LEE", json!({}))]);
+    site.item("MUG", json!({}), "LON 20, LEE 20");
+}
+
+#[test]
+fn the_next_to_run_out_comes_first() {
+    on_both(|url| {
+        let site = Site::new(url);
+        world(&site);
+        let long = hold(&site, Some("web"), "MUG", 1, "LON", 7_200);
+        let short = hold(&site, Some("shop"), "MUG", 2, "LEE", 120);
+        let gone = hold(&site, Some("web"), "MUG", 3, "LON", 600);
+        site.ok(&format!("POST /reservations/{gone}/release"), json!(null));
+        let page = site.page("/reservations");
+        let at = |id: &str| page.find(&format!("data-key=\"r{id}\""));
+        assert!(at(&short).unwrap() < at(&long).unwrap() && at(&gone).is_none());
+        for text in ["2 × MUG at LEE", "2 min", "2 h 0 m", "Held <span class=\"count\">2</span>"] {
+            assert!(page.contains(text), "{text} in {page}");
+        }
+        assert!(site.page("/reservations?status=released").contains(&format!("r{gone}")));
+        assert!(!site.page("/reservations?channel=web").contains(&format!("r{short}")));
+        assert!(site.page("/reservations?status=expired").contains("No such reservation"));
+        let file = site.visitor("owner").get("/reservations?status=all&format=csv").text();
+        assert_eq!(file.lines().count(), 4);
+        assert!(file.contains(",held,shop,") && file.contains(",MUG,LEE,2"), "{file}");
+        site.verify();
+    });
+}
+
+#[test]
+fn holds_are_let_go_and_kept_longer() {
+    on_both(|url| {
+        let site = Site::new(url);
+        world(&site);
+        let id = hold(&site, Some("web"), "MUG", 2, "LON", 120);
+        let path = format!("/reservations/{id}");
+        let support = site.visitor("support");
+        let page = support.get(&path).text();
+        assert!(page.contains("2 units can be promised to others at once.") && page.contains("data-key=\"e\""), "{page}");
+        let seen = page.split("name=\"seen\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let extended = support.sent(&format!("{path}/extend"), &[("expires_in_seconds", "3600"), ("seen", &seen)]);
+        assert_eq!(extended, format!("{path}?said=extended"));
+        assert!(support.get(&extended).text().contains("60 min"));
+        // Whoever saw it before decides on something that has changed.
+        let refused = support.post(&format!("{path}/release"), &[("seen", &seen)]);
+        assert_eq!(refused.status, 422);
+        assert!(refused.text().contains("Somebody else changed the reservation"));
+        assert_eq!(support.post(&format!("{path}/extend"), &[("expires_in_seconds", "0")]).status, 422);
+        for _ in 0..2 {
+            assert_eq!(support.sent(&format!("{path}/release"), &[("once", "r1")]), format!("{path}?said=released"));
+        }
+        assert_eq!(site.stock_at("MUG", "LON"), "available 20");
+        let page = support.get(&path).text();
+        assert!(page.contains("Released") && !page.contains("/release\""), "{page}");
+        // Who only looks is shown no buttons and takes no forms.
+        let auditor = site.visitor("auditor");
+        assert!(!auditor.get(&path).text().contains("Release"), "{}", auditor.get(&path).text());
+        assert_eq!(auditor.post(&format!("{path}/release"), &[]).status, 403);
+        assert_eq!(auditor.get("/reservations/999999").status, 404);
+        site.verify();
+    });
+}
+
+#[test]
+fn limits_hide_other_holds() {
+    on_both(|url| {
+        let site = Site::new(url);
+        world(&site);
+        let london = hold(&site, Some("web"), "MUG", 1, "LON", 600);
+        let leeds = hold(&site, None, "MUG", 2, "LEE", 600);
+        let visitor = site.limited("operations", Some(&["LON"]), None);
+        let page = visitor.get("/reservations").text();
+        assert!(page.contains(&format!("r{london}")) && !page.contains(&format!("r{leeds}")) && !page.contains("LEE"), "{page}");
+        assert_eq!((visitor.get(&format!("/reservations/{london}")).status, visitor.get(&format!("/reservations/{leeds}")).status), (200, 404));
+        let visitor = site.limited("support", None, Some(&["web"]));
+        assert!(!visitor.get("/reservations").text().contains(&format!("r{leeds}")));
+        // A hold of no channel is nobody's who is limited to some.
+        assert_eq!(visitor.get(&format!("/reservations/{leeds}")).status, 404);
+        site.verify();
+    });
+}

@@ -1,0 +1,93 @@
+//! The pages of transfers: the list, one with what arrived of it, and a new one.
+
+use super::support::{Site, on_both};
+use serde_json::json;
+
+fn world(site: &Site) {
+    site.locations(&[("LON", json!({ "name": "London" })), ("LEE", json!({ "name": "Leeds" })), ("BAT", json!({ "name": "Bath" }))]);
+    site.item("MUG", json!({}), "LON 20");
+    site.item("CUP", json!({}), "LON 5");
+}
+
+fn sent(site: &Site, from: &str, to: &str, quantity: i64) -> String {
+    let lines = json!([{ "sku": "MUG", "quantity": quantity }]);
+    site.ok("POST /transfers", json!({ "from": from, "to": to, "lines": lines }))["id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_transfer_is_sent_and_received_in_parts() {
+    on_both(|url| {
+        let site = Site::new(url);
+        world(&site);
+        let warehouse = site.visitor("warehouse");
+        let look = |query: &str| warehouse.get(&format!("/transfers/new/preview?from=LON&to=LEE&{query}")).text();
+        assert!(look("lines[0].sku=MUG&lines[0].quantity=4").contains("All of it can be sent."));
+        assert!(look("lines[0].sku=CUP&lines[0].quantity=6").contains("6 of CUP asked, 5 available"));
+        assert!(look("lines[0].sku=CUP&lines[0].quantity=x").contains("must be a whole number"));
+        let form = |quantity: &'static str, once: &'static str| {
+            vec![("once", once), ("from", "LON"), ("to", "LEE"), ("reference", "DN 7"), ("lines[0].sku", "MUG"), ("lines[0].quantity", "8"), ("lines[1].sku", "CUP"), ("lines[1].quantity", quantity)]
+        };
+        let refused = warehouse.post("/transfers/new", &form("6", "a"));
+        assert_eq!(refused.status, 422);
+        for text in ["6 asked, 5 available", "value=\"DN 7\"", "value=\"CUP\""] {
+            assert!(refused.text().contains(text), "{text}");
+        }
+        let there = warehouse.sent("/transfers/new", &form("5", "b"));
+        assert_eq!(warehouse.sent("/transfers/new", &form("5", "b")), there, "the same form again");
+        assert_eq!(site.stock_at("MUG", "LEE"), "incoming 8");
+        let path = there.split('?').next().unwrap().to_owned();
+        let list = site.page("/transfers");
+        for text in ["On its way", "London", "Leeds", "DN 7", &format!("href=\"{path}\"")] {
+            assert!(list.contains(text), "{text} in {list}");
+        }
+        // In parts, with a loss; a row with neither figure is left for later.
+        let page = warehouse.get(&path).text();
+        assert!(page.contains("data-key=\"r\"") && page.contains("Still to come"), "{page}");
+        let seen = page.split("name=\"seen\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let receive = format!("{path}/receive");
+        let arrived = [("seen", seen.as_str()), ("lines[0].sku", "MUG"), ("lines[0].received", ""), ("lines[1].sku", "CUP"), ("lines[1].received", "9"), ("lines[1].lost", "1")];
+        let refused = warehouse.post(&receive, &arrived);
+        assert_eq!(refused.status, 422);
+        for text in ["10 of CUP asked, only 5 left to do.", "id=\"d-lines[1].received\"", "value=\"9\""] {
+            assert!(refused.text().contains(text), "{text} in {}", refused.text());
+        }
+        warehouse.sent(&receive, &[("seen", &seen), ("lines[0].sku", "MUG"), ("lines[0].received", "6"), ("lines[0].lost", "1"), ("lines[1].sku", "CUP")]);
+        assert_eq!(site.stock_at("MUG", "LEE"), "available 6 incoming 1");
+        let refused = warehouse.post(&receive, &[("seen", &seen), ("lines[0].sku", "MUG"), ("lines[0].received", "1")]);
+        assert!(refused.status == 422 && refused.text().contains("Somebody else changed the transfer"));
+        assert_eq!(warehouse.post(&receive, &[]).status, 422, "nothing arrived");
+        warehouse.sent(&receive, &[("lines[0].sku", "MUG"), ("lines[0].received", "1"), ("lines[1].sku", "CUP"), ("lines[1].received", "5")]);
+        let page = warehouse.get(&path).text();
+        assert!(page.contains("Received") && !page.contains("/receive\""), "{page}");
+        assert!(site.page("/transfers").contains("Nothing is on its way"));
+        assert!(site.page("/transfers?status=received").contains(&path));
+        let file = site.visitor("owner").get("/transfers?status=all&format=csv").text();
+        assert!(file.contains(",received,LON,LEE,DN 7,") && file.contains(",2,13,12,1"), "{file}");
+        site.verify();
+    });
+}
+
+#[test]
+fn limits_and_roles_hold() {
+    on_both(|url| {
+        let site = Site::new(url);
+        world(&site);
+        let out = sent(&site, "LON", "LEE", 3);
+        let other = sent(&site, "LON", "BAT", 2);
+        let at_leeds = site.limited("warehouse", Some(&["LEE"]), None);
+        let list = at_leeds.get("/transfers").text();
+        assert!(list.contains(&format!("t{out}")) && !list.contains(&format!("t{other}")), "{list}");
+        assert!(list.contains("Elsewhere") && !list.contains("London") && !list.contains("Bath"), "{list}");
+        assert_eq!((at_leeds.get(&format!("/transfers/{out}")).status, at_leeds.get(&format!("/transfers/{other}")).status), (200, 404));
+        let receive = |id: &str| at_leeds.post(&format!("/transfers/{id}/receive"), &[("lines[0].sku", "MUG"), ("lines[0].received", "1")]);
+        assert_eq!((receive(&out).status, receive(&other).status), (303, 404));
+        // Whoever is at neither end sees neither what is there.
+        let preview = at_leeds.get("/transfers/new/preview?from=LON&to=LEE&lines[0].sku=MUG&lines[0].quantity=1").text();
+        assert!(preview.contains("Your access does not reach") && !preview.contains("15"), "{preview}");
+        assert!(!at_leeds.get("/transfers?format=csv").text().contains("LON"));
+        let support = site.visitor("support");
+        assert_eq!((support.get("/transfers").status, support.get("/transfers/new").status), (200, 403));
+        assert!(!support.get(&format!("/transfers/{out}")).text().contains("Received now"));
+        site.verify();
+    });
+}
