@@ -88,11 +88,13 @@ pub struct Level {
     pub entries: i64,
     /// The hash of the last entry.
     pub head: Hash,
+    /// When the last entry was made, microseconds since 1970 UTC.
+    pub moved_at: i64,
 }
 
 impl Default for Level {
     fn default() -> Level {
-        Level { balances: [0; 7], entries: 0, head: GENESIS }
+        Level { balances: [0; 7], entries: 0, head: GENESIS, moved_at: 0 }
     }
 }
 
@@ -131,8 +133,8 @@ pub enum Unposted {
 
 impl Level {
     /// A level read back from the database.
-    pub fn from_parts(balances: [i64; 7], entries: i64, head: Hash) -> Level {
-        Level { balances, entries, head }
+    pub fn from_parts(balances: [i64; 7], entries: i64, head: Hash, moved_at: i64) -> Level {
+        Level { balances, entries, head, moved_at }
     }
 
     /// Units in a state; 0 for an outer account.
@@ -169,6 +171,7 @@ impl Level {
         }
         self.entries += 1;
         self.head = chain(&self.head, self.entries, posting);
+        self.moved_at = posting.at;
         Ok(self.head)
     }
 }

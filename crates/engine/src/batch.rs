@@ -21,6 +21,7 @@ use crate::orders::rows::{
     SHIPMENTS_BY_FULFILLMENT, read_orders,
 };
 use crate::reservations::rows::{RESERVATIONS, RESERVATIONS_BY_ID, Reservation};
+use crate::stock::feed::{Change, News};
 use crate::stock::rows::{
     ENTRIES, LEVEL_COLUMNS, LEVELS, LINES_BY_TRANSFER, TRANSFER_LINES, TRANSFERS, TRANSFERS_BY_ID, Transfer, read_level, read_transfers, write_level,
 };
@@ -75,7 +76,7 @@ pub const LOOKUPS: &[&Lookup] = &[
 
 /// Days ahead for which capacity can be taken.
 const CAPACITY_DAYS: i64 = 60;
-const DAY_MICROS: i64 = 86_400_000_000;
+pub(crate) const DAY_MICROS: i64 = 86_400_000_000;
 
 /// The day (since 1970 UTC) that an instant falls on.
 pub fn day_of(at: i64) -> i64 {
@@ -112,6 +113,7 @@ pub struct Written {
     pub last_event: i64,
     pub at: i64,
     pub subject: i64,
+    pub news: News,
 }
 
 /// The working set of one group of commands.
@@ -500,8 +502,8 @@ impl<'a> Batch<'a> {
         waiting.into_iter().map(|(_, id)| id).collect()
     }
 
-    /// Writes what changed. None if nothing did.
-    pub fn flush(mut self, tx: &mut Tx<'_>) -> db::Result<Option<Written>> {
+    /// Writes what changed. None if nothing did. Tells of changed levels if somebody listens.
+    pub fn flush(mut self, tx: &mut Tx<'_>, listening: bool) -> db::Result<Option<Written>> {
         self.replan();
         let mut writes: Vec<Write> = Vec::with_capacity(32);
         for new in [true, false] {
@@ -526,6 +528,7 @@ impl<'a> Batch<'a> {
             let rows = items.into_iter().chain([reservations]).chain(orders).chain(transfers).chain(channels);
             writes.extend(tables.zip(rows).map(|(table, rows)| Write { table, rows, new }));
         }
+        let changed = listening.then(|| self.changes());
         writes.push(Write::changed(&LEVELS, self.changed_levels()));
         writes.push(Write::new(&ENTRIES, std::mem::take(&mut self.entries)));
         writes.push(Write::changed(&CAPACITY, self.changed_capacity()));
@@ -558,7 +561,16 @@ impl<'a> Batch<'a> {
         }
         tx.write(vec![Write::new(&EVENTS, events)])?;
         audit::append(tx, &self.audit)?;
-        Ok(Some(Written { last_event: last, at, subject }))
+        let news = News { levels: changed, config: self.config_changed, after_event: last - count };
+        Ok(Some(Written { last_event: last, at, subject, news }))
+    }
+
+    fn changes(&self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for (item, levels) in &self.levels {
+            changes.extend(levels.iter().filter(|k| k.dirty).map(|k| Change::of(*item, k.value.0, &k.value.1)));
+        }
+        changes
     }
 
     fn changed_levels(&self) -> Rows {

@@ -29,6 +29,7 @@ pub mod imports;
 pub mod jobs;
 pub mod orders;
 pub mod people;
+pub mod page;
 pub mod reservations;
 pub mod routing;
 pub mod stock;
@@ -51,6 +52,8 @@ use db::{Conn, Tx, Why};
 use domain::Refused;
 use sequencer::{Alone, Job, Queue, Sequencer, Work};
 use std::fs::File;
+use stock::feed::Feed;
+use stock::table::StockTable;
 use std::sync::{Arc, Mutex};
 use tokio::sync::{oneshot, watch};
 
@@ -160,6 +163,7 @@ struct Inner {
     readers: Mutex<Vec<Conn>>,
     reading: tokio::sync::Semaphore,
     last_event: watch::Receiver<i64>,
+    stock_table: Arc<StockTable>,
     writer: Mutex<Option<std::thread::JoinHandle<()>>>,
     /// Held while a server works on an embedded file.
     _lock: Option<File>,
@@ -185,6 +189,7 @@ impl Engine {
         let (queue, receiver) = sequencer::queue();
         let (last_event, watching) = watch::channel(last);
         let figures = queue.figures.clone();
+        let feed = Arc::new(Feed::after(last));
         let sequencer = Sequencer {
             url: options.url.clone(),
             conn,
@@ -193,6 +198,7 @@ impl Engine {
             figures: figures.clone(),
             _checkpoints: db::Checkpoints::begin(&options.url, figures.clone())?,
             last_event,
+            feed: feed.clone(),
             config: Arc::default(),
             ids: Default::default(),
             cache: Default::default(),
@@ -202,6 +208,7 @@ impl Engine {
             std::thread::Builder::new().name("writer".into()).spawn(move || sequencer.run(receiver)).map_err(|e| Stop::broken(e.to_string()))?;
         let inner = Inner {
             reading: tokio::sync::Semaphore::new(options.readers.max(1)),
+            stock_table: Arc::new(StockTable::new(options.url.clone(), options.clock.clone(), feed)),
             options,
             queue: Mutex::new(Some(queue)),
             figures,
@@ -228,6 +235,11 @@ impl Engine {
     /// The number of the last event that this node committed; wakes whoever follows events.
     pub fn watch_events(&self) -> watch::Receiver<i64> {
         self.inner.last_event.clone()
+    }
+
+    /// All levels in memory, for sorting and filtering lists of items.
+    pub fn stock_table(&self) -> &Arc<StockTable> {
+        &self.inner.stock_table
     }
 
     /// Hands a change to the writer and gives back where its answer will come.

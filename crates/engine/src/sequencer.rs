@@ -11,6 +11,7 @@ use crate::command::{Answer, Command, Needs, Reply};
 use crate::config::Config;
 use crate::db::{self, Cell, Conn, Faults, Lookup, Rows, Sql, Table, Type, Url, Value, Why, Write};
 use crate::kept::{Ids, ItemCache};
+use crate::stock::feed::Feed;
 
 use crate::{Clock, Stop};
 use domain::Refused;
@@ -125,6 +126,8 @@ pub struct Sequencer {
     pub _checkpoints: Option<db::Checkpoints>,
     /// The number of the last event that is committed here.
     pub last_event: watch::Sender<i64>,
+    /// Who keeps all levels in memory hears of the ones that changed.
+    pub feed: Arc<Feed>,
     pub config: Arc<Config>,
     pub ids: Ids,
     pub cache: ItemCache,
@@ -313,7 +316,7 @@ impl Sequencer {
         if !keyed.0.is_empty() {
             batch.more.push(Write::new(&IDEMPOTENCY, keyed));
         }
-        let Some(written) = batch.flush(&mut tx)? else { return Ok(Attempt::Done(outcomes)) };
+        let Some(written) = batch.flush(&mut tx, self.feed.is_listening())? else { return Ok(Attempt::Done(outcomes)) };
         match tx.commit() {
             Ok(()) => {}
             Err(error) if error.why == Why::Lost => match self.was_committed(&written) {
@@ -323,6 +326,7 @@ impl Sequencer {
                 // What may have been done must not be tried again, and nobody may be told that nothing happened.
                 Err(error) => {
                     self.cache = ItemCache::default();
+                    self.feed.miss();
                     let text = format!("the connection broke during the commit, and whether it was applied could not be found out: {error}");
                     return Ok(Attempt::Done(jobs.iter().map(|_| Err(Stop::broken(text.as_str()))).collect()));
                 }
@@ -331,6 +335,7 @@ impl Sequencer {
         }
         self.last_now = now;
         self.figures.commits.fetch_add(1, Ordering::Relaxed);
+        self.feed.tell(written.news, written.last_event);
         self.last_event.send_replace(written.last_event);
         Ok(Attempt::Done(outcomes))
     }

@@ -17,6 +17,7 @@ use crate::reservations::rows::RESERVATIONS;
 use crate::routing::rules::RULE_SETS;
 use crate::sequencer::IDEMPOTENCY;
 use crate::stock::rows::{ENTRIES, LEVELS, TRANSFER_LINES, TRANSFERS};
+use crate::stock::sales::ITEM_DAYS;
 use crate::warehouses::rows::HANDOVERS;
 
 /// Tables that are written in bulk.
@@ -60,7 +61,18 @@ pub const TABLES: &[&Table] = &[
     &ROLES,
     &SETTINGS,
     &API_KEYS,
+    &ITEM_DAYS,
 ];
 
 /// Reads of many rows by a key.
-pub const LOOKUPS: &[&[&Lookup]] = &[crate::batch::LOOKUPS, crate::channels::load::LOOKUPS, crate::sequencer::LOOKUPS, crate::alerts::rows::LOOKUPS];
+pub const LOOKUPS: &[&[&Lookup]] = &[
+    crate::batch::LOOKUPS,
+    crate::channels::load::LOOKUPS,
+    crate::sequencer::LOOKUPS,
+    crate::alerts::rows::LOOKUPS,
+    crate::orders::list::LOOKUPS,
+    crate::stock::holders::LOOKUPS,
+    crate::stock::list::LOOKUPS,
+    crate::stock::sales::LOOKUPS,
+    crate::stock::transfers::LOOKUPS,
+];

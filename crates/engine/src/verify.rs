@@ -13,7 +13,7 @@ const ENTRIES: Sql = Sql(
     "SELECT item, location, number, at, source, target, quantity, cause, document, actor, reason, reference, hash FROM entries WHERE (item, location, number) > ($1, $2, $3) ORDER BY item, location, number LIMIT $4",
 );
 const LEVELS: Sql = Sql(
-    "SELECT item, location, available, reserved, committed, damaged, quality_control, safety_stock, incoming, entries, head FROM levels WHERE (item, location) > ($1, $2) ORDER BY item, location LIMIT $3",
+    "SELECT item, location, available, reserved, committed, damaged, quality_control, safety_stock, incoming, entries, head, moved_at FROM levels WHERE (item, location) > ($1, $2) ORDER BY item, location LIMIT $3",
 );
 const HOLDS: Sql = Sql(
     "SELECT r.id, r.status, r.channel, r.created_at, r.expires_at, r.order_id, r.lines FROM reservations r WHERE r.status = 'held' UNION ALL SELECT r.id, r.status, r.channel, r.created_at, r.expires_at, r.order_id, r.lines FROM orders o JOIN reservations r ON r.id = o.reservation WHERE o.status = 'queued'",
@@ -204,6 +204,7 @@ impl Entry {
         // Go on from what is stored, so that one fault is told once.
         level.entries = self.number;
         level.head = self.hash;
+        level.moved_at = self.at;
     }
 }
 

@@ -12,6 +12,7 @@ pub mod push;
 pub(crate) mod quotas;
 pub mod read;
 pub mod rows;
+pub mod search;
 pub mod suggest;
 pub mod take_orders;
 pub mod webhook;

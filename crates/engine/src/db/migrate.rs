@@ -10,6 +10,7 @@ pub const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "warehouses", include_str!("../../migrations/0004_warehouses.sql")),
     (5, "contracts", include_str!("../../migrations/0005_contracts.sql")),
     (6, "access", include_str!("../../migrations/0006_access.sql")),
+    (7, "lists", include_str!("../../migrations/0007_lists.sql")),
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL, hash BYTEA NOT NULL)";

@@ -1,13 +1,16 @@
 //! Orders: accepted and routed in one step, shipped, canceled, returned; backorders filled as stock arrives.
 
 pub mod cancel;
+pub mod counts;
 pub mod fill;
+pub mod list;
 pub mod place;
 pub mod read;
 pub mod reroute;
 pub mod r#return;
 pub(crate) mod rows;
 pub mod ship;
+mod ways;
 
 use crate::Stop;
 use crate::batch::{Batch, Because};

@@ -121,7 +121,7 @@ pub const ORDER_LINES: Table = Table {
 
 pub const FULFILLMENTS: Table = Table {
     name: "fulfillments",
-    columns: &[("id", Int), ("order_id", Int), ("location", Int), ("status", Text), ("day", Int), ("created_at", Int)],
+    columns: &[("id", Int), ("order_id", Int), ("location", Int), ("status", Text), ("day", Int), ("created_at", Int), ("placed_at", Int)],
     key: "id",
 };
 
@@ -252,7 +252,7 @@ impl Order {
             ]);
         }
         for f in &self.fulfillments {
-            fulfillments.0.extend([f.id.into(), self.id.into(), f.location.into(), f.status.word().into(), f.day.into(), f.created_at.into()]);
+            fulfillments.0.extend([f.id.into(), self.id.into(), f.location.into(), f.status.word().into(), f.day.into(), f.created_at.into(), self.placed_at.into()]);
             for l in &f.lines {
                 fulfillment_lines.0.extend([f.id.into(), l.line.into(), l.item.into(), l.quantity.into(), l.shipped.into(), l.canceled.into()]);
             }

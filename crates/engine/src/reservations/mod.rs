@@ -2,6 +2,7 @@
 
 pub mod expire;
 pub mod extend;
+pub mod list;
 pub mod read;
 pub mod release;
 pub mod reserve;

@@ -15,7 +15,7 @@ const LIST: Sql = Sql(
     "SELECT id, status, channel, created_at, expires_at, order_id, lines FROM reservations WHERE id < $1 AND expires_at < $2 ORDER BY id DESC LIMIT $3",
 );
 
-fn views(tx: &mut Tx<'_>, config: &Config, reservations: &[Reservation]) -> Result<Vec<ReservationView>, Stop> {
+pub(super) fn views(tx: &mut Tx<'_>, config: &Config, reservations: &[Reservation]) -> Result<Vec<ReservationView>, Stop> {
     let items: BTreeSet<i64> = reservations.iter().flat_map(|r| r.lines.iter().map(|(item, ..)| *item)).collect();
     let items: Vec<i64> = items.into_iter().collect();
     let items: HashMap<i64, Arc<Item>> = tx.by_ids(&ITEMS_BY_ID, &items, &[], Item::read)?.into_iter().map(|i| (i.id, Arc::new(i))).collect();

@@ -2,12 +2,20 @@
 
 pub mod adjust;
 pub mod count;
+pub(crate) mod feed;
+pub mod holders;
+pub mod list;
 pub mod r#move;
+pub mod movements;
 pub mod read;
 pub mod receive;
 pub(crate) mod rows;
+pub mod sales;
+pub mod table;
 pub mod transfer;
 pub mod undo;
+pub mod transfers;
+mod walk;
 
 use crate::batch::Batch;
 use crate::views::{Balances, MovedLevel};

@@ -75,7 +75,7 @@ fn levels(tx: &mut Tx<'_>, item: i64, as_of: Option<i64>) -> Result<Vec<(i64, Le
             }
         }
     }
-    Ok(balances.into_iter().map(|(location, sums)| (location, Level::from_parts(sums, 0, domain::stock::GENESIS))).collect())
+    Ok(balances.into_iter().map(|(location, sums)| (location, Level::from_parts(sums, 0, domain::stock::GENESIS, 0))).collect())
 }
 
 /// A double entry: units moved from one account to another.

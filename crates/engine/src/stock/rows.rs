@@ -6,7 +6,7 @@ use domain::stock::Level;
 
 use Type::{Hash, Int, Text};
 
-pub const LEVEL_COLUMNS: &str = "item, location, available, reserved, committed, damaged, quality_control, safety_stock, incoming, entries, head";
+pub const LEVEL_COLUMNS: &str = "item, location, available, reserved, committed, damaged, quality_control, safety_stock, incoming, entries, head, moved_at";
 
 pub const LEVELS: Table = Table {
     name: "levels",
@@ -22,6 +22,7 @@ pub const LEVELS: Table = Table {
         ("incoming", Int),
         ("entries", Int),
         ("head", Hash),
+        ("moved_at", Int),
     ],
     key: "item, location",
 };
@@ -29,13 +30,13 @@ pub const LEVELS: Table = Table {
 /// (item, location, level)
 pub fn read_level(row: &Row<'_>) -> (i64, i64, Level) {
     let balances = std::array::from_fn(|state| row.int(2 + state));
-    (row.int(0), row.int(1), Level::from_parts(balances, row.int(9), row.hash(10)))
+    (row.int(0), row.int(1), Level::from_parts(balances, row.int(9), row.hash(10), row.int(11)))
 }
 
 pub fn write_level(item: i64, location: i64, level: &Level, rows: &mut Rows) {
     rows.0.extend([item.into(), location.into()]);
     rows.0.extend(level.balances().iter().map(|b| Cell::Int(*b)));
-    rows.0.extend([level.entries.into(), Cell::Hash(level.head)]);
+    rows.0.extend([level.entries.into(), Cell::Hash(level.head), level.moved_at.into()]);
 }
 
 pub const ENTRIES: Table = Table {

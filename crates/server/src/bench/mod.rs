@@ -6,6 +6,7 @@ mod engine_only;
 mod growth;
 mod http;
 mod load;
+mod pages;
 mod plain_sql;
 
 use crate::progress::thousands;
@@ -30,9 +31,15 @@ pub struct Bench {
     /// Leave PostgreSQL out
     #[arg(long)]
     sqlite_only: bool,
-    /// Items in the large database of the growth measurement
+    /// Items in the large database of the growth measurement, and of the lists'
     #[arg(long, default_value_t = 1_000_000)]
     items: u64,
+    /// Orders in the database of the lists
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(pages::FEWEST..=10_000_000))]
+    orders: u64,
+    /// A SQLite file for the lists: filled if it is not there, and kept
+    #[arg(long, value_name = "PATH")]
+    keep: Option<std::path::PathBuf>,
     /// Orders a second in all, at our own shop and the marketplaces; 1,000 in the busy hour and 100 around the outage if left out
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     rate: Option<u64>,
@@ -85,6 +92,8 @@ enum What {
     ChannelsMemory,
     /// What a large database costs: reservations, import, start, memory
     Growth,
+    /// The reads behind the console's lists, on a large database
+    Pages,
 }
 
 /// A measured figure.
@@ -194,11 +203,27 @@ impl Bench {
                 tell(figure);
             }
         }
+        if wanted(What::Pages) {
+            self.pages(&machine, &mut tell)?;
+        }
         let channels = self.channels(&runtime, &machine, of_channels)?;
         if self.json {
             println!("{}", serde_json::json!({ "machine": about(), "figures": figures, "channels": channels }));
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// The lists' reads: on a database that was kept, or on a new one of each kind.
+    fn pages(&self, machine: &Machine, tell: &mut dyn FnMut(Figure)) -> Result<(), Failed> {
+        let kept = self.keep.as_ref().map(|path| Place { url: Url::Sqlite(path.clone()), _folder: None });
+        let filled = self.keep.as_ref().is_some_and(|path| path.exists());
+        for place in kept.map_or_else(|| machine.places(), |place| Ok(vec![place]))? {
+            if !filled {
+                tell(pages::fill(&place, self.items, self.orders)?);
+            }
+            pages::measure(&place, self.items, tell)?;
+        }
+        Ok(())
     }
 
     /// Those of the channels' measurements that are wanted, each on both databases.

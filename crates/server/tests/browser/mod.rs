@@ -44,6 +44,8 @@ pub struct Server {
     database: String,
     /// Such as http://127.0.0.1:49153.
     pub url: String,
+    /// Where the first owner is made.
+    pub setup: String,
 }
 
 impl Server {
@@ -55,20 +57,26 @@ impl Server {
     }
 
     pub fn start_on(folder: Folder, database: String) -> Server {
-        let (child, url) = Server::run(&database, "127.0.0.1:0");
-        Server { child, _folder: folder, database, url }
+        let (child, url, setup) = Server::run(&database, "127.0.0.1:0", true);
+        Server { child, _folder: folder, database, url, setup }
     }
 
-    fn run(database: &str, listen: &str) -> (Child, String) {
+    fn run(database: &str, listen: &str, setup: bool) -> (Child, String, String) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_holdfast"))
             .args(["serve", "--listen", listen, "--database", database])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let url = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap_or_else(|| panic!("the server said: {line}"));
-        (child, url.to_owned())
+        let mut said = BufReader::new(child.stdout.take().unwrap());
+        let mut word = || {
+            let mut line = String::new();
+            said.read_line(&mut line).unwrap();
+            line.split_whitespace().find(|word| word.starts_with("http://")).unwrap_or_else(|| panic!("the server said: {line}")).to_owned()
+        };
+        let url = word();
+        // While nobody can sign in, the second line has the way for the first owner.
+        let setup = if setup { word() } else { String::new() };
+        (child, url, setup)
     }
 
     /// As a power cut would.
@@ -80,7 +88,7 @@ impl Server {
     /// At the same address.
     pub fn start_again(&mut self) {
         let listen = self.url.trim_start_matches("http://").to_owned();
-        self.child = Server::run(&self.database, &listen).0;
+        self.child = Server::run(&self.database, &listen, false).0;
     }
 
     /// A key that may do everything.
@@ -105,16 +113,6 @@ impl Server {
 impl Server {
     pub fn database(&self) -> &str {
         &self.database
-    }
-
-    /// What a page says to the reader, without its marks, all blanks alike.
-    pub fn text(&self, key: &str, path: &str) -> String {
-        let (status, answer) = exchange(&self.url, "GET", path, &format!("Cookie: {}={key}\r\n", web::auth::COOKIE), "").unwrap();
-        assert_eq!(status, 200, "GET {path}");
-        let page = String::from_utf8(answer).unwrap();
-        let text: Vec<&str> =
-            page.split('<').filter_map(|part| part.split_once('>')).map(|(_, text)| text.trim()).filter(|t| !t.is_empty()).collect();
-        text.join(" ").split_whitespace().collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -291,4 +289,11 @@ impl Browser {
         let is_loud = |line: &Value| ["SEVERE", "WARNING"].contains(&line["level"].as_str().unwrap_or_default());
         lines.iter().filter(|l| is_loud(l)).map(text).filter(|t| !(t.contains("/sign-in") && t.contains("401"))).collect()
     }
+}
+
+/// The text of axe-core, which looks for what shuts people out. `./test` fetches it.
+pub fn axe() -> String {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/node_modules/axe-core/axe.min.js");
+    let file = std::env::var_os("HOLDFAST_AXE").map_or(file, PathBuf::from);
+    std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}; get it with: npm install --prefix target/tools axe-core", file.display()))
 }

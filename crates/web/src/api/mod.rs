@@ -19,6 +19,7 @@ use crate::rules::{Calls, Known, Rule, plain};
 use axum::http::{StatusCode, Uri};
 use axum::{Json, Router};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
@@ -78,13 +79,35 @@ fn routes(app: &App) -> (Router<App>, utoipa::openapi::OpenApi, Vec<Known>) {
     ];
     let calls = nouns.into_iter().fold(Calls::new(app, Document::openapi()), |calls, noun| noun(calls));
     let (router, known) = calls.finish();
-    let (router, document) = router.split_for_parts();
+    let (router, mut document) = router.split_for_parts();
+    tell_refusals(&mut document);
     let router = router
         .fallback(|uri: Uri| async move { Problem::new(StatusCode::NOT_FOUND, "unknown_path", format!("There is nothing at {}.", uri.path())) })
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This address does not take this method.")
         });
     (router, document, known)
+}
+
+/// Any call may be refused: for want of a key or a permission, for a malformed body, because too much is under way.
+fn tell_refusals(document: &mut utoipa::openapi::OpenApi) {
+    let schema = RefOr::Ref(Ref::from_schema_name("ProblemDetails"));
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    let refusal =
+        ResponseBuilder::new().description("refused: problem details with a stable `code`").content("application/problem+json", content).build();
+    for item in document.paths.paths.values_mut() {
+        for operation in [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete].into_iter().flatten() {
+            for (status, response) in &mut operation.responses.responses {
+                // Refusals that are named go out as problem details, too.
+                if let (true, RefOr::T(response)) = (status.starts_with(['4', '5']), response)
+                    && let Some(content) = response.content.shift_remove("application/json")
+                {
+                    response.content.insert("application/problem+json".into(), content);
+                }
+            }
+            operation.responses.responses.insert("default".into(), RefOr::T(refusal.clone()));
+        }
+    }
 }
 
 pub fn router(app: &App) -> (Router<App>, Vec<Known>) {

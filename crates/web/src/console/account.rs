@@ -36,11 +36,13 @@ async fn show(app: &App, v: &Viewer) -> Result<Page, Problem> {
     let (person, passkeys, sessions) =
         app.engine.read(move |tx| Ok((people::by_id(tx, &id)?, people::passkeys(tx, &id)?, people::sign_in::list(tx, &id, now)?))).await?;
     let body = html! {
-        div.cols-2 {
+        div.stack {
+        div.cols.cols-2 {
             div.stack { (preferences(v, &person.preferences)) (password_part(v, person.password.is_some())) }
             div.stack { (second_factor(v, person.totp.is_some(), person.recovery.len())) (passkeys_part(v, &passkeys)) }
         }
         (sessions_part(v, &sessions, &me.session.id))
+        }
     };
     let head = shell::head(&person.name, html! { (person.login) ", " (person.role) }, html! {});
     Ok(shell::page(v, Sheet { title: v.t("Your account").into(), here: "/account", topics: String::new(), head, body }))

@@ -55,13 +55,13 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Bod
 
 fn filters(v: &Viewer, wanted: &Filter) -> Markup {
     let field = |name: &str, label: &'static str, kind: &str, value: String| {
-        html! { label.vh for={ "f-" (name) } { (v.t(label)) } input.input.input-s #{ "f-" (name) } name=(name) type=(kind) value=(value) placeholder=(v.t(label)) title=(v.t(label)) data-filter[name == "actor"]; }
+        html! { label.vh for={ "f-" (name) } { (v.t(label)) } input.input #{ "f-" (name) } name=(name) type=(kind) value=(value) placeholder=(v.t(label)) title=(v.t(label)) data-filter[name == "actor"]; }
     };
     html! {
         form.filters method="get" {
-            (field("actor", "Who, such as person:ada@example.com", "search", wanted.actor.clone()))
-            (field("action", "What, such as stock.adjust", "search", wanted.action.clone()))
-            (field("noun", "Kind of thing, such as item", "search", wanted.noun.clone()))
+            (field("actor", "Who", "search", wanted.actor.clone()))
+            (field("action", "What", "search", wanted.action.clone()))
+            (field("noun", "Kind of thing", "search", wanted.noun.clone()))
             (field("subject", "Which one", "search", wanted.subject.clone()))
             (field("from", "From", "date", v.asked("from").unwrap_or_default()))
             (field("until", "Until", "date", v.asked("until").unwrap_or_default()))

@@ -26,7 +26,7 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Proble
         section.panel aria-label=(v.t("API keys")) {
             form.filters method="get" {
                 label.vh for="filter" { (v.t("Name")) }
-                input.input.input-s #filter name="q" type="search" value=(v.asked("q").unwrap_or_default()) placeholder=(v.t("Name")) data-filter;
+                input.input #filter name="q" type="search" value=(v.asked("q").unwrap_or_default()) placeholder=(v.t("Name")) data-filter;
                 label.check { input type="checkbox" name="old" value="yes" checked[with_old] data-auto; (v.t("With those that hold no more")) }
                 button.btn.btn-s.no-js type="submit" { (v.t("Filter")) }
             }

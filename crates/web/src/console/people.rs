@@ -35,7 +35,7 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Proble
         section.panel aria-label=(v.t("People")) {
             form.filters method="get" {
                 label.vh for="filter" { (v.t("Name or mail address")) }
-                input.input.input-s #filter name="q" type="search" value=(v.asked("q").unwrap_or_default()) placeholder=(v.t("Name or mail address")) data-filter;
+                input.input #filter name="q" type="search" value=(v.asked("q").unwrap_or_default()) placeholder=(v.t("Name or mail address")) data-filter;
                 label.vh for="f-role" { (v.t("Role")) }
                 select.select.select-s #f-role name="role" data-auto { option value="" { (v.t("All roles")) } @for name in &names { option value=(name) selected[*name == role] { (name) } } }
                 button.btn.btn-s.no-js type="submit" { (v.t("Filter")) }
@@ -205,7 +205,7 @@ async fn show(app: &App, v: &Viewer, id: &str) -> Result<Page, Problem> {
     let etag = audit::etag_of(&view);
     let mine = v.caller.as_ref().map_or("", |c| &c.id);
     let body = html! {
-        div.cols-main {
+        div.cols.cols-main {
             div.stack {
                 (edit(v, &view, &offer, &etag))
                 (sessions_part(v, &person, &sessions, mine))

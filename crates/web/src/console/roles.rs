@@ -17,7 +17,7 @@ use maud::{Markup, html};
 pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Problem> {
     let v = &viewer;
     let all = app.engine.read(roles::list).await?;
-    let body = html! {
+    let body = html! { div.stack {
         section.panel aria-label=(v.t("Roles")) {
             div.table-wrap { table.table {
                 thead { tr { th scope="col" { (v.t("Role")) } th scope="col" { (v.t("What it is for")) } th.num scope="col" { (v.t("Permissions")) } th scope="col" { (v.t("Second factor")) } th scope="col" { (v.t("Kind")) } } }
@@ -32,7 +32,7 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Proble
             } }
         }
         (matrix(v, &all))
-    };
+    } };
     let head = shell::head(
         v.t("Roles"),
         html! { (v.t("Sets of permissions that people and keys have.")) },

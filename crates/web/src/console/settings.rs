@@ -27,7 +27,7 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Proble
 async fn show(app: &App, v: &Viewer) -> Result<Page, Problem> {
     let (house, company, all) =
         app.engine.read(|tx| Ok((settings::get::<House>(tx, House::NAME)?, settings::get::<Company>(tx, Company::NAME)?, roles::list(tx)?))).await?;
-    let body = html! { div.cols-2 { (house_part(v, &house)) (company_part(app, v, &company, &all)) } };
+    let body = html! { div.cols.cols-2 { (house_part(v, &house)) (company_part(app, v, &company, &all)) } };
     let head = shell::head(v.t("Settings"), html! { (v.t("For everybody who works here.")) }, html! {});
     Ok(shell::page(v, Sheet { title: v.t("Settings").into(), here: "/settings", topics: String::new(), head, body }))
 }

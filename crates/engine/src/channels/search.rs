@@ -1,0 +1,193 @@
+//! The list of a channel's listings, with a search by how their SKUs and titles begin.
+
+use super::listings::ListingView;
+use super::rows::{LISTINGS_BY_ID, Listing};
+use crate::Stop;
+use crate::batch::sorted;
+use crate::catalog::rows::{ITEMS_BY_ID, Item};
+use crate::config::Config;
+use crate::db::{Lookup, Row, Sql, Tx, Value};
+use crate::page::{Cursor, Page, unreadable};
+use domain::{Noun, Refused, limits};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+const BY_ID: Sql = Sql("SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND id > $2 ORDER BY id LIMIT $3");
+const UNMAPPED: Sql =
+    Sql("SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND item IS NULL AND id > $2 ORDER BY id LIMIT $3");
+const REFUSED: Sql =
+    Sql("SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND fault IS NOT NULL AND id > $2 ORDER BY id LIMIT $3");
+const BY_SKU: Sql = Sql(
+    "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND sku IS NOT NULL AND (lower(sku), id) > (lower($2), $3) AND lower(sku) < lower($4) ORDER BY lower(sku), id LIMIT $5",
+);
+const BY_TITLE: Sql = Sql(
+    "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND (lower(title), id) > (lower($2), $3) AND lower(title) < lower($4) ORDER BY lower(title), id LIMIT $5",
+);
+const LAST: Sql = Sql("SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND id = $2");
+
+/// Listings that one page looks at. Beyond, it ends with what it found.
+const EXAMINED: usize = 2_000;
+const STEP: usize = 200;
+
+/// Which listings of a channel.
+#[derive(Debug, Clone, Default)]
+pub struct ListingQuery {
+    /// The channel's code.
+    pub channel: String,
+    pub only: Only,
+    /// How the SKU or the title begins, whatever the case of its letters; any if empty.
+    pub begins: String,
+    /// Where the page before ended: how it was found (0 by its id, 1 by its SKU, 2 by its title), and its id.
+    pub after: Option<Cursor<2>>,
+    /// Most rows.
+    pub limit: usize,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Only {
+    #[default]
+    Any,
+    /// No item yet.
+    Unmapped,
+    /// The marketplace refused the last write.
+    Refused,
+}
+
+/// A listing as far as it is searched.
+struct Light {
+    id: i64,
+    sku: Option<String>,
+    title: String,
+    mapped: bool,
+    refused: bool,
+}
+
+impl Light {
+    fn read(row: &Row<'_>) -> Light {
+        Light { id: row.int(0), sku: row.opt_text(1), title: row.text(2), mapped: row.opt_int(3).is_some(), refused: row.opt_text(4).is_some() }
+    }
+}
+
+/// How listings are found, one after another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    Id,
+    Sku,
+    Title,
+}
+
+impl By {
+    fn number(self) -> i64 {
+        self as i64
+    }
+
+    fn next(self) -> Option<By> {
+        (self == By::Sku).then_some(By::Title)
+    }
+}
+
+/// Where a search stands.
+struct Place {
+    by: By,
+    /// The SKU or title of the last one, and its id.
+    text: String,
+    id: i64,
+}
+
+impl ListingQuery {
+    fn wants(&self, found: &Light, by: By) -> bool {
+        let only = match self.only {
+            Only::Any => true,
+            Only::Unmapped => !found.mapped,
+            Only::Refused => found.refused,
+        };
+        // Some collations sort other texts into the range.
+        let begins = |text: &str| text.to_lowercase().starts_with(&self.begins.to_lowercase());
+        let by_sku = || found.sku.as_deref().is_some_and(begins);
+        only && match by {
+            By::Id => true,
+            By::Sku => by_sku(),
+            // Those were found before.
+            By::Title => begins(&found.title) && !by_sku(),
+        }
+    }
+
+    fn step(&self, tx: &mut Tx<'_>, channel: i64, at: &Place) -> Result<Vec<Light>, Stop> {
+        let (channel, id, step) = (Value::Int(channel), Value::Int(at.id), Value::Int(STEP as i64));
+        if at.by == By::Id {
+            let sql = match self.only {
+                Only::Any => BY_ID,
+                Only::Unmapped => UNMAPPED,
+                Only::Refused => REFUSED,
+            };
+            return Ok(tx.rows(sql, &[channel, id, step], Light::read)?);
+        }
+        let end = format!("{}\u{10ffff}", self.begins);
+        let sql = if at.by == By::Sku { BY_SKU } else { BY_TITLE };
+        Ok(tx.rows(sql, &[channel, Value::Text(&at.text), id, Value::Text(&end), step], Light::read)?)
+    }
+
+    /// Where the page begins.
+    fn start(&self, tx: &mut Tx<'_>, channel: i64) -> Result<Place, Stop> {
+        let first = if self.begins.is_empty() { By::Id } else { By::Sku };
+        let Some(Cursor([by, id])) = self.after else { return Ok(Place { by: first, text: self.begins.clone(), id: 0 }) };
+        let by = [By::Id, By::Sku, By::Title].into_iter().find(|known| known.number() == by && (*known == By::Id) == (first == By::Id));
+        let (Some(by), last) = (by, tx.one(LAST, &[Value::Int(channel), Value::Int(id)], Light::read)?) else {
+            return Err(unreadable("after").into());
+        };
+        match (by, last) {
+            // The end of the SKUs, or a listing that is gone.
+            (By::Id, None) => Ok(Place { by, text: String::new(), id }),
+            (By::Title, None) if id == 0 => Ok(Place { by, text: self.begins.clone(), id }),
+            (_, None) => Err(unreadable("after").into()),
+            (_, Some(last)) => {
+                let text = if by == By::Sku { last.sku.unwrap_or_default() } else { last.title };
+                Ok(Place { by, text, id })
+            }
+        }
+    }
+}
+
+/// A page of a channel's listings: in the order of their ids, or, when searched, those whose SKU begins so, then those whose title does.
+/// Looks at two thousand at most. Refuses an unknown channel, and a cursor of another list.
+pub fn list(tx: &mut Tx<'_>, config: &Config, query: &ListingQuery) -> Result<Page<ListingView, Cursor<2>>, Stop> {
+    limits::text("begins", &query.begins)?;
+    let channel = config.channel_by_code(&query.channel).ok_or_else(|| Refused::unknown(Noun::Channel, &query.channel, "channel"))?;
+    let mut at = query.start(tx, channel.id)?;
+    let mut ids: Vec<i64> = Vec::new();
+    let mut next = None;
+    'pages: for n in 0.. {
+        let here = |at: &Place| Some(Cursor([at.by.number(), at.id]));
+        if n == EXAMINED / STEP {
+            next = here(&at);
+            break;
+        }
+        let found = query.step(tx, channel.id, &at)?;
+        let ended = found.len() < STEP;
+        for light in found {
+            if query.wants(&light, at.by) {
+                if ids.len() == query.limit {
+                    next = here(&at);
+                    break 'pages;
+                }
+                ids.push(light.id);
+            }
+            at.id = light.id;
+            at.text = if at.by == By::Sku { light.sku.unwrap_or_default() } else { light.title };
+        }
+        if ended {
+            let Some(by) = at.by.next() else { break };
+            at = Place { by, text: query.begins.clone(), id: 0 };
+        }
+    }
+    Ok(Page { rows: views(tx, channel.code.clone(), &ids)?, next })
+}
+
+fn views(tx: &mut Tx<'_>, channel: Arc<str>, ids: &[i64]) -> Result<Vec<ListingView>, Stop> {
+    let lookup = Lookup { lock: false, ..LISTINGS_BY_ID };
+    let found: HashMap<i64, Listing> = tx.by_ids(&lookup, &sorted(ids), &[], Listing::read)?.into_iter().map(|l| (l.id, l)).collect();
+    let items: BTreeSet<i64> = found.values().filter_map(|l| l.item).collect();
+    let items: HashMap<i64, Arc<str>> = tx.by_ids(&ITEMS_BY_ID, &sorted(&items), &[], Item::read)?.into_iter().map(|i| (i.id, i.sku)).collect();
+    let view = |l: &Listing| ListingView::new(l, channel.clone(), l.item.and_then(|i| items.get(&i).cloned()));
+    Ok(ids.iter().filter_map(|id| found.get(id)).map(view).collect())
+}

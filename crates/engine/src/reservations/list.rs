@@ -1,0 +1,93 @@
+//! The list of reservations: those that hold units first, the next to run out before the others; then those that ended, newest first.
+
+use super::read::views;
+use super::rows::{RESERVATION_COLUMNS, Reservation};
+use crate::Stop;
+use crate::config::Config;
+use crate::db::{Sql, Tx, Value};
+use crate::page::{Cursor, Page};
+use crate::views::ReservationView;
+use domain::steps::Status;
+
+const HELD: Sql = Sql(
+    "SELECT id, status, channel, created_at, expires_at, order_id, lines FROM reservations WHERE status = 'held' AND (expires_at, id) > ($1, $2) ORDER BY expires_at, id LIMIT $3",
+);
+// Holds are written fifty thousand a second, so that what became of them has no index of its own.
+const ALL: Sql =
+    Sql("SELECT id, status, channel, created_at, expires_at, order_id, lines FROM reservations WHERE id < $1 ORDER BY id DESC LIMIT $2");
+const COUNT: Sql = Sql("SELECT COUNT(*) FROM (SELECT 1 FROM reservations WHERE status = 'held' LIMIT $1) AS c");
+
+/// Reservations that one page looks at. Beyond, it ends with what it found.
+const EXAMINED: usize = 1_000;
+const STEP: usize = 250;
+
+/// Which reservations. The holds of queued orders, which never run out, are not among them.
+#[derive(Debug, Clone, Default)]
+pub struct ReservationQuery {
+    /// held, released, expired or ordered; all if left out.
+    pub status: Option<Status>,
+    /// Of these channels; any, or none, if left out.
+    pub channels: Option<Vec<String>>,
+    /// With units at one of these locations (ids); anywhere if left out.
+    pub locations: Option<Vec<i64>>,
+    /// Where the page before ended: 0, when its last hold runs out, and its id; or 1, 0 and the id of its last ended one.
+    pub after: Option<Cursor<3>>,
+    /// Most rows.
+    pub limit: usize,
+}
+
+impl ReservationQuery {
+    fn wants(&self, found: &Reservation, held: bool) -> bool {
+        let status = self.status.is_none_or(|s| s == found.status) && (found.status == Status::Held) == held && found.expires_at < i64::MAX;
+        let channel = self.channels.as_ref().is_none_or(|c| found.channel.as_ref().is_some_and(|channel| c.contains(channel)));
+        let here = self.locations.as_ref().is_none_or(|l| found.lines.iter().any(|(_, location, _)| l.contains(location)));
+        status && channel && here
+    }
+}
+
+/// A page of reservations. Looks at a thousand at most.
+pub fn list(tx: &mut Tx<'_>, config: &Config, query: &ReservationQuery) -> Result<Page<ReservationView, Cursor<3>>, Stop> {
+    debug_assert!(HELD.0.contains(RESERVATION_COLUMNS) && ALL.0.contains(RESERVATION_COLUMNS));
+    let first = if query.status.is_none_or(|s| s == Status::Held) { Cursor([0, i64::MIN, i64::MIN]) } else { ENDED };
+    let mut last = query.after.unwrap_or(first);
+    let mut rows: Vec<Reservation> = Vec::new();
+    for _ in 0..EXAMINED / STEP {
+        let held = last.0[0] == 0;
+        let found = step(tx, last)?;
+        let ended = found.len() < STEP;
+        for reservation in found {
+            let at = if held { Cursor([0, reservation.expires_at, reservation.id]) } else { Cursor([1, 0, reservation.id]) };
+            if query.wants(&reservation, held) {
+                if rows.len() == query.limit {
+                    return Ok(Page { rows: views(tx, config, &rows)?, next: Some(last) });
+                }
+                rows.push(reservation);
+            }
+            last = at;
+        }
+        if ended {
+            if !held || query.status.is_some() {
+                return Ok(Page { rows: views(tx, config, &rows)?, next: None });
+            }
+            last = ENDED;
+        }
+    }
+    Ok(Page { rows: views(tx, config, &rows)?, next: Some(last) })
+}
+
+/// Before the newest of those that ended.
+const ENDED: Cursor<3> = Cursor([1, 0, i64::MAX]);
+
+fn step(tx: &mut Tx<'_>, Cursor([ended, expires_at, id]): Cursor<3>) -> Result<Vec<Reservation>, Stop> {
+    let step = Value::Int(STEP as i64);
+    Ok(match ended {
+        0 => tx.rows(HELD, &[Value::Int(expires_at), Value::Int(id), step], Reservation::read)?,
+        _ => tx.rows(ALL, &[Value::Int(id), step], Reservation::read)?,
+    })
+}
+
+/// How many reservations hold units, if they are at most `most`, and whether there are more.
+pub fn count_held(tx: &mut Tx<'_>, most: i64) -> Result<(i64, bool), Stop> {
+    let found = tx.one(COUNT, &[Value::Int(most.saturating_add(1))], |r| r.int(0))?.unwrap_or(0);
+    Ok((found.min(most), found > most))
+}

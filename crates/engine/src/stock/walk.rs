@@ -1,0 +1,102 @@
+//! Walks an item's entries, the newest of all its locations first: one range of the ledger for each location, side by side.
+
+use crate::db::{Result, Row, Sql, Tx, Value};
+use std::collections::VecDeque;
+
+const ENTRIES: Sql = Sql(
+    "SELECT number, at, source, target, quantity, cause, document, actor, reason, reference FROM entries WHERE item = $1 AND location = $2 AND number < $3 ORDER BY number DESC LIMIT $4",
+);
+const BARE: Sql = Sql(
+    "SELECT number, at, source, target, quantity, cause, document FROM entries WHERE item = $1 AND location = $2 AND number < $3 ORDER BY number DESC LIMIT $4",
+);
+
+/// An entry as it is stored. Who and why are left out of bare ones.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub location: i64,
+    pub number: i64,
+    pub at: i64,
+    /// Numbers of accounts.
+    pub source: i64,
+    pub target: i64,
+    pub quantity: i64,
+    pub cause: String,
+    pub document: i64,
+    pub actor: String,
+    pub reason: Option<String>,
+    pub reference: Option<String>,
+}
+
+impl Entry {
+    fn read(location: i64, row: &Row<'_>, bare: bool) -> Entry {
+        let word = |n| if bare { None } else { row.opt_text(n) };
+        Entry {
+            location,
+            number: row.int(0),
+            at: row.int(1),
+            source: row.int(2),
+            target: row.int(3),
+            quantity: row.int(4),
+            cause: row.text(5),
+            document: row.int(6),
+            actor: word(7).unwrap_or_default(),
+            reason: word(8),
+            reference: word(9),
+        }
+    }
+
+    /// By how much it changed the sum of these accounts, given by their numbers.
+    pub fn change(&self, accounts: std::ops::Range<i64>) -> i64 {
+        let side = |account: i64| if accounts.contains(&account) { self.quantity } else { 0 };
+        side(self.target) - side(self.source)
+    }
+}
+
+/// The entries of one location.
+struct Range {
+    location: i64,
+    /// Those below this number are still to be taken.
+    below: i64,
+    ready: VecDeque<Entry>,
+}
+
+pub struct Walk {
+    item: i64,
+    bare: bool,
+    /// Entries read at once from each location.
+    step: usize,
+    ranges: Vec<Range>,
+}
+
+impl Walk {
+    /// Over the entries of an item at each location that are below a number.
+    pub fn new(item: i64, below: impl IntoIterator<Item = (i64, i64)>, step: usize, bare: bool) -> Walk {
+        let range = |(location, below)| Range { location, below, ready: VecDeque::new() };
+        Walk { item, bare, step, ranges: below.into_iter().map(range).collect() }
+    }
+
+    /// The newest that was not taken yet.
+    pub fn next(&mut self, tx: &mut Tx<'_>) -> Result<Option<Entry>> {
+        let sql = if self.bare { BARE } else { ENTRIES };
+        // Entries are numbered from 1 without gaps, so that a range has more as long as 1 is not reached.
+        for range in self.ranges.iter_mut().filter(|r| r.ready.is_empty() && r.below > 1) {
+            let values = [self.item, range.location, range.below, self.step as i64].map(Value::Int);
+            range.ready.extend(tx.rows(sql, &values, |row| Entry::read(range.location, row, self.bare))?);
+            if range.ready.is_empty() {
+                range.below = 1;
+            }
+        }
+        let newest = self.ranges.iter_mut().max_by_key(|r| r.ready.front().map(|e| (e.at, e.location)));
+        let Some(range) = newest else { return Ok(None) };
+        let taken = range.ready.pop_front();
+        if let Some(entry) = &taken {
+            range.below = entry.number;
+        }
+        Ok(taken)
+    }
+
+    /// Where each location's walk stands, as [`Walk::new`] takes it to go on.
+    pub fn below(&self) -> impl Iterator<Item = (i64, i64)> {
+        self.ranges.iter().map(|r| (r.location, r.below))
+    }
+}

@@ -1,0 +1,481 @@
+//! The reads behind the stock list and the item's page: every order and filter of the table held against the database, movements, charts,
+//! holders, sales.
+
+use crate::support::{Site, on_both};
+use engine::db::Conn;
+use engine::page::Cursor;
+use engine::stock::holders::{self, Document};
+use engine::stock::list::{self as stock, StockPage, StockRow};
+use engine::stock::movements::{self, MovementCursor, MovementQuery};
+use engine::stock::sales;
+use engine::stock::table::{Only, STATES, Sort, State, StockQuery};
+use engine::{Config, Stop, day_of};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+const DAY: i64 = 86_400;
+
+fn config(site: &Site) -> Arc<Config> {
+    let mut config = Arc::default();
+    site.engine.read_blocking(|tx| Ok(Config::refresh(tx, &mut config)?)).unwrap();
+    config
+}
+
+fn locations(site: &Site, codes: &[&str]) -> Vec<i64> {
+    let config = config(site);
+    codes.iter().map(|code| config.by_code(code).unwrap().id).collect()
+}
+
+fn item(site: &Site, sku: &str) -> i64 {
+    site.engine.read_blocking(|tx| engine::stock::read::item(tx, sku)).unwrap().id
+}
+
+fn id(document: &Value) -> i64 {
+    document["id"].as_str().unwrap().parse().unwrap()
+}
+
+/// Counts what was sold, as the background work does.
+fn count_sales(site: &Site) -> i64 {
+    sales::count(&mut Conn::open(&site.url).unwrap()).unwrap()
+}
+
+fn page(site: &Site, query: &StockQuery) -> Result<StockPage, Stop> {
+    let (config, now) = (config(site), site.time.now());
+    site.engine.read_blocking(|tx| stock::page(tx, &config, site.engine.stock_table(), query, now))
+}
+
+/// All pages of a list.
+fn walk(site: &Site, query: &StockQuery) -> Vec<StockRow> {
+    let mut query = StockQuery { limit: 3, ..query.clone() };
+    let mut rows = Vec::new();
+    loop {
+        let page = page(site, &query).unwrap();
+        assert!(page.rows.len() <= 3);
+        rows.extend(page.rows);
+        let Some(next) = page.next else { return rows };
+        query.after = Some(Cursor::parse("after", &next.to_string()).unwrap());
+        assert!(rows.len() < 1_000, "the pages do not end");
+    }
+}
+
+/// Items in every state at two locations, a kit, one that is not sold any more; sold at different rates on different days.
+fn shelves(site: &Site) {
+    site.locations(&[("LON", json!({})), ("LEE", json!({}))]);
+    for (n, (sku, stock)) in
+        [("C1", "LON 9, LEE 3"), ("b2", "LEE 40"), ("A3", "LON 5"), ("D4", ""), ("e5", "LON 7, LEE 7"), ("F6", "LON 2"), ("G7", "LEE 9"), ("H8", "LON 900")]
+            .into_iter()
+            .enumerate()
+    {
+        site.item(sku, json!({"name": format!("{} thing", ["zebra", "Apple", "mango", "apple", "Quince", "fig", "Fig", "date"][n])}), stock);
+        site.time.advance(60);
+    }
+    site.item("KIT", json!({"name": "Kit", "components": [{"sku": "C1", "quantity": 2}, {"sku": "e5", "quantity": 1}]}), "");
+    site.item("KIT0", json!({"name": "Nothing", "components": [{"sku": "D4", "quantity": 1}]}), "");
+    site.order("old", "b2 3, C1 1");
+    site.time.advance(9 * DAY);
+    site.order("1", "b2 20, C1 5");
+    site.time.advance(DAY);
+    site.order("2", "A3 5, e5 1");
+    assert_eq!(site.reserve("F6 2").status, 201);
+    site.ok("POST /stock/move", json!({"from": {"location": "LEE", "state": "available"}, "to": {"location": "LEE", "state": "damaged"}, "lines": [{"sku": "e5", "quantity": 2}], "reason": "wet"}));
+    site.ok("POST /transfers", json!({"from": "LEE", "to": "LON", "lines": [{"sku": "b2", "quantity": 4}]}));
+    site.ok("PATCH /items/G7", json!({"active": false}));
+}
+
+/// What a row is sorted by, so that more comes later.
+fn figure(row: &StockRow, sort: Sort, descending: bool) -> i64 {
+    let b = &row.balances;
+    let never = if descending { -1 } else { i64::MAX };
+    match sort {
+        Sort::Sku | Sort::Name => 0,
+        Sort::OnHand => b.on_hand,
+        Sort::Held => b.reserved + b.committed,
+        Sort::Available => b.available,
+        Sort::Incoming => b.incoming,
+        Sort::Sold => row.sold_7d,
+        Sort::Cover => row.cover_days.map_or(never, |days| (days / 7.0 * 1_000.0) as i64),
+        Sort::Moved => row.moved_at.map_or(0, |at| if row.is_kit { 0 } else { at.0 / 1_000_000 }),
+    }
+}
+
+const SORTS: [Sort; 9] =
+    [Sort::Sku, Sort::Name, Sort::OnHand, Sort::Held, Sort::Available, Sort::Incoming, Sort::Sold, Sort::Cover, Sort::Moved];
+
+fn expected(all: &[StockRow], query: &StockQuery) -> Vec<String> {
+    let is_wanted = |row: &&StockRow| {
+        let only = match query.only {
+            Only::Any => true,
+            Only::State(state) => row.state == state,
+            Only::Damaged => row.balances.damaged > 0,
+            Only::Incoming => row.balances.incoming > 0,
+        };
+        only && query.ids.as_ref().is_none_or(|ids| ids.contains(&row.id.0))
+    };
+    let mut rows: Vec<&StockRow> = all.iter().filter(is_wanted).collect();
+    rows.sort_by_key(|row| row.id.0);
+    match query.sort {
+        // Those that are the same in it come in the order of their ids, backwards with the list.
+        Sort::Sku => rows.sort_by_key(|row| row.sku.clone()),
+        Sort::Name => rows.sort_by_key(|row| row.name.to_lowercase()),
+        sort => {
+            rows.sort_by_key(|row| if query.descending { -figure(row, sort, true) } else { figure(row, sort, false) });
+            return rows.iter().map(|row| row.sku.to_string()).collect();
+        }
+    }
+    if query.descending {
+        rows.reverse();
+    }
+    rows.iter().map(|row| row.sku.to_string()).collect()
+}
+
+#[test]
+fn every_order_and_filter_of_the_stock_list_agrees_with_the_database() {
+    on_both(|url| {
+        let site = Site::new(url);
+        shelves(&site);
+        assert!(count_sales(&site) > 0);
+        let ids: Vec<i64> = ["C1", "b2", "A3", "D4", "e5", "F6", "G7", "H8", "KIT", "KIT0"].map(|sku| item(&site, sku)).into();
+        let config = config(&site);
+        let now = site.time.now();
+        for places in [None, Some(&["LON"][..]), Some(&["LEE"]), Some(&["LON", "LEE"]), Some(&[])] {
+            let locations = places.map(|codes| locations(&site, codes));
+            let all = site.engine.read_blocking(|tx| stock::rows(tx, &config, &ids, locations.as_deref(), now)).unwrap();
+            let filters = [Only::Any, Only::Damaged, Only::Incoming].into_iter().chain(STATES.map(Only::State));
+            for only in filters {
+                for sort in SORTS {
+                    for (descending, hits) in [(false, None), (true, None), (false, Some(vec![ids[2], ids[8], 7, ids[0]]))] {
+                        let query = StockQuery { locations: locations.clone(), only, sort, descending, ids: hits, ..StockQuery::default() };
+                        let found: Vec<String> = walk(&site, &query).iter().map(|row| row.sku.to_string()).collect();
+                        assert_eq!(found, expected(&all, &query), "{query:?}");
+                        let told = page(&site, &StockQuery { limit: 1, ..query.clone() }).unwrap();
+                        assert_eq!(told.matched, Some(found.len()), "{query:?}");
+                    }
+                }
+            }
+            let counts = page(&site, &StockQuery { locations, limit: 1, ..StockQuery::default() }).unwrap().counts.unwrap();
+            assert_eq!(counts.items, 10);
+            assert_eq!(counts.states, STATES.map(|state| all.iter().filter(|row| row.state == state).count()));
+        }
+    });
+}
+
+#[test]
+fn a_row_says_what_is_there_for_those_who_may_see_it() {
+    on_both(|url| {
+        let site = Site::new(url);
+        shelves(&site);
+        count_sales(&site);
+        let rows = |places: Option<&[&str]>| {
+            let query = StockQuery { locations: places.map(|codes| locations(&site, codes)), ..StockQuery::default() };
+            walk(&site, &query)
+        };
+        let of = |rows: &[StockRow], sku: &str| rows.iter().find(|row| &*row.sku == sku).unwrap().clone();
+        let all = rows(None);
+        let c1 = of(&all, "C1");
+        assert_eq!((c1.balances.on_hand, c1.balances.committed, c1.balances.available), (12, 6, 6));
+        assert_eq!((c1.locations, c1.sold_7d, c1.state, c1.name.as_str()), (2, 5, State::OnSale, "zebra thing"));
+        assert_eq!((&c1.days[15..], c1.cover_days), (&[0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0][..], Some(6.0 * 7.0 / 5.0)));
+        assert_eq!((of(&all, "b2").state, of(&all, "b2").balances.available), (State::Low, 13));
+        assert_eq!((of(&all, "D4").state, of(&all, "D4").moved_at, of(&all, "D4").cover_days), (State::NoStock, None, None));
+        assert_eq!((of(&all, "F6").state, of(&all, "G7").state, of(&all, "G7").active), (State::NoneFree, State::Inactive, false));
+        assert_eq!(of(&all, "e5").moved_at.unwrap().0, site.time.now());
+        let kit = of(&all, "KIT");
+        assert_eq!((kit.is_kit, kit.balances.available, kit.state, of(&all, "KIT0").state), (true, 2, State::OnSale, State::NoneFree));
+        let lee = rows(Some(&["LEE"]));
+        assert_eq!((of(&lee, "C1").balances.on_hand, of(&lee, "C1").locations, of(&lee, "C1").sold_7d), (3, 1, 5));
+        assert_eq!((of(&lee, "A3").state, of(&lee, "A3").moved_at), (State::NoStock, None));
+        assert_eq!((of(&lee, "KIT").balances.available, of(&rows(Some(&["LON"])), "KIT").balances.available), (1, 1));
+    });
+}
+
+#[test]
+fn the_table_knows_what_was_acknowledged_and_soon_what_is_new() {
+    on_both(|url| {
+        let site = Site::new(url);
+        shelves(&site);
+        let first = |only, sort| {
+            let query = StockQuery { only, sort, descending: true, limit: 1, ..StockQuery::default() };
+            page(&site, &query).unwrap().rows.first().map(|row| row.sku.to_string()).unwrap_or_default()
+        };
+        assert_eq!(first(Only::Any, Sort::OnHand), "H8");
+        for n in 0..20 {
+            let sku = ["D4", "A3", "F6"][n % 3];
+            site.receive(["LON", "LEE"][n % 2], sku, 1_000 * (n as i64 + 1));
+            assert_eq!(first(Only::Any, Sort::OnHand), sku, "after receipt {n}");
+        }
+        assert_eq!(first(Only::State(State::NoStock), Sort::Available), "");
+        assert_eq!(first(Only::Any, Sort::Held), "b2");
+        let held = site.reserve("F6 500").body;
+        assert_eq!(first(Only::Any, Sort::Held), "F6");
+        site.ok(&format!("POST /reservations/{}/release", held["id"].as_str().unwrap()), json!({}));
+        assert_eq!(first(Only::Any, Sort::Held), "b2");
+        // A kit is as free as its components, at once; a new item comes with the next reading of everything.
+        let kit_is_free = |site: &Site| {
+            let query = StockQuery { ids: Some(vec![item(site, "KIT0")]), limit: 1, ..StockQuery::default() };
+            page(site, &query).unwrap().counts.unwrap().states[State::OnSale as usize] == 1
+        };
+        assert!(kit_is_free(&site));
+        site.item("NEW", json!({}), "LON 99999");
+        site.soon("the new item is in the table", || (first(Only::Any, Sort::OnHand) == "NEW").then_some(()));
+        site.ok("POST /stock/adjust", json!({"location": "LON", "reason": "lost", "lines": [{"sku": "NEW", "delta": -99_999}]}));
+        assert_ne!(first(Only::Any, Sort::OnHand), "NEW", "the writer is heard after everything was read again");
+    });
+}
+
+#[test]
+fn a_cursor_of_another_list_is_refused() {
+    on_both(|url| {
+        let site = Site::new(url);
+        shelves(&site);
+        let read = |sort, after| page(&site, &StockQuery { sort, after: Some(Cursor(after)), limit: 5, ..StockQuery::default() });
+        for sort in SORTS {
+            for after in [[0, 0], [0, i64::MAX], [i64::MIN, -1]] {
+                assert_eq!(read(sort, after).unwrap_err().refused().unwrap().code(), "invalid_field", "{sort:?} {after:?}");
+            }
+            let last = read(sort, [i64::MAX, item(&site, "KIT0")]).unwrap();
+            assert!(matches!(sort, Sort::Sku | Sort::Name) || last.rows.is_empty() && last.next.is_none());
+        }
+    });
+}
+
+#[test]
+fn movements_come_newest_first_and_add_up() {
+    on_both(|url| {
+        let site = Site::new(url);
+        site.locations(&[("LON", json!({})), ("LEE", json!({}))]);
+        site.item("A", json!({}), "LON 30, LEE 20");
+        site.item("OTHER", json!({}), "LON 5");
+        for n in 0..9 {
+            site.time.advance(i64::from(n % 2 == 0));
+            match n % 3 {
+                0 => drop(site.ok("POST /stock/adjust", json!({"location": "LEE", "reason": "lost", "lines": [{"sku": "A", "delta": -1}]}))),
+                1 => drop(site.ok("POST /reservations", json!({"lines": [{"sku": "A", "quantity": 2}], "expires_in_seconds": 60}))),
+                _ => drop(site.ok("POST /transfers", json!({"from": "LON", "to": "LEE", "lines": [{"sku": "A", "quantity": 3}]}))),
+            }
+        }
+        let a = item(&site, "A");
+        let config = config(&site);
+        let read = |query: &MovementQuery| site.engine.read_blocking(|tx| movements::list(tx, &config, query));
+        let walk = |places: Option<&[&str]>, causes: &[&str], limit: usize| {
+            let causes = causes.iter().map(|c| (*c).to_owned()).collect();
+            let mut query = MovementQuery { item: a, locations: places.map(|p| locations(&site, p)), causes, limit, ..MovementQuery::default() };
+            let mut rows = Vec::new();
+            loop {
+                let page = read(&query).unwrap();
+                assert!(page.rows.len() <= limit);
+                rows.extend(page.rows);
+                let Some(next) = page.next else { return rows };
+                query.after = Some(MovementCursor::parse("after", &next.to_string()).unwrap());
+                assert!(rows.len() < 100, "the pages do not end");
+            }
+        };
+        let whole = walk(None, &[], 50);
+        assert_eq!(whole.len(), site.get("/stock/A/entries?limit=200")["data"].as_array().unwrap().len());
+        assert!(whole.windows(2).all(|w| w[0].entry.at.0 >= w[1].entry.at.0));
+        assert!(whole.windows(2).all(|w| w[0].on_hand - w[0].change == w[1].on_hand));
+        assert_eq!((whole[0].on_hand, whole.last().unwrap().on_hand - whole.last().unwrap().change), (38, 0));
+        let key = |rows: &[movements::Movement]| rows.iter().map(|m| (m.entry.location.to_string(), m.entry.number, m.on_hand)).collect::<Vec<_>>();
+        for limit in [1, 2, 3, 5] {
+            assert_eq!(key(&walk(None, &[], limit)), key(&whole), "{limit}");
+            let lost = walk(None, &["stock.adjusted", "nothing"], limit);
+            assert_eq!(key(&lost), key(&whole.iter().filter(|m| m.entry.cause == "stock.adjusted").cloned().collect::<Vec<_>>()));
+            assert!(lost.iter().all(|m| m.entry.reason.as_deref() == Some("lost") && m.entry.actor.ends_with("tester")));
+            let lee = walk(Some(&["LEE"]), &[], limit);
+            assert_eq!(lee.len(), whole.iter().filter(|m| &*m.entry.location == "LEE").count());
+            assert_eq!(lee[0].on_hand, 17);
+        }
+        assert!(walk(Some(&[]), &[], 5).is_empty() && walk(None, &["nothing"], 5).is_empty());
+        let refused = |places: Option<&[&str]>, item: i64, after: &str| {
+            let after = Some(MovementCursor::parse("after", after).unwrap());
+            let query = MovementQuery { item, locations: places.map(|p| locations(&site, p)), after, limit: 3, ..MovementQuery::default() };
+            read(&query).unwrap_err().refused().unwrap().code()
+        };
+        let both = read(&MovementQuery { item: a, limit: 3, ..MovementQuery::default() }).unwrap().next.unwrap().to_string();
+        assert_eq!(refused(Some(&["LON"]), a, &both), "invalid_field", "of more locations than may be seen");
+        assert_eq!(refused(None, item(&site, "OTHER"), &both), "invalid_field");
+        assert_eq!(refused(None, a, "0.77-5"), "invalid_field");
+    });
+}
+
+#[test]
+fn a_chart_shows_what_was_there_at_each_instant() {
+    on_both(|url| {
+        let site = Site::new(url);
+        site.locations(&[("LON", json!({})), ("LEE", json!({}))]);
+        let begin = site.time.now();
+        site.item("A", json!({}), "LON 30");
+        for n in 0..12 {
+            site.time.advance(600 * (n % 4));
+            match n % 4 {
+                0 => site.receive("LEE", "A", 10 + n),
+                1 => drop(site.ok("POST /reservations", json!({"lines": [{"sku": "A", "quantity": 2}], "expires_in_seconds": 60}))),
+                2 => drop(site.ok("POST /stock/adjust", json!({"location": "LON", "reason": "lost", "lines": [{"sku": "A", "delta": -1}]}))),
+                _ => drop(site.ok("POST /transfers", json!({"from": "LON", "to": "LEE", "lines": [{"sku": "A", "quantity": 3}]}))),
+            }
+        }
+        let (a, config) = (item(&site, "A"), config(&site));
+        let (from, to) = (begin - 60_000_000, site.time.now() + 60_000_000);
+        for places in [None, Some(&["LON"][..]), Some(&["LEE"])] {
+            let seen = places.map(|codes| locations(&site, codes));
+            let chart = site.engine.read_blocking(|tx| movements::chart(tx, a, seen.as_deref(), from, to, 37)).unwrap();
+            assert_eq!((chart.points.len(), chart.reaches), (37, None));
+            assert_eq!((chart.points[0].at, chart.points[36].at), (from, to));
+            for point in chart.points {
+                let then = site.engine.read_blocking(|tx| engine::stock::read::stock(tx, &config, "A", Some(point.at))).unwrap();
+                let theirs = then.locations.iter().filter(|l| places.is_none_or(|p| p.contains(&&*l.location)));
+                let sums = theirs.fold((0, 0), |(h, a), l| (h + l.balances.on_hand, a + l.balances.available));
+                assert_eq!((point.on_hand, point.available), sums, "at {} {places:?}", point.at);
+            }
+        }
+        let backwards = site.engine.read_blocking(|tx| movements::chart(tx, a, None, to, from, 3)).unwrap();
+        assert_eq!(backwards.points.len(), 3, "an interval that ends before it begins harms nobody");
+    });
+}
+
+#[test]
+fn a_chart_reaches_as_far_back_as_the_newest_entries() {
+    on_both(|url| {
+        let site = Site::new(url);
+        site.locations(&[("LON", json!({}))]);
+        site.item("A", json!({}), "LON 100000");
+        for _ in 0..9 {
+            site.time.advance(60);
+            let sent: Vec<_> = (0..500)
+                .map(|_| {
+                    let line = engine::reservations::reserve::ReserveLine { sku: "A".into(), quantity: 1, location: None };
+                    let reserve = engine::reservations::reserve::Reserve { lines: vec![line], expires_in_seconds: 60, channel: None, replaces: None };
+                    site.engine.send(engine::Command::Reserve(reserve), "test".into(), None).unwrap()
+                })
+                .collect();
+            sent.into_iter().for_each(|answer| drop(answer.blocking_recv().unwrap().unwrap()));
+        }
+        let (a, now) = (item(&site, "A"), site.time.now());
+        let chart = site.engine.read_blocking(|tx| movements::chart(tx, a, None, now - 600_000_000, now, 11)).unwrap();
+        assert_eq!(chart.reaches, Some(now - 480_000_000), "4,000 of 4,501 entries");
+        assert_eq!(chart.points.iter().map(|p| p.available).collect::<Vec<_>>(), (0..=8).map(|n| 99_500 - 500 * n).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn what_was_booked_by_hand_is_found_by_its_document() {
+    on_both(|url| {
+        let site = Site::new(url);
+        site.locations(&[("LON", json!({})), ("LEE", json!({}))]);
+        site.item("A", json!({}), "LON 30");
+        site.item("B", json!({}), "LON 30");
+        let lines = json!([{"sku": "B", "quantity": 2}, {"sku": "A", "quantity": 1}]);
+        let place = |location: &str, state: &str| json!({"location": location, "state": state});
+        let moved = site.ok("POST /stock/move", json!({"from": place("LON", "available"), "to": place("LEE", "damaged"), "lines": lines, "reason": "wet"}));
+        let received = site.ok("POST /stock/receive", json!({"location": "LEE", "lines": lines, "reference": "GRN-1"}));
+        let order = site.order("1", "A 1").body;
+        let config = config(&site);
+        let read = |document: i64, places: Option<&[&str]>| {
+            let seen = places.map(|codes| locations(&site, codes));
+            let found = site.engine.read_blocking(|tx| movements::of_document(tx, &config, document, seen.as_deref())).unwrap();
+            let entry = |e: &movements::DocumentEntry| format!("{} {} {}>{} {}", e.sku, e.entry.location, e.entry.from, e.entry.to, e.entry.quantity);
+            found.iter().map(entry).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            read(id(&moved), None),
+            ["A LON available>in_transit 1", "A LEE in_transit>damaged 1", "B LON available>in_transit 2", "B LEE in_transit>damaged 2"]
+        );
+        assert_eq!(read(id(&moved), Some(&["LEE"])), ["A LEE in_transit>damaged 1", "B LEE in_transit>damaged 2"]);
+        assert_eq!(read(id(&received), None), ["A LEE supplier>available 1", "B LEE supplier>available 2"]);
+        assert_eq!(read(id(&order), None), [""; 0], "orders have a page of their own");
+        assert_eq!(read(-1, None), [""; 0]);
+    });
+}
+
+#[test]
+fn who_holds_an_item_is_found_in_its_ledger() {
+    on_both(|url| {
+        let site = Site::new(url);
+        site.locations(&[("LON", json!({})), ("LEE", json!({}))]);
+        site.item("A", json!({}), "LON 20, LEE 30");
+        site.item("B", json!({}), "LON 20");
+        site.item("C", json!({}), "LON 20");
+        let ship = |order: &Value, lines: Value| {
+            site.ok(&format!("POST /fulfillments/{}/ship", order["fulfillments"][0]["id"].as_str().unwrap()), lines);
+        };
+        let done = site.order("done", "A 2").body;
+        ship(&done, json!({}));
+        let part = site.order("part", "A 3, B 1").body;
+        ship(&part, json!({"lines": [{"sku": "A", "quantity": 1}]}));
+        let held = site.ok("POST /reservations", json!({"lines": [{"sku": "A", "quantity": 4, "location": "LEE"}, {"sku": "A", "quantity": 2, "location": "LON"}], "expires_in_seconds": 60}));
+        let freed = site.reserve("A 5").body;
+        site.ok(&format!("POST /reservations/{}/release", freed["id"].as_str().unwrap()), json!({}));
+        let split = site.order("split", "A 30").body;
+        assert_eq!(split["fulfillments"].as_array().unwrap().len(), 2);
+        site.ok("POST /routing/rules", json!({"name": "runs", "rules": [{"name": "all", "wait_for_run": true}]}));
+        let queued = site.order("queued", "A 1").body;
+        assert_eq!(queued["status"], "queued");
+        let (a, config) = (item(&site, "A"), config(&site));
+        let read = |item: i64, places: Option<&[&str]>, limit: usize| {
+            let seen = places.map(|codes| locations(&site, codes));
+            site.engine.read_blocking(|tx| holders::holders(tx, &config, item, seen.as_deref(), limit)).unwrap()
+        };
+        let found = read(a, None, 50);
+        let name = |d: &Document| match d {
+            Document::Order { reference, .. } => reference.clone(),
+            Document::Reservation { id, .. } => id.0.to_string(),
+        };
+        let mut rows: Vec<String> = found.rows.iter().map(|h| format!("{} {} {} {}", name(&h.document), h.location, h.state, h.units)).collect();
+        rows.sort();
+        let held = held["id"].as_str().unwrap();
+        let place = |order: &Value, n: usize| order["fulfillments"][n]["location"].as_str().unwrap().to_owned();
+        let units = |n: usize| split["fulfillments"][n]["lines"][0]["quantity"].as_i64().unwrap();
+        let mut told = vec![
+            format!("{held} LEE reserved 4"),
+            format!("{held} LON reserved 2"),
+            format!("part {} committed 2", place(&part, 0)),
+            format!("split {} committed {}", place(&split, 0), units(0)),
+            format!("split {} committed {}", place(&split, 1), units(1)),
+        ];
+        told.sort();
+        rows.retain(|row| !row.starts_with("queued"));
+        assert_eq!(rows, told);
+        let is_queued = |h: &&holders::Holder| name(&h.document) == "queued";
+        assert_eq!(found.rows.iter().filter(is_queued).map(|h| (h.state, h.units)).collect::<Vec<_>>(), [("reserved", 1)]);
+        assert_eq!((found.reserved, found.committed, found.others), (7, 32, 0));
+        let lee = read(a, Some(&["LEE"]), 50);
+        assert!(lee.rows.iter().all(|h| &*h.location == "LEE") && lee.others == 0);
+        assert_eq!(lee.reserved + lee.committed, lee.rows.iter().map(|h| h.units).sum::<i64>());
+        let first = read(a, None, 1);
+        assert_eq!((first.rows.len(), first.rows[0].units + first.others), (1, 39));
+        assert!(read(item(&site, "C"), None, 50).rows.is_empty() && read(-5, None, 50).rows.is_empty());
+    });
+}
+
+#[test]
+fn what_was_ordered_is_counted_once_by_item_and_day() {
+    on_both(|url| {
+        let site = Site::new(url);
+        site.locations(&[("LON", json!({}))]);
+        site.item("A", json!({}), "LON 500");
+        site.item("B", json!({"when_short": "partial"}), "LON 5");
+        site.item("TWO", json!({"components": [{"sku": "A", "quantity": 2}]}), "");
+        let today = day_of(site.time.now());
+        site.order("1", "A 3, B 9");
+        let canceled = site.order("2", "TWO 1, A 1").body;
+        site.ok(&format!("POST /orders/{}/cancel", canceled["id"].as_str().unwrap()), json!({}));
+        assert!(count_sales(&site) >= 3);
+        assert_eq!(count_sales(&site), 0, "nothing new");
+        site.time.advance(2 * DAY);
+        for n in 0..40 {
+            site.order(&format!("n{n}"), "A 1");
+        }
+        // Two nodes at once, one of which lost its lease without knowing.
+        let both = [0, 1].map(|_| {
+            let url = site.url.clone();
+            std::thread::spawn(move || sales::count(&mut Conn::open(&url).unwrap()))
+        });
+        both.into_iter().for_each(|thread| drop(thread.join().unwrap().unwrap()));
+        count_sales(&site);
+        let (a, b, two) = (item(&site, "A"), item(&site, "B"), item(&site, "TWO"));
+        let days = site.engine.read_blocking(|tx| sales::by_day::<4>(tx, &[a, b, two], today + 2)).unwrap();
+        assert_eq!(days.get(&a), Some(&[0, 6, 0, 40]), "three, one, and two in a kit");
+        assert_eq!((days.get(&b), days.get(&two)), (Some(&[0, 9, 0, 0]), None), "what was asked for, in plain items");
+        let earlier = site.engine.read_blocking(|tx| sales::by_day::<2>(tx, &[a], today + 1)).unwrap();
+        assert_eq!(earlier.get(&a), Some(&[6, 0]));
+    });
+}
