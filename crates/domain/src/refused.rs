@@ -169,6 +169,8 @@ pub enum Refused {
     Overloaded { retry_after_seconds: u32 },
     /// The disk is full: nothing was written, reading goes on.
     StorageFull,
+    /// There is no search index to ask yet.
+    SearchNotReady,
 }
 
 impl Refused {
@@ -211,6 +213,7 @@ impl Refused {
             Refused::IdempotencyInProgress => "idempotency_in_progress",
             Refused::Overloaded { .. } => "overloaded",
             Refused::StorageFull => "storage_full",
+            Refused::SearchNotReady => "search_not_ready",
         }
     }
 
@@ -299,6 +302,7 @@ impl fmt::Display for Refused {
                 write!(f, "More work is waiting than can be done in time; try again in {retry_after_seconds} s.")
             }
             Refused::StorageFull => write!(f, "The disk is full: nothing was written. Free some space and try again."),
+            Refused::SearchNotReady => write!(f, "Search is being prepared; try again in a moment."),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::command::{Answer, Command, Needs, Reply};
 use crate::db::{Cell, Lookup, Row, Rows, Table, Type, Write};
 use crate::orders::fill;
 use crate::orders::place::{PlaceLine, PlaceOrder, ShipTo};
+use crate::search::Imported;
 use crate::stock::SkuLine;
 use crate::views::{Amount, ImportView, RowError};
 use connectors::csv::{self, Record};
@@ -201,10 +202,11 @@ impl ImportRows {
             return Err(Refused::invalid("file", format!("is being imported by another call with this key, now at row {}", state.rows_done)).into());
         }
         let document = batch.id()?;
+        let mut items = Imported::default();
         for (line, row) in &self.rows {
             let outcome = match row {
                 ImportRow::Bad(error) => Err(error.clone()),
-                row => match apply(batch, row, document) {
+                row => match apply(batch, row, document, &mut items) {
                     Ok(()) => Ok(()),
                     Err(Stop::Refused(refused)) => Err(row_error(*line, &refused)),
                     Err(broken) => return Err(broken),
@@ -225,7 +227,10 @@ impl ImportRows {
         state.digest = self.digest;
         state.view.finished = self.finished;
         batch.more.push(Write::changed(&crate::imports::IMPORTS, state.write(&self.key, batch.now)));
-        let told = serde_json::json!({ "kind": self.kind.word(), "rows_done": state.rows_done, "accepted": state.view.accepted, "rejected": state.view.rejected, "finished": self.finished });
+        let mut told = serde_json::json!({ "kind": self.kind.word(), "rows_done": state.rows_done, "accepted": state.view.accepted, "rejected": state.view.rejected, "finished": self.finished });
+        if self.kind == Kind::Items {
+            told["items"] = serde_json::to_value(&items).unwrap_or_default();
+        }
         batch.event("import.progressed", document, &told);
         let view = state.view.clone();
         batch.imports.insert(self.key.clone(), state);
@@ -233,13 +238,15 @@ impl ImportRows {
     }
 }
 
-/// Applies one row, or refuses it without any effect.
-fn apply(batch: &mut Batch<'_>, row: &ImportRow, document: i64) -> Result<(), Stop> {
+/// Applies one row, or refuses it without any effect. Takes down which items it wrote.
+fn apply(batch: &mut Batch<'_>, row: &ImportRow, document: i64, items: &mut Imported) -> Result<(), Stop> {
     match row {
         ImportRow::Bad(_) => Ok(()),
         ImportRow::Item(new) => {
             let read = new.read(batch)?;
-            let item = match batch.any_item(&new.sku) {
+            let known = batch.any_item(&new.sku);
+            let is_new = known.is_none();
+            let item = match known {
                 Some(known) if known.is_kit != read.is_kit => {
                     return Err(Refused::invalid("components", "cannot turn a plain item into a kit or back").into());
                 }
@@ -249,6 +256,7 @@ fn apply(batch: &mut Batch<'_>, row: &ImportRow, document: i64) -> Result<(), St
                 }
                 None => Item { id: batch.id()?, ..read },
             };
+            items.add(item.id, is_new);
             batch.put_item(item);
             Ok(())
         }

@@ -32,6 +32,7 @@ pub mod people;
 pub mod page;
 pub mod reservations;
 pub mod routing;
+pub mod search;
 pub mod stock;
 pub mod views;
 pub mod warehouses;

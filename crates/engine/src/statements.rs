@@ -75,4 +75,5 @@ pub const LOOKUPS: &[&[&Lookup]] = &[
     crate::stock::list::LOOKUPS,
     crate::stock::sales::LOOKUPS,
     crate::stock::transfers::LOOKUPS,
+    crate::search::LOOKUPS,
 ];

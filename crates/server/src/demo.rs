@@ -90,7 +90,7 @@ impl Demo {
                 shutdown().await;
                 stop.store(true, Ordering::Relaxed);
             };
-            serve(engine, listener, 60, Default::default(), Default::default(), stopping).await;
+            serve(engine, listener, 60, Default::default(), Default::default(), None, stopping).await;
             buyers.abort();
             let _ = tokio::task::spawn_blocking(move || shop.join()).await;
             Ok(ExitCode::SUCCESS)

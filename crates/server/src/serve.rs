@@ -8,7 +8,9 @@ use engine::db::Conn;
 use engine::people::links;
 use engine::secrets::Vault;
 use engine::stock::sales;
-use engine::{By, Engine, Options, Stop, jobs};
+use engine::{By, Engine, Options, Stop, Url, jobs};
+use search::Search;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +31,10 @@ pub struct Serve {
     /// Proxies whose X-Forwarded-For and X-Forwarded-Proto count, besides this machine itself
     #[arg(long, env = "HOLDFAST_TRUSTED_PROXIES", value_name = "ADDRESSES", value_delimiter = ',')]
     trusted_proxies: Vec<std::net::IpAddr>,
+    /// Folder of the search index, of this database alone; it is made anew where it is missing. Left out: beside an SQLite file,
+    /// else among the caches of the user
+    #[arg(long, env = "HOLDFAST_SEARCH_FOLDER", value_name = "FOLDER")]
+    search_folder: Option<PathBuf>,
     #[command(flatten)]
     ways: Ways,
 }
@@ -74,7 +80,7 @@ impl Serve {
             let public_url = outside.public_url.as_deref().map(Into::into);
             tell_first_owner(&engine, outside.public_url.as_deref(), &address).await?;
             let outer = Outer { proxies: self.trusted_proxies.into(), public_url, fetch: fetch() };
-            serve(engine, listener, self.routing_run_seconds, outside, outer, shutdown()).await;
+            serve(engine, listener, self.routing_run_seconds, outside, outer, self.search_folder, shutdown()).await;
             Ok(ExitCode::SUCCESS)
         })
     }
@@ -133,13 +139,41 @@ pub async fn bind(address: &str) -> Result<TcpListener, Failed> {
         .map_err(|e| Failed(format!("cannot listen on {address}: {e}. Is another server there? Choose another address with --listen")))
 }
 
+/// Where the search index of a database is, unless a folder was named.
+fn search_folder(url: &Url) -> PathBuf {
+    match url {
+        Url::Sqlite(path) => {
+            let mut name = path.as_os_str().to_owned();
+            name.push(".search");
+            name.into()
+        }
+        Url::Postgres(_) => {
+            let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+            let caches = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache"))).unwrap_or_else(std::env::temp_dir);
+            // The address alone, without user and password.
+            let address = blake3::hash(url.to_string().as_bytes()).to_hex();
+            caches.join("holdfast").join(format!("search-{}", &address[..16]))
+        }
+    }
+}
+
 /// Serves and does the background work until `stop`, then finishes what was accepted.
-pub async fn serve(engine: Engine, listener: TcpListener, routing_run_seconds: u64, outside: Outside, outer: Outer, stop: impl Future<Output = ()>) {
+pub async fn serve(
+    engine: Engine,
+    listener: TcpListener,
+    routing_run_seconds: u64,
+    outside: Outside,
+    outer: Outer,
+    search: Option<PathBuf>,
+    stop: impl Future<Output = ()>,
+) {
     let vault = Vault::open(engine.url()).unwrap_or_else(|error| {
         tracing::error!("the channels' secrets cannot be opened, so no channel is served: {error}");
         Vault::default()
     });
-    serve_app(App::new(engine).with_vault(vault).with_outside(outside).with_outer(outer), listener, routing_run_seconds, stop).await;
+    let search = Search::new(engine.clone(), Some(search.unwrap_or_else(|| search_folder(engine.url()))));
+    let app = App::new(engine).with_vault(vault).with_outside(outside).with_outer(outer).with_search(Arc::new(search));
+    serve_app(app, listener, routing_run_seconds, stop).await;
 }
 
 /// As [`serve`], for whoever wants to look at the workers of the channels meanwhile.
@@ -148,7 +182,9 @@ pub async fn serve_app(app: App, listener: TcpListener, routing_run_seconds: u64
     let work = tokio::spawn(background(engine.clone(), routing_run_seconds));
     let alerts = tokio::spawn(engine::alerts::worker::run(engine.clone(), app.vault.clone(), app.outside.clone()));
     let channels = tokio::spawn(app.workers.clone().run(engine.clone(), app.vault.clone()));
+    let search = tokio::spawn(app.search.clone().run());
     web::serve::serve(app, listener, stop).await;
+    search.abort();
     work.abort();
     channels.abort();
     alerts.abort();

@@ -17,6 +17,7 @@ pub mod visit;
 
 use axum::Router;
 use engine::{Config, Engine, Stop};
+use search::Search;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -39,6 +40,8 @@ pub struct App {
     pub outer: visit::Outer,
     /// Tries at signing in, by address.
     pub tries: Arc<throttle::Throttle>,
+    /// Finds items and orders; not ready where nobody keeps an index.
+    pub search: Arc<Search>,
     /// Turns true when the server stops: streams, which never end by themselves, end then.
     pub stopping: tokio::sync::watch::Sender<bool>,
     config: Arc<Mutex<Arc<Config>>>,
@@ -56,6 +59,7 @@ impl App {
             outside: Default::default(),
             outer: Default::default(),
             tries: Default::default(),
+            search: Arc::new(Search::new(engine.clone(), None)),
             stopping: tokio::sync::watch::Sender::new(false),
             config: Arc::default(),
             in_flight: Arc::default(),
@@ -76,6 +80,11 @@ impl App {
     /// With what stands before this server.
     pub fn with_outer(self, outer: visit::Outer) -> App {
         App { outer, ..self }
+    }
+
+    /// With a search that is kept up to date.
+    pub fn with_search(self, search: Arc<Search>) -> App {
+        App { search, ..self }
     }
 
     /// The whole site.

@@ -79,7 +79,7 @@ fn status(refused: &Refused) -> StatusCode {
         Refused::NotAllowed { .. } | Refused::OutOfScope { .. } => StatusCode::FORBIDDEN,
         // What was seen (`If-Match`) is no longer so (RFC 9110, 15.5.13).
         Refused::Changed { .. } => StatusCode::PRECONDITION_FAILED,
-        Refused::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Refused::Overloaded { .. } | Refused::SearchNotReady => StatusCode::SERVICE_UNAVAILABLE,
         Refused::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
     }
 }

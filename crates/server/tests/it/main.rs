@@ -17,6 +17,7 @@ mod orders;
 mod refusals;
 mod reservations;
 mod routing;
+mod search;
 mod statements;
 mod stock;
 mod stock_lists;

@@ -8,6 +8,7 @@ use engine::db::Url;
 use engine::people::{self, NewPerson};
 use engine::secrets::Vault;
 use engine::{By, Clock, Engine, Faults, Options, create_key};
+use search::Search;
 use serde_json::Value;
 use sim::postgres::{TempFolder, TempPostgres};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -202,6 +203,13 @@ impl Site {
     /// The same with other keys.
     pub fn alert_with(&self, vault: Vault) -> tokio::task::JoinHandle<()> {
         self.runtime.spawn(worker::run(self.engine.clone(), vault, self.app.outside.clone()))
+    }
+
+    /// Starts a search over an index in a folder, which the site does not do by itself.
+    pub fn search(&self, folder: &std::path::Path) -> Arc<Search> {
+        let search = Arc::new(Search::new(self.engine.clone(), Some(folder.to_owned())));
+        self.runtime.spawn(search.clone().run());
+        search
     }
 
     /// A page, looked at by an owner.
