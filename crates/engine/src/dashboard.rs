@@ -23,8 +23,7 @@ const ANY_ITEM: Sql = Sql("SELECT id FROM items LIMIT 1");
 // SQLite takes the tables of a CROSS JOIN in this order, and so reads one row for each location, not all days.
 const CAPACITY: Sql = Sql("SELECT c.location, c.used FROM locations p CROSS JOIN capacity c WHERE c.location = p.id AND c.day = $1");
 // Added up here by location: the database would sort millions of rows to do it.
-const LEVELS: Sql =
-    Sql("SELECT location, available, reserved, committed, damaged, quality_control, safety_stock, incoming FROM levels");
+const LEVELS: Sql = Sql("SELECT location, available, reserved, committed, damaged, quality_control, safety_stock, incoming FROM levels");
 const WAITING: Sql = Sql(
     "SELECT COUNT(*), CAST(COALESCE(SUM(waiting), 0) AS BIGINT) FROM (SELECT item, SUM(backordered) AS waiting FROM order_lines WHERE backordered > 0 GROUP BY item) AS w",
 );

@@ -261,7 +261,8 @@ impl ImportRows {
             }
         }
         if state.began_at == 0 {
-            (state.began_at, state.actor, state.file, state.head) = (batch.now, batch.actor.to_string(), self.file.to_string(), self.head.to_string());
+            (state.began_at, state.actor, state.file, state.head) =
+                (batch.now, batch.actor.to_string(), self.file.to_string(), self.head.to_string());
         }
         state.at = batch.now;
         state.kind = self.kind.word().into();
@@ -473,7 +474,8 @@ impl Importer {
             }
             Err(error) => {
                 let text = csv::line(error.fields.iter().map(String::as_str));
-                let bad = RowError { line: error.line, column: String::new(), code: "malformed_row".into(), detail: error.detail, row: String::new() };
+                let bad =
+                    RowError { line: error.line, column: String::new(), code: "malformed_row".into(), detail: error.detail, row: String::new() };
                 Some(Line { line: error.line, row: ImportRow::Bad(bad), text })
             }
         }

@@ -9,9 +9,9 @@ mod batch;
 
 mod config;
 pub mod contracts;
+mod foresee;
 mod kept;
 pub mod keys;
-mod foresee;
 mod rehearse;
 pub mod secrets;
 mod sequencer;
@@ -46,9 +46,9 @@ pub use catalog::rows::WhenShort;
 pub use command::{Answer, Command, Reply};
 pub use config::Config;
 pub use db::{Fault, Faults, Url};
+pub use foresee::foresee;
 pub use keys::{Key, beside, create_key};
 pub use rehearse::{Effect, Rehearsed, Step, rehearse};
-pub use foresee::foresee;
 pub use sequencer::{Figures, IdempotencyKey, MAX_WAITING};
 pub use statements::{LOOKUPS, TABLES};
 pub use verify::{Report, verify};
@@ -57,9 +57,9 @@ use db::{Conn, Tx, Why};
 use domain::Refused;
 use sequencer::{Alone, Job, Queue, Sequencer, Work};
 use std::fs::File;
+use std::sync::{Arc, Mutex};
 use stock::feed::Feed;
 use stock::table::StockTable;
-use std::sync::{Arc, Mutex};
 use tokio::sync::{oneshot, watch};
 
 /// Why a call did not do what was asked.

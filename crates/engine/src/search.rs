@@ -21,8 +21,7 @@ const EVENTS: Sql = Sql(
     "SELECT seq, at, subject, kind, CASE WHEN kind = 'import.progressed' THEN data ELSE '' END FROM events WHERE seq >= $1 AND seq <= $2 AND (seq = $3 OR seq = $4 OR kind IN ('item.created', 'item.updated', 'order.placed', 'order.shipped', 'import.progressed')) ORDER BY seq LIMIT $5",
 );
 const ITEMS: Lookup = Lookup { columns: "id, sku, name, barcode, active", from: "items", key: "id", and: "", order: "id", lock: false };
-const ORDERS: Lookup =
-    Lookup { columns: "id, channel, reference, customer, ship_to", from: "orders", key: "id", and: "", order: "id", lock: false };
+const ORDERS: Lookup = Lookup { columns: "id, channel, reference, customer, ship_to", from: "orders", key: "id", and: "", order: "id", lock: false };
 const TRACKING: Lookup = Lookup {
     columns: "f.order_id, s.tracking_number",
     from: "fulfillments f JOIN shipments s ON s.fulfillment = f.id",

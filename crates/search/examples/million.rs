@@ -16,14 +16,35 @@ const ADJECTIVES: [&str; 20] = [
     "Mini", "Giant", "Set of 3", "Hanging", "Folding",
 ];
 const THINGS: [&str; 25] = [
-    "Mug", "Lantern", "Teapot", "Cushion", "Bowl", "Basket", "Clock", "Candle holder", "Doormat", "Photo frame", "Umbrella", "Bag", "Cake tin", "Plate",
-    "Garland", "Jar", "Spoon", "Tray", "Hook", "Chair", "Wreath", "Notebook", "Ribbon", "Blanket", "Vase",
+    "Mug",
+    "Lantern",
+    "Teapot",
+    "Cushion",
+    "Bowl",
+    "Basket",
+    "Clock",
+    "Candle holder",
+    "Doormat",
+    "Photo frame",
+    "Umbrella",
+    "Bag",
+    "Cake tin",
+    "Plate",
+    "Garland",
+    "Jar",
+    "Spoon",
+    "Tray",
+    "Hook",
+    "Chair",
+    "Wreath",
+    "Notebook",
+    "Ribbon",
+    "Blanket",
+    "Vase",
 ];
-const FIRST: [&str; 16] = [
-    "Anna", "Jürgen", "Zoë", "Liam", "Maria", "José", "Chloe", "Omar", "Ines", "Björn", "Łukasz", "Sofia", "Noah", "Emma", "Yusuf", "Grace",
-];
-const CITIES: [&str; 12] =
-    ["London", "Leeds", "Köln", "Paris", "Zürich", "Gdańsk", "Málaga", "Oslo", "Brighton", "Cardiff", "Lyon", "New York"];
+const FIRST: [&str; 16] =
+    ["Anna", "Jürgen", "Zoë", "Liam", "Maria", "José", "Chloe", "Omar", "Ines", "Björn", "Łukasz", "Sofia", "Noah", "Emma", "Yusuf", "Grace"];
+const CITIES: [&str; 12] = ["London", "Leeds", "Köln", "Paris", "Zürich", "Gdańsk", "Málaga", "Oslo", "Brighton", "Cardiff", "Lyon", "New York"];
 
 #[tokio::main]
 async fn main() {
@@ -71,7 +92,12 @@ fn size(folder: &Path) -> String {
 fn memory(when: &str) {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kb = |name: &str| status.lines().find_map(|l| l.strip_prefix(name)?.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0);
-    println!("memory {when}: {} MB of its own, {} MB of mapped files, {} MB at most", kb("RssAnon:") / 1_000, kb("RssFile:") / 1_000, kb("VmHWM:") / 1_000);
+    println!(
+        "memory {when}: {} MB of its own, {} MB of mapped files, {} MB at most",
+        kb("RssAnon:") / 1_000,
+        kb("RssFile:") / 1_000,
+        kb("VmHWM:") / 1_000
+    );
 }
 
 async fn import(engine: &Engine, items: usize) {
@@ -190,4 +216,3 @@ fn percentiles(times: &mut [f64]) -> String {
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
     format!("p50 {:.2} ms, p99 {:.2} ms, most {:.2} ms", at(0.5), at(0.99), at(1.0))
 }
-

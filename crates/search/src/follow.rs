@@ -61,8 +61,7 @@ impl Follower {
     fn scan(&mut self, scan: Scan) -> Result<bool, Stop> {
         let fields = self.writing.reading.fields;
         let (last, most) = if scan.orders {
-            let ((orders, most), newest) =
-                self.engine.read_blocking(|tx| Ok((search::orders_after(tx, scan.after, PAGE)?, search::newest(tx)?)))?;
+            let ((orders, most), newest) = self.engine.read_blocking(|tx| Ok((search::orders_after(tx, scan.after, PAGE)?, search::newest(tx)?)))?;
             for order in &orders {
                 self.put(order.id, fields.order(order), true)?;
             }

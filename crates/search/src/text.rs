@@ -108,11 +108,8 @@ impl Tokenizer for Beginnings {
     type TokenStream<'a> = Terms;
 
     fn token_stream<'a>(&'a mut self, text: &'a str) -> Terms {
-        let words = if self.is_code {
-            vec![code(text)]
-        } else {
-            words(text).into_iter().flat_map(|word| once(word.whole).chain(word.parts)).collect()
-        };
+        let words =
+            if self.is_code { vec![code(text)] } else { words(text).into_iter().flat_map(|word| once(word.whole).chain(word.parts)).collect() };
         Terms { words: words.into_iter(), rest: Vec::new(), token: Token { position: 0, ..Token::default() } }
     }
 }

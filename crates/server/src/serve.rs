@@ -206,7 +206,8 @@ pub async fn shutdown() {
 /// Background work. Several servers on one database share it by leases, so that each piece is done once.
 async fn background(engine: Engine, routing_run_seconds: u64) {
     let holder = format!("{}-{}", std::process::id(), engine.now());
-    let jobs = [("expire", 500), ("fill", 2_000), ("contracts", 30_000), ("sales", 5_000), ("route", routing_run_seconds * 1_000), ("prune", 3_600_000)];
+    let jobs =
+        [("expire", 500), ("fill", 2_000), ("contracts", 30_000), ("sales", 5_000), ("route", routing_run_seconds * 1_000), ("prune", 3_600_000)];
     let mut next = jobs.map(|(_, millis)| tokio::time::Instant::now() + Duration::from_millis(millis));
     loop {
         let (n, due) = (0..jobs.len()).map(|n| (n, next[n])).min_by_key(|(_, due)| *due).unwrap_or((0, next[0]));

@@ -170,7 +170,8 @@ fn nothing_is_left_unfinished_or_may_panic() {
         for word in unfinished.iter().filter(|w| text.contains(w.as_str())) {
             faults.push(format!("{name}: {word}"));
         }
-        let product = ["domain", "engine", "connectors", "identity", "search", "web", "server"].iter().any(|c| name.starts_with(&format!("crates/{c}/src/")));
+        let product =
+            ["domain", "engine", "connectors", "identity", "search", "web", "server"].iter().any(|c| name.starts_with(&format!("crates/{c}/src/")));
         if product {
             for (n, line) in without_tests(&text).lines().enumerate() {
                 if line.contains(".unwrap()") || line.contains(".expect(") {

@@ -13,8 +13,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 const BY_ID: Sql = Sql("SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND id > $2 ORDER BY id LIMIT $3");
-const UNMAPPED: Sql =
-    Sql("SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND item IS NULL AND id > $2 ORDER BY id LIMIT $3");
+const UNMAPPED: Sql = Sql("SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND item IS NULL AND id > $2 ORDER BY id LIMIT $3");
 const REFUSED: Sql =
     Sql("SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND fault IS NOT NULL AND id > $2 ORDER BY id LIMIT $3");
 const BY_SKU: Sql = Sql(

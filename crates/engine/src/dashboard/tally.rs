@@ -126,7 +126,9 @@ impl Tally {
     /// not told apart.
     pub fn since(&self, from: i64, sees: impl Fn(Option<&Scope>) -> bool) -> Day {
         let mut day = Day::default();
-        for ((_, scope), quarter) in self.quarters.range((from.div_euclid(QUARTER_MICROS), 0)..).filter(|((_, scope), _)| sees(self.scopes[*scope].as_ref())) {
+        for ((_, scope), quarter) in
+            self.quarters.range((from.div_euclid(QUARTER_MICROS), 0)..).filter(|((_, scope), _)| sees(self.scopes[*scope].as_ref()))
+        {
             debug_assert!(*scope < self.scopes.len());
             day.orders += quarter.orders;
             day.ordered += quarter.ordered;

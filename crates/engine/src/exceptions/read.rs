@@ -141,4 +141,3 @@ pub(crate) fn open_by_keys(tx: &mut Tx<'_>, config: &Config, keys: &[String]) ->
     let lookup = Lookup { lock: false, ..OPEN_EXCEPTIONS_BY_KEY };
     Ok(tx.by_names(&lookup, &keys, Exception::read)?.iter().map(|e| ExceptionView::new(e, config)).collect())
 }
-

@@ -82,8 +82,15 @@ mod tests {
         let state = ImportState { head: "sku,quantity".into(), view: ImportView { errors, ..ImportView::default() }, ..ImportState::default() };
         let (columns, rows) = refused(&state);
         let told: Vec<String> = rows.iter().map(|r| format!("{} {}", r.line, r.cells.join("|"))).collect();
-        assert_eq!((columns.join(" ").as_str(), told), ("sku quantity", vec!["3 A|1,5".into(), "5 B|".into(), "7 ".into(), "9 C|1".into(), "9 C|2".into()]));
-        let again = ImportState { head: "sku,error,quantity".into(), view: ImportView { errors: vec![error(2, "A,why,7")], ..ImportView::default() }, ..ImportState::default() };
+        assert_eq!(
+            (columns.join(" ").as_str(), told),
+            ("sku quantity", vec!["3 A|1,5".into(), "5 B|".into(), "7 ".into(), "9 C|1".into(), "9 C|2".into()])
+        );
+        let again = ImportState {
+            head: "sku,error,quantity".into(),
+            view: ImportView { errors: vec![error(2, "A,why,7")], ..ImportView::default() },
+            ..ImportState::default()
+        };
         let (names, mended) = refused(&again);
         assert_eq!((names.join(" ").as_str(), mended[0].cells.join("|").as_str()), ("sku quantity", "A|7"));
         assert_eq!(file(&columns, rows.iter().take(2).map(|r| r.cells.as_slice())), "sku,quantity\nA,\"1,5\"\nB,\n");

@@ -244,9 +244,8 @@ impl OrderQuery {
 
     /// Whether the fulfillments of an order, which was canceled or not, are such as the query wants.
     fn is_theirs(&self, canceled: bool, parts: &[Part]) -> bool {
-        let counts = |(location, status, _): &&Part| {
-            self.locations.as_ref().is_none_or(|l| l.contains(location)) && (*status != Status::Canceled || canceled)
-        };
+        let counts =
+            |(location, status, _): &&Part| self.locations.as_ref().is_none_or(|l| l.contains(location)) && (*status != Status::Canceled || canceled);
         let unsent = |status: Status| matches!(status, Status::Open | Status::PartiallyFulfilled);
         let mut theirs = parts.iter().filter(counts);
         match self.late_on {

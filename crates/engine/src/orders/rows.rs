@@ -252,7 +252,15 @@ impl Order {
             ]);
         }
         for f in &self.fulfillments {
-            fulfillments.0.extend([f.id.into(), self.id.into(), f.location.into(), f.status.word().into(), f.day.into(), f.created_at.into(), self.placed_at.into()]);
+            fulfillments.0.extend([
+                f.id.into(),
+                self.id.into(),
+                f.location.into(),
+                f.status.word().into(),
+                f.day.into(),
+                f.created_at.into(),
+                self.placed_at.into(),
+            ]);
             for l in &f.lines {
                 fulfillment_lines.0.extend([f.id.into(), l.line.into(), l.item.into(), l.quantity.into(), l.shipped.into(), l.canceled.into()]);
             }

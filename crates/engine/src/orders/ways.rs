@@ -179,8 +179,7 @@ impl Way {
             }
         };
         let (at, id) = self.last;
-        let values: Vec<Value<'_>> =
-            what.into_iter().flatten().chain([end, at, id, count as i64].map(Value::Int)).collect();
+        let values: Vec<Value<'_>> = what.into_iter().flatten().chain([end, at, id, count as i64].map(Value::Int)).collect();
         let found = tx.rows(sql, &values, |r| (r.int(0), r.int(1)))?;
         self.done = found.len() < count;
         self.last = found.last().copied().unwrap_or(self.last);

@@ -13,8 +13,7 @@ const HELD: Sql = Sql(
     "SELECT id, status, channel, created_at, expires_at, order_id, lines FROM reservations WHERE status = 'held' AND (expires_at, id) > ($1, $2) ORDER BY expires_at, id LIMIT $3",
 );
 // Holds are written fifty thousand a second, so that what became of them has no index of its own.
-const ALL: Sql =
-    Sql("SELECT id, status, channel, created_at, expires_at, order_id, lines FROM reservations WHERE id < $1 ORDER BY id DESC LIMIT $2");
+const ALL: Sql = Sql("SELECT id, status, channel, created_at, expires_at, order_id, lines FROM reservations WHERE id < $1 ORDER BY id DESC LIMIT $2");
 const COUNT: Sql = Sql("SELECT COUNT(*) FROM (SELECT 1 FROM reservations WHERE status = 'held' LIMIT $1) AS c");
 
 /// Reservations that one page looks at. Beyond, it ends with what it found.

@@ -181,7 +181,12 @@ pub fn what_if(tx: &mut Tx<'_>, config: &Config, proposed: &RuleSet, orders: i64
 }
 
 /// The report: locations by their codes, and the moves that matter most.
-fn told(config: &Config, current: (Outcome, BTreeMap<i64, usize>), proposed: (Outcome, BTreeMap<i64, usize>), mut moves: Vec<(i64, Placed, Placed)>) -> WhatIf {
+fn told(
+    config: &Config,
+    current: (Outcome, BTreeMap<i64, usize>),
+    proposed: (Outcome, BTreeMap<i64, usize>),
+    mut moves: Vec<(i64, Placed, Placed)>,
+) -> WhatIf {
     let codes = |places: &BTreeSet<i64>| places.iter().map(|id| config.code(*id)).collect();
     let at = |counts: &BTreeMap<i64, usize>, id: i64| counts.get(&id).copied().unwrap_or(0);
     let used: BTreeSet<i64> = current.1.keys().chain(proposed.1.keys()).copied().collect();

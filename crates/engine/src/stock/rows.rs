@@ -6,7 +6,8 @@ use domain::stock::Level;
 
 use Type::{Hash, Int, Text};
 
-pub const LEVEL_COLUMNS: &str = "item, location, available, reserved, committed, damaged, quality_control, safety_stock, incoming, entries, head, moved_at";
+pub const LEVEL_COLUMNS: &str =
+    "item, location, available, reserved, committed, damaged, quality_control, safety_stock, incoming, entries, head, moved_at";
 
 pub const LEVELS: Table = Table {
     name: "levels",

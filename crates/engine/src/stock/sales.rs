@@ -8,7 +8,8 @@ use crate::batch::day_of;
 use crate::db::{Conn, Faults, Lookup, Rows, Sql, Table, Tx, Type, Value, Write};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-pub const ITEM_DAYS: Table = Table { name: "item_days", columns: &[("item", Type::Int), ("day", Type::Int), ("ordered", Type::Int)], key: "item, day" };
+pub const ITEM_DAYS: Table =
+    Table { name: "item_days", columns: &[("item", Type::Int), ("day", Type::Int), ("ordered", Type::Int)], key: "item, day" };
 
 const COUNTED_TO: Sql = Sql("SELECT value FROM counters WHERE name = 'sales'");
 // Takes the row before anything else: of two nodes, or of a lease that ran out, one goes on and the other finds it done.
@@ -22,8 +23,7 @@ const LINES: Lookup = Lookup {
     order: "order_id, item",
     lock: false,
 };
-const SINCE: Lookup =
-    Lookup { columns: "item, day, ordered", from: "item_days", key: "item", and: "AND day >= $2", order: "item, day", lock: false };
+const SINCE: Lookup = Lookup { columns: "item, day, ordered", from: "item_days", key: "item", and: "AND day >= $2", order: "item, day", lock: false };
 const ALL_SINCE: Sql = Sql("SELECT item, ordered FROM item_days WHERE day >= $1");
 
 /// For the test that prepares all statements.

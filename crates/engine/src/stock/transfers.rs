@@ -11,9 +11,8 @@ use domain::steps::Status;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-const ALL: Sql = Sql(
-    "SELECT created_at, id, source, target, status FROM transfers WHERE (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT $3",
-);
+const ALL: Sql =
+    Sql("SELECT created_at, id, source, target, status FROM transfers WHERE (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT $3");
 const OPEN: Sql = Sql(
     "SELECT created_at, id, source, target, status FROM transfers WHERE status <> 'received' AND (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT $3",
 );

@@ -168,8 +168,28 @@ fn it_can_be_narrowed() {
 #[test]
 fn whatever_is_typed_is_plain_text() {
     let shop = shop();
-    for text in ["", " ", "\"", "*", "cup*", "sku:cup", "(cup OR mug", "[a TO z]", "{", "^2", "~", "\\", "cup~1", "+cup -mug", "\u{0}", "cup\u{0}", "cup\u{7}", "\u{10ffff}", "%00", "'; --"]
-    {
+    for text in [
+        "",
+        " ",
+        "\"",
+        "*",
+        "cup*",
+        "sku:cup",
+        "(cup OR mug",
+        "[a TO z]",
+        "{",
+        "^2",
+        "~",
+        "\\",
+        "cup~1",
+        "+cup -mug",
+        "\u{0}",
+        "cup\u{0}",
+        "cup\u{7}",
+        "\u{10ffff}",
+        "%00",
+        "'; --",
+    ] {
         shop.find(&query(text));
     }
     check(
@@ -181,7 +201,9 @@ fn whatever_is_typed_is_plain_text() {
         mug_1               -> MUG-1
         ",
     );
-    for hostile in ["x".repeat(10_000), "cup ".repeat(3_000), "a b c d e f g ".repeat(800), "\u{301}".repeat(10_000), "ﷺ".repeat(10_000), "*:".repeat(5_000)] {
+    for hostile in
+        ["x".repeat(10_000), "cup ".repeat(3_000), "a b c d e f g ".repeat(800), "\u{301}".repeat(10_000), "ﷺ".repeat(10_000), "*:".repeat(5_000)]
+    {
         shop.find(&query(&hostile));
     }
     assert_eq!(shop.found(&query(&"cup ".repeat(3_000))), shop.found(&query("cup")), "a word is looked for once");

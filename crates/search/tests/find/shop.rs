@@ -130,7 +130,15 @@ impl Shop {
 
     /// Imports items from CSV.
     pub fn import(&self, key: &str, text: String) {
-        let view = imports::run(&self.engine, key, imports::Kind::Items, std::io::Cursor::new(text), "test", false, |_| {}).unwrap();
+        let view = imports::run(
+            &self.engine,
+            imports::Import { key, kind: imports::Kind::Items, file: "items.csv" },
+            std::io::Cursor::new(text),
+            &"test".into(),
+            false,
+            |_| {},
+        )
+        .unwrap();
         assert_eq!(view.rejected, 0, "{:?}", view.errors);
     }
 

@@ -66,9 +66,24 @@ fn stock_is_an_equation_and_is_changed_in_place() {
         assert!(panel(&page, "holders").contains("committed"), "{}", panel(&page, "holders"));
 
         for (deed, fields, words, stock) in [
-            ("receive", &[("location", "LON"), ("units", "1,000"), ("reference", "DN-7")][..], "A : 1,000 units received at LON.", "available 1011 committed 3"),
-            ("adjust", &[("location", "LON"), ("units", "−3"), ("state", "available"), ("reason", "damaged")], "A : Adjusted by −3 at LON.", "available 8 committed 3"),
-            ("move", &[("location", "LON"), ("units", "2"), ("from_state", "available"), ("to_state", "damaged"), ("reason", "damaged")], "A : 2 units moved from available to damaged at LON.", "available 9 committed 3 damaged 2"),
+            (
+                "receive",
+                &[("location", "LON"), ("units", "1,000"), ("reference", "DN-7")][..],
+                "A : 1,000 units received at LON.",
+                "available 1011 committed 3",
+            ),
+            (
+                "adjust",
+                &[("location", "LON"), ("units", "−3"), ("state", "available"), ("reason", "damaged")],
+                "A : Adjusted by −3 at LON.",
+                "available 8 committed 3",
+            ),
+            (
+                "move",
+                &[("location", "LON"), ("units", "2"), ("from_state", "available"), ("to_state", "damaged"), ("reason", "damaged")],
+                "A : 2 units moved from available to damaged at LON.",
+                "available 9 committed 3 damaged 2",
+            ),
             ("count", &[("location", "LEE"), ("units", "6"), ("reason", "cycle count")], "A : Counted at LEE: +2.", "available 13 committed 3"),
         ] {
             let to = owner.sent(&format!("/items/A/{deed}"), fields);
@@ -102,12 +117,27 @@ fn a_form_that_is_refused_is_shown_again_with_what_was_typed() {
         assert_eq!(site.order("1", "A 3").status, 201);
         let owner = site.visitor("owner");
         for (deed, fields, told) in [
-            ("adjust", &[("location", "LON"), ("units", "-50"), ("reason", "damaged"), ("reference", "Wet carton")][..], "50 of A asked, 7 available"),
+            (
+                "adjust",
+                &[("location", "LON"), ("units", "-50"), ("reason", "damaged"), ("reference", "Wet carton")][..],
+                "50 of A asked, 7 available",
+            ),
             ("adjust", &[("location", "LON"), ("units", "some"), ("reason", "damaged"), ("reference", "Wet carton")], "Must be a whole number."),
             ("adjust", &[("location", "LON"), ("units", ""), ("reason", "damaged"), ("reference", "Wet carton")], "Is empty; a number belongs here."),
             ("adjust", &[("location", "LON"), ("units", "0"), ("reason", "damaged"), ("reference", "Wet carton")], "and not 0."),
             ("count", &[("location", "LON"), ("units", "2"), ("reason", "recount"), ("reference", "Wet carton")], "3 are promised or set aside here"),
-            ("move", &[("location", "LON"), ("units", "1"), ("from_state", "damaged"), ("to_state", "damaged"), ("reason", "other"), ("reference", "Wet carton")], "Must differ from"),
+            (
+                "move",
+                &[
+                    ("location", "LON"),
+                    ("units", "1"),
+                    ("from_state", "damaged"),
+                    ("to_state", "damaged"),
+                    ("reason", "other"),
+                    ("reference", "Wet carton"),
+                ],
+                "Must differ from",
+            ),
             ("transfer", &[("location", "LON"), ("to", "LON"), ("units", "1"), ("reference", "Wet carton")], "Must be another location than"),
         ] {
             let fields: Vec<(&str, &str)> = fields.iter().copied().chain([("do", deed)]).collect();
@@ -134,9 +164,15 @@ fn what_will_come_of_it_is_said_before_it_is_done() {
         for (query, words) in [
             ("do=receive&location=LON&units=5", "Available, now 0 After 3 2 of them go to orders that waited. No promise is broken. Receive 5"),
             ("do=receive&location=LEE&units=1", "Available, now 0 After 0 1 of them go to orders that waited. No promise is broken. Receive 1"),
-            ("do=adjust&location=LON&units=-1&reason=lost&state=available", "Available, now 0 After – Not enough stock, so nothing was held or ordered: 1 of A asked, 0 available. Adjust by −1"),
+            (
+                "do=adjust&location=LON&units=-1&reason=lost&state=available",
+                "Available, now 0 After – Not enough stock, so nothing was held or ordered: 1 of A asked, 0 available. Adjust by −1",
+            ),
             ("do=count&location=LON&units=10", "On hand, now 10 After 10 The books say the same: nothing is booked. No promise is broken. Count 10"),
-            ("do=count&location=LON&units=4", "On hand, now 10 After – 4 of A were counted, but 10 are promised or set aside here; cancel or move some first. Count 4"),
+            (
+                "do=count&location=LON&units=4",
+                "On hand, now 10 After – 4 of A were counted, but 10 are promised or set aside here; cancel or move some first. Count 4",
+            ),
             ("do=adjust&location=LON&units=x", "Available, now 0 After – Must be a whole number. Adjust"),
             ("do=adjust&location=LON&units=", "Available, now 0 After – Adjust"),
             ("do=adjust&location=PAR&units=1&reason=found", "Available, now 0 After – There is no location “PAR”. Adjust by +1"),
@@ -148,7 +184,10 @@ fn what_will_come_of_it_is_said_before_it_is_done() {
             ahead("do=move&location=LON&units=3&from_state=available&to_state=quality_control&reason=inspection"),
             "Available, now 18 After 15 Quality control goes from 0 to 3. No promise is broken. Move 3"
         );
-        assert_eq!(ahead("do=transfer&location=LON&to=LEE&units=3"), "Available, now 18 After 15 Incoming at LEE goes from 0 to 3. No promise is broken. Send 3");
+        assert_eq!(
+            ahead("do=transfer&location=LON&to=LEE&units=3"),
+            "Available, now 18 After 15 Incoming at LEE goes from 0 to 3. No promise is broken. Send 3"
+        );
         assert_eq!(site.stock("A"), "available 18 committed 12");
         assert_eq!(site.get("/events?limit=250")["data"].as_array().unwrap().len(), events + 2, "only the receipt and what it filled are told");
         site.verify();
@@ -210,7 +249,8 @@ fn facts_are_edited_unless_somebody_else_did() {
         let page = get(&owner, "/items/A?do=edit");
         let seen = page.split_once("name=\"seen\" value=\"").unwrap().1.split('"').next().unwrap();
         let fields = |more: &[(&'static str, &'static str)]| -> Vec<(&'static str, String)> {
-            let mut fields = vec![("name", "White heart"), ("price", "1.234,50"), ("currency", "eur"), ("when_short", "backorder"), ("active", "yes")];
+            let mut fields =
+                vec![("name", "White heart"), ("price", "1.234,50"), ("currency", "eur"), ("when_short", "backorder"), ("active", "yes")];
             fields.extend_from_slice(more);
             fields.into_iter().map(|(n, v)| (n, v.to_owned())).collect()
         };
@@ -227,7 +267,11 @@ fn facts_are_edited_unless_somebody_else_did() {
             fields[0].1 = "Typed name".into();
             let reply = send(&fields, seen);
             assert_eq!(reply.status, 422, "{more:?}");
-            assert!(reply.text().to_lowercase().contains(&told.to_lowercase()) && reply.text().contains("value=\"Typed name\""), "{told}: {}", reply.text());
+            assert!(
+                reply.text().to_lowercase().contains(&told.to_lowercase()) && reply.text().contains("value=\"Typed name\""),
+                "{told}: {}",
+                reply.text()
+            );
         }
         assert_eq!(send(&fields(&[("available_from", "2026-05-01T09:30")]), seen).status, 303);
         let item = site.get("/items/A");
@@ -261,7 +305,10 @@ fn new_items_and_kits() {
         let site = site(url);
         let owner = site.visitor("owner");
         assert!(get(&owner, "/items").contains("No items yet"));
-        assert_eq!(owner.sent("/items", &[("sku", "MUG 1"), ("name", "Mug"), ("price", "9,99"), ("currency", "GBP")]), "/items/MUG%201?said=created&do=receive");
+        assert_eq!(
+            owner.sent("/items", &[("sku", "MUG 1"), ("name", "Mug"), ("price", "9,99"), ("currency", "GBP")]),
+            "/items/MUG%201?said=created&do=receive"
+        );
         assert!(get(&owner, "/items/MUG%201?said=created&do=receive").contains("data-topics=\"stock items orders\""));
         owner.sent("/items", &[("sku", "TEA"), ("name", "Tea")]);
         owner.sent("/items", &[("sku", "SET"), ("name", "Set"), ("components", "MUG 1 2\nTEA × 1")]);
@@ -278,7 +325,11 @@ fn new_items_and_kits() {
             (&[("sku", "K"), ("name", "x"), ("components", "TEA many")], "line 1 does not"),
         ] {
             let page = refused(&owner, "/items", fields);
-            assert!(page.contains(told) && page.contains("value=\"x\"") && page.contains("class=\"error\""), "{told}: {}", text_between(&page, "<main", "</main>"));
+            assert!(
+                page.contains(told) && page.contains("value=\"x\"") && page.contains("class=\"error\""),
+                "{told}: {}",
+                text_between(&page, "<main", "</main>")
+            );
         }
         assert_eq!(site.get("/items?limit=250")["data"].as_array().unwrap().len(), 3);
     });
@@ -346,7 +397,8 @@ fn many_at_once_are_looked_at_and_then_done_together() {
         let all = [("sku", "A"), ("sku", "B"), ("sku", "C"), ("do", "adjust"), ("location", "LON")];
         let page = owner.post("/items/bulk", &all).text();
         assert!(page.contains("See what will come of it") && !page.contains("value=\"go\""), "{page}");
-        let look: Vec<(&str, &str)> = all.into_iter().chain([("step", "look"), ("units", "-6"), ("units:C", "-2"), ("reason", "lost"), ("once", "1")]).collect();
+        let look: Vec<(&str, &str)> =
+            all.into_iter().chain([("step", "look"), ("units", "-6"), ("units:C", "-2"), ("reason", "lost"), ("once", "1")]).collect();
         let page = owner.post("/items/bulk", &look).text();
         assert!(row(&page, "A").ends_with("10 4 Can be done"), "{}", row(&page, "A"));
         assert!(row(&page, "B").contains("3 – Not enough stock") && row(&page, "B").contains("6 of B asked, 3 available"), "{}", row(&page, "B"));
@@ -358,7 +410,8 @@ fn many_at_once_are_looked_at_and_then_done_together() {
         let page = refused(&owner, "/items/bulk", &go);
         assert!(page.contains("6 of B asked, 3 available") && page.contains("value=\"-6\"") && page.contains("value=\"-2\""), "{page}");
         assert_eq!(site.stock("A"), "available 10");
-        let two: Vec<(&str, &str)> = go.iter().copied().filter(|f| *f != ("sku", "B") && f.0 != "once").chain([("once", "2"), ("view", "sale")]).collect();
+        let two: Vec<(&str, &str)> =
+            go.iter().copied().filter(|f| *f != ("sku", "B") && f.0 != "once").chain([("once", "2"), ("view", "sale")]).collect();
         let to = owner.sent("/items/bulk", &two);
         assert_eq!(owner.sent("/items/bulk", &two), to);
         assert!(to.starts_with("/items?view=sale&done="), "{to}");
@@ -367,7 +420,10 @@ fn many_at_once_are_looked_at_and_then_done_together() {
         assert_eq!(owner.sent("/stock/undo", &[("id", to.rsplit_once('=').unwrap().1), ("next", &to)]), "/items?view=sale&said=undone");
         assert_eq!((site.stock("A"), site.stock("C")), ("available 10".into(), "available 8".into()));
 
-        let to = owner.sent("/items/bulk", &[("all", "yes"), ("q", "A"), ("do", "transfer"), ("location", "LON"), ("to", "LEE"), ("units", "4"), ("step", "go")]);
+        let to = owner.sent(
+            "/items/bulk",
+            &[("all", "yes"), ("q", "A"), ("do", "transfer"), ("location", "LON"), ("to", "LEE"), ("units", "4"), ("step", "go")],
+        );
         assert_eq!(site.stock("A"), "available 6 incoming 4", "{to}");
         assert!(owner.sent("/items/bulk", &[("do", "move")]).ends_with("said=nothing"));
         assert_eq!(owner.post("/items/bulk", &[("do", "sack"), ("sku", "A")]).status, 422);
@@ -405,7 +461,8 @@ fn selling_is_switched_for_many_and_back() {
             .filter_map(|rest| Some((rest.split('"').next()?.to_owned(), rest.split_once("value=\"")?.1.split('"').next()?.to_owned())))
             .take(6)
             .collect();
-        let back: Vec<(&str, &str)> = back.iter().map(|(n, v)| (n.as_str(), v.as_str())).chain([("do", "sell"), ("step", "go"), ("once", "2")]).collect();
+        let back: Vec<(&str, &str)> =
+            back.iter().map(|(n, v)| (n.as_str(), v.as_str())).chain([("do", "sell"), ("step", "go"), ("once", "2")]).collect();
         assert!(owner.post("/items/bulk", &back).text().contains("2 items changed."), "{back:?}");
         assert_eq!((of("A"), of("B")), ("true backorder".into(), "true deny".into()));
     });
@@ -439,7 +496,10 @@ fn entries_are_filtered_paged_and_exported() {
         let site = site(url);
         site.item("A", json!({}), "LON 10");
         for n in 0..25 {
-            site.ok("POST /stock/adjust", json!({ "location": "LON", "reason": "found", "reference": format!("note {n}"), "lines": [{ "sku": "A", "delta": 1 }] }));
+            site.ok(
+                "POST /stock/adjust",
+                json!({ "location": "LON", "reason": "found", "reference": format!("note {n}"), "lines": [{ "sku": "A", "delta": 1 }] }),
+            );
         }
         site.receive("LEE", "A", 4);
         assert_eq!(site.order("1", "A 2").status, 201);

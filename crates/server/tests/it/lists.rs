@@ -13,8 +13,7 @@ use engine::{Command, Config, Stop, day_of};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-const STATUSES: [Status; 6] =
-    [Status::Queued, Status::Open, Status::Backordered, Status::PartiallyFulfilled, Status::Fulfilled, Status::Canceled];
+const STATUSES: [Status; 6] = [Status::Queued, Status::Open, Status::Backordered, Status::PartiallyFulfilled, Status::Fulfilled, Status::Canceled];
 const CHANNELS: [&str; 3] = ["web", "ebay", "shop"];
 
 fn config(site: &Site) -> Arc<Config> {
@@ -78,9 +77,7 @@ fn expected(all: &[Value], query: &OrderQuery, config: &Config) -> Vec<i64> {
             .filter(|f| f["status"] != "canceled" || status == Status::Canceled)
             .collect();
         let today = query.late_on.map(|day| jiff::Timestamp::from_second(day * 86_400).unwrap().to_string()[..10].to_owned());
-        let is_late = |f: &&Value| {
-            matches!(f["status"].as_str(), Some("open" | "partially_fulfilled")) && f["day"].as_str() < today.as_deref()
-        };
+        let is_late = |f: &&Value| matches!(f["status"].as_str(), Some("open" | "partially_fulfilled")) && f["day"].as_str() < today.as_deref();
         (query.statuses.is_empty() || query.statuses.contains(&status))
             && query.channels.as_ref().is_none_or(|c| c.iter().any(|c| order["channel"] == **c))
             && (query.locations.is_none() || !theirs.is_empty())
@@ -127,7 +124,8 @@ fn every_page_of_every_filter_of_orders_holds_what_it_should() {
         let mut queries = Vec::new();
         let places = [None, Some(vec![]), Some(vec![lon]), Some(vec![lee]), Some(vec![lon, lee]), Some((1..=40).chain([lee]).collect())];
         let channels = [None, Some(vec![]), Some(vec!["ebay"]), Some(vec!["ebay", "web", "nowhere"])];
-        let statuses: Vec<Vec<Status>> = std::iter::once(vec![]).chain(STATUSES.map(|s| vec![s])).chain([vec![Status::Open, Status::Canceled]]).collect();
+        let statuses: Vec<Vec<Status>> =
+            std::iter::once(vec![]).chain(STATUSES.map(|s| vec![s])).chain([vec![Status::Open, Status::Canceled]]).collect();
         for locations in &places {
             for channels in &channels {
                 for statuses in &statuses {
@@ -264,7 +262,8 @@ fn reservations_that_hold_come_first_and_the_next_to_run_out_before_the_others()
         let ordered = hold("A 2", 50, "ebay");
         let order = json!({"channel": "ebay", "reference": "1", "ship_to": {"country": "GB"}, "lines": [{"sku": "A", "quantity": 2}], "reservation": ordered.to_string()});
         site.ok("POST /orders", order);
-        let held: Vec<i64> = [("A 1", 300, "web"), ("B 1", 100, "ebay"), ("A 1, B 1", 200, "ebay"), ("B 2", 100, "web")].map(|(l, s, c)| hold(l, s, c)).into();
+        let held: Vec<i64> =
+            [("A 1", 300, "web"), ("B 1", 100, "ebay"), ("A 1, B 1", 200, "ebay"), ("B 2", 100, "web")].map(|(l, s, c)| hold(l, s, c)).into();
         site.ok("POST /routing/rules", json!({"name": "runs", "rules": [{"name": "all", "wait_for_run": true}]}));
         assert_eq!(site.order("queued", "A 1").body["status"], "queued");
         let config = config(&site);
@@ -339,7 +338,13 @@ fn listings_are_found_by_how_their_sku_or_title_begins() {
             site.ok("POST /channels", body);
         }
         let config = config(&site);
-        let rows = [("a", "LAMP-1", "Reading lamp"), ("b", "lamp-2", "LAMP of brass"), ("c", "CUP", "lamp-shaped cup"), ("d", "LAMP_3", "100% light"), ("e", "", "Lampe")];
+        let rows = [
+            ("a", "LAMP-1", "Reading lamp"),
+            ("b", "lamp-2", "LAMP of brass"),
+            ("c", "CUP", "lamp-shaped cup"),
+            ("d", "LAMP_3", "100% light"),
+            ("e", "", "Lampe"),
+        ];
         let listed = rows.map(|(external, sku, title)| ListedRow {
             external: external.into(),
             sku: Some(sku.to_owned()).filter(|s| !s.is_empty()),
@@ -374,7 +379,13 @@ fn listings_are_found_by_how_their_sku_or_title_begins() {
             Err(Stop::Refused(refused)) => refused.code(),
             other => panic!("{other:?}"),
         };
-        let of = |channel: &str, begins: &str, after| ListingQuery { channel: channel.into(), begins: begins.into(), after, limit: 2, ..ListingQuery::default() };
+        let of = |channel: &str, begins: &str, after| ListingQuery {
+            channel: channel.into(),
+            begins: begins.into(),
+            after,
+            limit: 2,
+            ..ListingQuery::default()
+        };
         assert_eq!(refused(of("three", "", None)), "unknown_channel");
         for after in [[1, 7], [2, 7], [3, 0], [-1, 0], [0, 1]] {
             assert_eq!(refused(of("one", "lamp", Some(Cursor(after)))), "invalid_field", "{after:?}");

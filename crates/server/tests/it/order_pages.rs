@@ -54,7 +54,10 @@ fn an_order_tells_what_it_is_and_why() {
         world(&site);
         let id = placed(&site, "web", "W-1", &[("MUG", 3)]);
         let page = site.page(&format!("/orders/{id}"));
-        says(&page, &[&format!("Order H{id}"), "W-1", "Ada Byron", "Bromley", "Blue mug", "£28.50", "Why London", "Leeds", "has every line", "Placed on web"]);
+        says(
+            &page,
+            &[&format!("Order H{id}"), "W-1", "Ada Byron", "Bromley", "Blue mug", "£28.50", "Why London", "Leeds", "has every line", "Placed on web"],
+        );
         // Candidates that have nothing, and the map.
         says(&page, &["None of the items available", "London to BR1 1AA", "class=\"route\""]);
         // Its deeds, each with its key.
@@ -95,7 +98,11 @@ fn shipping_whole_and_in_parts() {
         says(&page, &["Ship from London", "name=\"lines[0].quantity\"", "Tracking number"]);
         let seen = hidden(&page, "seen");
         let line = |n: usize, sku: &str, most: &str, quantity: &str| {
-            [(format!("lines[{n}].sku"), sku.to_owned()), (format!("lines[{n}].most"), most.to_owned()), (format!("lines[{n}].quantity"), quantity.to_owned())]
+            [
+                (format!("lines[{n}].sku"), sku.to_owned()),
+                (format!("lines[{n}].most"), most.to_owned()),
+                (format!("lines[{n}].quantity"), quantity.to_owned()),
+            ]
         };
         let send = |once: &str, seen: &str, lines: Vec<[(String, String); 3]>| {
             let lines: Vec<(String, String)> = lines.into_iter().flatten().collect();
@@ -106,7 +113,10 @@ fn shipping_whole_and_in_parts() {
         // Too many: the row says so, and what was typed stays. The row of nothing does not count.
         let refused = send("a", &seen, vec![line(0, "MUG", "3", "0"), line(1, "CUP", "1", "7")]);
         assert_eq!(refused.status, 422);
-        says(&refused.text(), &["7 of CUP asked, only 1 left to do.", "value=\"7\"", "id=\"d-lines[1].quantity\"", "value=\"T 1\"", "Nothing was changed."]);
+        says(
+            &refused.text(),
+            &["7 of CUP asked, only 1 left to do.", "value=\"7\"", "id=\"d-lines[1].quantity\"", "value=\"T 1\"", "Nothing was changed."],
+        );
         let refused = send("b", &seen, vec![line(0, "MUG", "3", "x")]);
         assert_eq!(refused.status, 422);
         says(&refused.text(), &["id=\"d-lines[0].quantity\"", "must be a whole number".trim_start_matches("m")]);
@@ -144,11 +154,26 @@ fn canceling_says_what_it_does_and_does_it() {
         let refused = owner.post(&path, &[("lines[0].sku", "MUG"), ("lines[0].most", "3"), ("lines[0].quantity", "1")]);
         assert_eq!(refused.status, 422);
         says(&refused.text(), &["Is empty; say why it is canceled."]);
-        let part = [("reason", "too many"), ("lines[0].sku", "MUG"), ("lines[0].most", "3"), ("lines[0].quantity", "1"), ("lines[1].sku", "CUP"), ("lines[1].most", "2")];
+        let part = [
+            ("reason", "too many"),
+            ("lines[0].sku", "MUG"),
+            ("lines[0].most", "3"),
+            ("lines[0].quantity", "1"),
+            ("lines[1].sku", "CUP"),
+            ("lines[1].most", "2"),
+        ];
         owner.sent(&path, &part);
         assert_eq!(fulfillments(&site.get(&format!("/orders/{id}"))), "LON: MUG 3, CUP 2");
         assert_eq!(site.stock_at("MUG", "LON"), "available 8 committed 2");
-        let whole = [("reason", "changed mind"), ("lines[0].sku", "MUG"), ("lines[0].most", "2"), ("lines[0].quantity", "2"), ("lines[1].sku", "CUP"), ("lines[1].most", "2"), ("lines[1].quantity", "2")];
+        let whole = [
+            ("reason", "changed mind"),
+            ("lines[0].sku", "MUG"),
+            ("lines[0].most", "2"),
+            ("lines[0].quantity", "2"),
+            ("lines[1].sku", "CUP"),
+            ("lines[1].most", "2"),
+            ("lines[1].quantity", "2"),
+        ];
         assert_eq!(owner.sent(&path, &whole), format!("/orders/{id}?said=canceled"));
         let page = site.page(&format!("/orders/{id}?said=canceled"));
         says(&page, &["Canceled; the units can be promised again.", "Nothing is to be sent"]);
@@ -191,14 +216,24 @@ fn what_comes_back_is_booked_where_it_came() {
         says(&owner.get(&path).text(), &["Nothing of this order can come back"]);
         site.ok(&format!("POST /fulfillments/{}/ship", fulfillment(&site, &id)), json!({}));
         says(&owner.get(&path).text(), &["Came back to", "London", "To be checked", "pay back where it was paid"]);
-        let form = |quantity: &'static str| [("location", "LEE"), ("state", "quality_control"), ("reason", "chipped"), ("lines[0].sku", "MUG"), ("lines[0].most", "3"), ("lines[0].quantity", quantity)];
+        let form = |quantity: &'static str| {
+            [
+                ("location", "LEE"),
+                ("state", "quality_control"),
+                ("reason", "chipped"),
+                ("lines[0].sku", "MUG"),
+                ("lines[0].most", "3"),
+                ("lines[0].quantity", quantity),
+            ]
+        };
         let refused = owner.post(&path, &form("4"));
         assert_eq!(refused.status, 422);
         says(&refused.text(), &["4 of MUG asked, only 3 left to do.", "value=\"chipped\"", "value=\"4\""]);
         assert_eq!(owner.post(&path, &form("")).status, 422);
         owner.sent(&path, &form("1"));
         assert_eq!(site.stock_at("MUG", "LEE"), "available 10 quality_control 1");
-        owner.sent(&path, &[("location", "LON"), ("state", "available"), ("lines[0].sku", "MUG"), ("lines[0].most", "2"), ("lines[0].quantity", "2")]);
+        owner
+            .sent(&path, &[("location", "LON"), ("state", "available"), ("lines[0].sku", "MUG"), ("lines[0].most", "2"), ("lines[0].quantity", "2")]);
         assert_eq!(site.stock_at("MUG", "LON"), "available 9");
         says(&site.page(&format!("/orders/{id}")), &["3 returned", "Came back"]);
         site.verify();
@@ -260,7 +295,10 @@ fn several_at_once_each_by_itself() {
         let owner = site.visitor("owner");
         let query = format!("?id={a}&id={b}&id={shipped}&id={split}&id=12&id=x");
         let page = owner.get(&format!("/orders/ship{query}")).text();
-        says(&page, &["2 can be done, 2 cannot", "Nothing of it is ready to be shipped.", "Several locations send it", "2 units from LON", "Ship 2 orders"]);
+        says(
+            &page,
+            &["2 can be done, 2 cannot", "Nothing of it is ready to be shipped.", "Several locations send it", "2 units from LON", "Ship 2 orders"],
+        );
         let (seen_a, seen_b) = (hidden(&page, &format!("seen.{a}")), hidden(&page, &format!("seen.{b}")));
         let (fa, fb) = (hidden(&page, &format!("fulfillment.{a}")), hidden(&page, &format!("fulfillment.{b}")));
         // One of them is changed by somebody else before the form is sent.
@@ -279,7 +317,10 @@ fn several_at_once_each_by_itself() {
         ];
         let result = owner.post("/orders/ship", &fields);
         assert_eq!(result.status, 200);
-        says(&result.text(), &["1 order shipped", "1 refused, with the reason beside each.", "Somebody else changed the fulfillment", "2 units from LON"]);
+        says(
+            &result.text(),
+            &["1 order shipped", "1 refused, with the reason beside each.", "Somebody else changed the fulfillment", "2 units from LON"],
+        );
         says(&owner.post("/orders/ship", &fields).text(), &["1 order shipped", "Done by the first sending of this form"]);
         assert_eq!(site.get(&format!("/orders/{a}"))["fulfillments"][0]["shipments"][0]["tracking_number"], "T-9");
         let page = owner.get(&format!("/orders/cancel?id={split}&id={a}")).text();
@@ -362,7 +403,8 @@ fn the_list_is_viewed_filtered_searched_and_exported() {
         site.ok(&format!("POST /orders/{b}/cancel"), json!({}));
         let shown = |query: &str| {
             let page = site.page(&format!("/orders{query}"));
-            let mut found: Vec<(usize, &str)> = [&a, &b, &c].iter().filter_map(|id| Some((page.find(&format!("data-key=\"H{id}\""))?, id.as_str()))).collect();
+            let mut found: Vec<(usize, &str)> =
+                [&a, &b, &c].iter().filter_map(|id| Some((page.find(&format!("data-key=\"H{id}\""))?, id.as_str()))).collect();
             found.sort_unstable();
             found.into_iter().map(|(_, id)| id.to_owned()).collect::<Vec<String>>()
         };
@@ -453,7 +495,11 @@ fn roles_see_and_do_what_is_theirs() {
             }
             assert_eq!(visitor.get("/orders/new").status, if deeds[3] { 200 } else { 403 }, "{role}");
             let list = visitor.get("/orders").text();
-            assert_eq!((list.contains("formaction=\"/orders/ship\""), list.contains("formaction=\"/orders/cancel\"")), (deeds[0], deeds[1]), "{role}");
+            assert_eq!(
+                (list.contains("formaction=\"/orders/ship\""), list.contains("formaction=\"/orders/cancel\"")),
+                (deeds[0], deeds[1]),
+                "{role}"
+            );
         }
         // A form of another session is not taken.
         let (support, owner) = (site.visitor("support"), site.visitor("owner"));

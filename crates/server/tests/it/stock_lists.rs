@@ -61,10 +61,18 @@ fn walk(site: &Site, query: &StockQuery) -> Vec<StockRow> {
 /// Items in every state at two locations, a kit, one that is not sold any more; sold at different rates on different days.
 fn shelves(site: &Site) {
     site.locations(&[("LON", json!({})), ("LEE", json!({}))]);
-    for (n, (sku, stock)) in
-        [("C1", "LON 9, LEE 3"), ("b2", "LEE 40"), ("A3", "LON 5"), ("D4", ""), ("e5", "LON 7, LEE 7"), ("F6", "LON 2"), ("G7", "LEE 9"), ("H8", "LON 900")]
-            .into_iter()
-            .enumerate()
+    for (n, (sku, stock)) in [
+        ("C1", "LON 9, LEE 3"),
+        ("b2", "LEE 40"),
+        ("A3", "LON 5"),
+        ("D4", ""),
+        ("e5", "LON 7, LEE 7"),
+        ("F6", "LON 2"),
+        ("G7", "LEE 9"),
+        ("H8", "LON 900"),
+    ]
+    .into_iter()
+    .enumerate()
     {
         site.item(sku, json!({"name": format!("{} thing", ["zebra", "Apple", "mango", "apple", "Quince", "fig", "Fig", "date"][n])}), stock);
         site.time.advance(60);
@@ -98,8 +106,7 @@ fn figure(row: &StockRow, sort: Sort, descending: bool) -> i64 {
     }
 }
 
-const SORTS: [Sort; 9] =
-    [Sort::Sku, Sort::Name, Sort::OnHand, Sort::Held, Sort::Available, Sort::Incoming, Sort::Sold, Sort::Cover, Sort::Moved];
+const SORTS: [Sort; 9] = [Sort::Sku, Sort::Name, Sort::OnHand, Sort::Held, Sort::Available, Sort::Incoming, Sort::Sold, Sort::Cover, Sort::Moved];
 
 fn expected(all: &[StockRow], query: &StockQuery) -> Vec<String> {
     let is_wanted = |row: &&StockRow| {
@@ -365,7 +372,8 @@ fn what_was_booked_by_hand_is_found_by_its_document() {
         site.item("B", json!({}), "LON 30");
         let lines = json!([{"sku": "B", "quantity": 2}, {"sku": "A", "quantity": 1}]);
         let place = |location: &str, state: &str| json!({"location": location, "state": state});
-        let moved = site.ok("POST /stock/move", json!({"from": place("LON", "available"), "to": place("LEE", "damaged"), "lines": lines, "reason": "wet"}));
+        let moved =
+            site.ok("POST /stock/move", json!({"from": place("LON", "available"), "to": place("LEE", "damaged"), "lines": lines, "reason": "wet"}));
         let received = site.ok("POST /stock/receive", json!({"location": "LEE", "lines": lines, "reference": "GRN-1"}));
         let order = site.order("1", "A 1").body;
         let config = config(&site);

@@ -25,7 +25,16 @@ fn a_transfer_is_sent_and_received_in_parts() {
         assert!(look("lines[0].sku=CUP&lines[0].quantity=6").contains("6 of CUP asked, 5 available"));
         assert!(look("lines[0].sku=CUP&lines[0].quantity=x").contains("must be a whole number"));
         let form = |quantity: &'static str, once: &'static str| {
-            vec![("once", once), ("from", "LON"), ("to", "LEE"), ("reference", "DN 7"), ("lines[0].sku", "MUG"), ("lines[0].quantity", "8"), ("lines[1].sku", "CUP"), ("lines[1].quantity", quantity)]
+            vec![
+                ("once", once),
+                ("from", "LON"),
+                ("to", "LEE"),
+                ("reference", "DN 7"),
+                ("lines[0].sku", "MUG"),
+                ("lines[0].quantity", "8"),
+                ("lines[1].sku", "CUP"),
+                ("lines[1].quantity", quantity),
+            ]
         };
         let refused = warehouse.post("/transfers/new", &form("6", "a"));
         assert_eq!(refused.status, 422);
@@ -45,13 +54,21 @@ fn a_transfer_is_sent_and_received_in_parts() {
         assert!(page.contains("data-key=\"r\"") && page.contains("Still to come"), "{page}");
         let seen = page.split("name=\"seen\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
         let receive = format!("{path}/receive");
-        let arrived = [("seen", seen.as_str()), ("lines[0].sku", "MUG"), ("lines[0].received", ""), ("lines[1].sku", "CUP"), ("lines[1].received", "9"), ("lines[1].lost", "1")];
+        let arrived = [
+            ("seen", seen.as_str()),
+            ("lines[0].sku", "MUG"),
+            ("lines[0].received", ""),
+            ("lines[1].sku", "CUP"),
+            ("lines[1].received", "9"),
+            ("lines[1].lost", "1"),
+        ];
         let refused = warehouse.post(&receive, &arrived);
         assert_eq!(refused.status, 422);
         for text in ["10 of CUP asked, only 5 left to do.", "id=\"d-lines[1].received\"", "value=\"9\""] {
             assert!(refused.text().contains(text), "{text} in {}", refused.text());
         }
-        warehouse.sent(&receive, &[("seen", &seen), ("lines[0].sku", "MUG"), ("lines[0].received", "6"), ("lines[0].lost", "1"), ("lines[1].sku", "CUP")]);
+        warehouse
+            .sent(&receive, &[("seen", &seen), ("lines[0].sku", "MUG"), ("lines[0].received", "6"), ("lines[0].lost", "1"), ("lines[1].sku", "CUP")]);
         assert_eq!(site.stock_at("MUG", "LEE"), "available 6 incoming 1");
         let refused = warehouse.post(&receive, &[("seen", &seen), ("lines[0].sku", "MUG"), ("lines[0].received", "1")]);
         assert!(refused.status == 422 && refused.text().contains("Somebody else changed the transfer"));

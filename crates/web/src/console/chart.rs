@@ -83,7 +83,9 @@ fn minutes(v: &Viewer, minutes: &[(i64, i64)]) -> (Markup, Markup) {
     let scale = Scale::of(minutes.iter().map(|(_, n)| *n).max().unwrap_or(0));
     let finding = match peak {
         (_, 0) => v.t("No orders in the last hour.").to_owned(),
-        (at, n) => v.say("Most at {}: {}. In the last full minute: {}. In the last hour: {}.", &[&v.minute(at), &v.num(n), &v.num(last), &v.num(all)]),
+        (at, n) => {
+            v.say("Most at {}: {}. In the last full minute: {}. In the last hour: {}.", &[&v.minute(at), &v.num(n), &v.num(last), &v.num(all)])
+        }
     };
     let whole = minutes.len() as i64;
     let columns = html! {

@@ -101,14 +101,7 @@ impl Live {
         let counted_until = self.tally.lock().unwrap_or_else(|e| e.into_inner()).behind;
         let slow = self.slow.lock().unwrap_or_else(|e| e.into_inner());
         let Some(slow) = slow.as_ref() else { return Err(Stop::broken("the sums were not read")) };
-        Ok(View {
-            config,
-            counted_until,
-            totals: slow.totals.clone(),
-            totals_at: slow.at,
-            totals_old: slow.seq < newest.seq,
-            newest,
-        })
+        Ok(View { config, counted_until, totals: slow.totals.clone(), totals_at: slow.at, totals_old: slow.seq < newest.seq, newest })
     }
 
     /// The orders that a reader may see, counted.

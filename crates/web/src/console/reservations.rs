@@ -92,8 +92,11 @@ fn file(app: &App, v: Viewer) -> Response<Body> {
         let page = list::list(tx, config, &ReservationQuery { after, ..query(&v, &grant, export::STEP) })?;
         let rows = page.rows.into_iter().filter(|r| reach::reservation(r, &grant, config)).flat_map(|r| {
             let order = r.order.map(|o| o.0.to_string()).unwrap_or_default();
-            let start = [r.id.0.to_string(), r.status.into(), r.channel.unwrap_or_default(), r.created_at.to_string(), r.expires_at.to_string(), order];
-            let line = move |l: HeldView| start.iter().cloned().chain([l.sku.to_string(), l.location.to_string(), l.quantity.to_string()]).collect::<Vec<String>>();
+            let start =
+                [r.id.0.to_string(), r.status.into(), r.channel.unwrap_or_default(), r.created_at.to_string(), r.expires_at.to_string(), order];
+            let line = move |l: HeldView| {
+                start.iter().cloned().chain([l.sku.to_string(), l.location.to_string(), l.quantity.to_string()]).collect::<Vec<String>>()
+            };
             r.lines.into_iter().map(line).collect::<Vec<_>>()
         });
         Ok((rows.collect(), page.next.map(Some)))
@@ -182,8 +185,14 @@ fn table(v: &Viewer, rows: &[ReservationView]) -> Markup {
 fn nothing(v: &Viewer, view: &str, goes_on: bool) -> Markup {
     let all = html! { a.btn href="/reservations?status=all" { (v.t("All reservations")) } };
     match view {
-        _ if goes_on => empty(v.t("None so far"), html! { (v.t("Many reservations were looked at and none was such. Go on to look at older ones.")) }, html! {}),
-        "held" => empty(v.t("Nothing is held"), html! { (v.t("Shops hold stock for a while when something is put into a cart. What they hold stands here until it is ordered, released, or runs out.")) }, all),
+        _ if goes_on => {
+            empty(v.t("None so far"), html! { (v.t("Many reservations were looked at and none was such. Go on to look at older ones.")) }, html! {})
+        }
+        "held" => empty(
+            v.t("Nothing is held"),
+            html! { (v.t("Shops hold stock for a while when something is put into a cart. What they hold stands here until it is ordered, released, or runs out.")) },
+            all,
+        ),
         _ => empty(v.t("No such reservation"), html! { (v.t("No reservation is in this state.")) }, all),
     }
 }

@@ -159,7 +159,8 @@ fn spark(minutes: &[(i64, i64)]) -> Markup {
 fn equation(v: &Viewer, view: &View, stock: &Balances, promisable: i64) -> Markup {
     let promised = stock.reserved + stock.committed;
     let aside = stock.on_hand - promisable - promised;
-    let words = v.say("{} on hand: {} available, {} promised, {} set aside", &[&v.num(stock.on_hand), &v.num(promisable), &v.num(promised), &v.num(aside)]);
+    let words =
+        v.say("{} on hand: {} available, {} promised, {} set aside", &[&v.num(stock.on_hand), &v.num(promisable), &v.num(promised), &v.num(aside)]);
     let entry = |class: &str, name: &'static str, value: i64| {
         let hatch = (class == "b-hatch").then_some("url(#hatch)");
         html! { span { svg.key aria-hidden="true" { rect class=(class) width="14" height="8" rx="1" fill=[hatch] {} } (v.t(name)) " " b { (v.num(value)) } } }

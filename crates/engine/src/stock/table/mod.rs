@@ -270,8 +270,7 @@ impl Keeper {
     fn begin(table: &StockTable) -> Result<Keeper, Stop> {
         let conn = Conn::open_to_read(&table.url)?;
         let now = Instant::now();
-        let mut keeper =
-            Keeper { conn, read_at: now, reading_took: Duration::ZERO, sold_at: now, looked_at: now, last_read: 0, last_seen: 0 };
+        let mut keeper = Keeper { conn, read_at: now, reading_took: Duration::ZERO, sold_at: now, looked_at: now, last_read: 0, last_seen: 0 };
         keeper.read_all(table)?;
         Ok(keeper)
     }

@@ -34,7 +34,8 @@ pub struct Known {
 impl Known {
     pub fn new(tx: &mut Tx<'_>, config: &Config) -> Result<Known, Stop> {
         let hot = engine::stock::read::item(tx, &sku(0))?.id;
-        let first = movements::list(tx, config, &MovementQuery { item: hot + 99, causes: vec!["stock.received".into()], limit: 1, ..Default::default() })?;
+        let first =
+            movements::list(tx, config, &MovementQuery { item: hot + 99, causes: vec!["stock.received".into()], limit: 1, ..Default::default() })?;
         let receipt = first.rows.first().map_or(0, |m| m.entry.document.0);
         Ok(Known { hot, locations: config.locations.iter().map(|l| l.id).collect(), receipt })
     }
@@ -89,8 +90,10 @@ fn order_lists<'a>(engine: &'a Engine, config: &'a Config, known: &'a Known, rea
     add("orders that are open, oldest", |_, _| OrderQuery { statuses: vec![Status::Open], oldest_first: true, ..Default::default() });
     add("orders that are backordered", |_, _| OrderQuery { statuses: vec![Status::Backordered], ..Default::default() });
     add("orders of a channel", |n, _| OrderQuery { channels: Some(vec![CHANNELS[n % 5].into()]), ..Default::default() });
-    add("orders of a channel that were canceled", |n, _| {
-        OrderQuery { channels: Some(vec![CHANNELS[n % 5].into()]), statuses: vec![Status::Canceled], ..Default::default() }
+    add("orders of a channel that were canceled", |n, _| OrderQuery {
+        channels: Some(vec![CHANNELS[n % 5].into()]),
+        statuses: vec![Status::Canceled],
+        ..Default::default()
     });
     add("orders of a location", |n, k| OrderQuery { locations: Some(vec![k.locations[n % LOCATIONS]]), ..Default::default() });
     add("open orders of a location, oldest", |n, k| OrderQuery {
@@ -155,7 +158,11 @@ fn stock_lists<'a>(engine: &'a Engine, config: &'a Config, known: &'a Known, rea
     add("stock, none free, by SKU", only(State::NoneFree, Sort::Sku), false);
     add("stock, damaged, by name", StockQuery { only: Only::Damaged, sort: Sort::Name, ..Default::default() }, false);
     let hits = (0..1_000).map(|n| known.hot + n * 7).collect();
-    add("stock, a thousand hits, most available", StockQuery { ids: Some(hits), sort: Sort::Available, descending: true, ..Default::default() }, false);
+    add(
+        "stock, a thousand hits, most available",
+        StockQuery { ids: Some(hits), sort: Sort::Available, descending: true, ..Default::default() },
+        false,
+    );
 }
 
 fn of_an_item<'a>(engine: &'a Engine, config: &'a Config, known: &'a Known, reads: &mut Vec<Read<'a>>) {

@@ -281,7 +281,8 @@ impl<'w> Seed<'w> {
             let id = self.ids.fulfillments + (n * LOCATIONS + location) as i64;
             let order_id = self.ids.orders + n as i64;
             let day = day_of(order.at);
-            let row = [id.into(), order_id.into(), self.locations[location].into(), status.word().into(), day.into(), order.at.into(), order.at.into()];
+            let row =
+                [id.into(), order_id.into(), self.locations[location].into(), status.word().into(), day.into(), order.at.into(), order.at.into()];
             self.put(fulfillments, row)?;
             let mut shipped: Vec<(i64, i64)> = Vec::new();
             for (number, line) in here {
@@ -297,14 +298,8 @@ impl<'w> Seed<'w> {
             if !shipped.is_empty() {
                 let shipment = self.ids.shipments + (n * LOCATIONS + location) as i64;
                 let lines = serde_json::to_string(&shipped)?;
-                let row = cells([
-                    shipment.into(),
-                    id.into(),
-                    (order.at + SHIPPED_AFTER).into(),
-                    "DPD".into(),
-                    format!("T{shipment}").into(),
-                    lines.into(),
-                ]);
+                let row =
+                    cells([shipment.into(), id.into(), (order.at + SHIPPED_AFTER).into(), "DPD".into(), format!("T{shipment}").into(), lines.into()]);
                 self.put(shipments, row)?;
             }
         }
@@ -406,7 +401,8 @@ impl<'w> Seed<'w> {
             let (source, target, cause) = m.kind.entry();
             let reason = if matches!(m.kind, Kind::Scrapped | Kind::Damaged) { "damaged" } else { "" };
             let quantity = i64::from(m.quantity);
-            let posting = Posting { item, location, source, target, quantity, at: m.at, cause, document: m.document, actor: "bench", reason, reference: "" };
+            let posting =
+                Posting { item, location, source, target, quantity, at: m.at, cause, document: m.document, actor: "bench", reason, reference: "" };
             let hash = level.post(&posting).map_err(|why| Failed(format!("item {item} at {location}, {cause} {quantity}: {why:?}")))?;
             let row = cells([
                 item.into(),
@@ -446,7 +442,8 @@ impl<'w> Seed<'w> {
     /// What the outside world was told, in the order of time: each order placed, and a day later shipped.
     fn events(&mut self) -> Result<(), Failed> {
         let world = self.world;
-        let mut shipped = world.orders.iter().enumerate().filter(|(_, o)| matches!(o.status, Status::Fulfilled | Status::PartiallyFulfilled)).peekable();
+        let mut shipped =
+            world.orders.iter().enumerate().filter(|(_, o)| matches!(o.status, Status::Fulfilled | Status::PartiallyFulfilled)).peekable();
         for (n, order) in world.orders.iter().enumerate() {
             while let Some((n, earlier)) = shipped.next_if(|(_, o)| o.at + SHIPPED_AFTER <= order.at) {
                 self.event("order.shipped", n, earlier.at + SHIPPED_AFTER)?;

@@ -138,7 +138,13 @@ impl World {
         for n in 0..transfers {
             let from = random.u8(0..LOCATIONS as u8);
             let to = (from + random.u8(1..LOCATIONS as u8)) % LOCATIONS as u8;
-            let transfer = Transfer { at: now - step * (transfers - n) as i64, item: random.u32(0..items as u32), from, to, arrived: n + transfers / 10 < transfers };
+            let transfer = Transfer {
+                at: now - step * (transfers - n) as i64,
+                item: random.u32(0..items as u32),
+                from,
+                to,
+                arrived: n + transfers / 10 < transfers,
+            };
             world.transfers.push(transfer);
         }
         world
@@ -184,40 +190,114 @@ fn status(random: &mut fastrand::Rng, age: i64) -> Status {
     let steps: &[(f64, Status)] = if age > 2 * DAY {
         &[(0.001, Status::Open), (0.002, Status::PartiallyFulfilled), (0.005, Status::Backordered), (0.035, Status::Canceled)]
     } else {
-        &[
-            (0.01, Status::Queued),
-            (0.02, Status::PartiallyFulfilled),
-            (0.04, Status::Backordered),
-            (0.06, Status::Canceled),
-            (0.75, Status::Open),
-        ]
+        &[(0.01, Status::Queued), (0.02, Status::PartiallyFulfilled), (0.04, Status::Backordered), (0.06, Status::Canceled), (0.75, Status::Open)]
     };
     // What goes out has been packed for a day.
     let else_ = if age > SHIPPED_AFTER { Status::Fulfilled } else { Status::Open };
     let found = steps.iter().find(|(below, _)| share < *below).map_or(else_, |(_, status)| *status);
-    if found == Status::PartiallyFulfilled && age <= SHIPPED_AFTER || found == Status::Canceled && age <= CANCELED_AFTER { Status::Open } else { found }
+    if found == Status::PartiallyFulfilled && age <= SHIPPED_AFTER || found == Status::Canceled && age <= CANCELED_AFTER {
+        Status::Open
+    } else {
+        found
+    }
 }
 
 /// A merchant's own words.
 const FIRST: [&str; 20] = [
-    "White", "Red", "Regency", "Vintage", "Hanging", "Jumbo", "Antique", "Wooden", "Glass", "Natural", "Small", "Large", "Pink", "Blue", "Ivory",
-    "Set of 3", "Set of 6", "Alarm clock", "Retro", "Folding",
+    "White",
+    "Red",
+    "Regency",
+    "Vintage",
+    "Hanging",
+    "Jumbo",
+    "Antique",
+    "Wooden",
+    "Glass",
+    "Natural",
+    "Small",
+    "Large",
+    "Pink",
+    "Blue",
+    "Ivory",
+    "Set of 3",
+    "Set of 6",
+    "Alarm clock",
+    "Retro",
+    "Folding",
 ];
 const SECOND: [&str; 20] = [
-    "heart", "polkadot", "rose", "bird", "slate", "retrospot", "star", "butterfly", "pantry", "garden", "Union flag", "bakelike", "rabbit", "bunting",
-    "spotty", "feather", "lace", "ceramic", "tin", "enamel",
+    "heart",
+    "polkadot",
+    "rose",
+    "bird",
+    "slate",
+    "retrospot",
+    "star",
+    "butterfly",
+    "pantry",
+    "garden",
+    "Union flag",
+    "bakelike",
+    "rabbit",
+    "bunting",
+    "spotty",
+    "feather",
+    "lace",
+    "ceramic",
+    "tin",
+    "enamel",
 ];
 const THIRD: [&str; 20] = [
-    "T-light holder", "cakestand", "lunch bag", "night light", "baking set", "chalkboard", "doormat", "jam jar", "tea towel", "mug", "storage box",
-    "wall clock", "photo frame", "candle", "apron", "ornament", "teacup and saucer", "cushion", "lantern", "shopping bag",
+    "T-light holder",
+    "cakestand",
+    "lunch bag",
+    "night light",
+    "baking set",
+    "chalkboard",
+    "doormat",
+    "jam jar",
+    "tea towel",
+    "mug",
+    "storage box",
+    "wall clock",
+    "photo frame",
+    "candle",
+    "apron",
+    "ornament",
+    "teacup and saucer",
+    "cushion",
+    "lantern",
+    "shopping bag",
 ];
 pub const PEOPLE: [&str; 16] = [
-    "Helen Marsh", "Priya Shah", "Tomasz Nowak", "Mary Okafor", "James Pryce", "Sana Iqbal", "Lucy Brown", "Owen Davies", "Ines Costa", "Karl Weber",
-    "Aoife Byrne", "Noah Smith", "Elena Rossi", "Hugo Martin", "Grace Kim", "Adam Clarke",
+    "Helen Marsh",
+    "Priya Shah",
+    "Tomasz Nowak",
+    "Mary Okafor",
+    "James Pryce",
+    "Sana Iqbal",
+    "Lucy Brown",
+    "Owen Davies",
+    "Ines Costa",
+    "Karl Weber",
+    "Aoife Byrne",
+    "Noah Smith",
+    "Elena Rossi",
+    "Hugo Martin",
+    "Grace Kim",
+    "Adam Clarke",
 ];
 pub const PLACES: [(&str, &str); 10] = [
-    ("Cheltenham", "GL50 1AA"), ("London", "W1U 6TY"), ("Leeds", "LS1 4AP"), ("Bristol", "BS1 5TR"), ("York", "YO1 9RJ"), ("Edinburgh", "EH1 1YZ"),
-    ("Wigan", "WN1 1BH"), ("Daventry", "NN11 8RD"), ("Cardiff", "CF10 3AT"), ("Belfast", "BT1 5GS"),
+    ("Cheltenham", "GL50 1AA"),
+    ("London", "W1U 6TY"),
+    ("Leeds", "LS1 4AP"),
+    ("Bristol", "BS1 5TR"),
+    ("York", "YO1 9RJ"),
+    ("Edinburgh", "EH1 1YZ"),
+    ("Wigan", "WN1 1BH"),
+    ("Daventry", "NN11 8RD"),
+    ("Cardiff", "CF10 3AT"),
+    ("Belfast", "BT1 5GS"),
 ];
 
 /// What item number `n` is called.

@@ -35,8 +35,7 @@ pub struct Asked {
     after: Option<String>,
 }
 
-const VIEWS: [(Only, &str, &str); 3] =
-    [(Only::Any, "", "All"), (Only::Unmapped, "unmapped", "Unmapped"), (Only::Refused, "refused", "Refused")];
+const VIEWS: [(Only, &str, &str); 3] = [(Only::Any, "", "All"), (Only::Unmapped, "unmapped", "Unmapped"), (Only::Refused, "refused", "Refused")];
 
 impl Asked {
     pub fn of(v: &Viewer) -> Asked {

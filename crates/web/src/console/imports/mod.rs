@@ -14,11 +14,11 @@ use super::viewer::Viewer;
 use crate::App;
 use crate::problem::Problem;
 use crate::upload::Running;
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
-use axum::Extension;
 use engine::Stop;
 use engine::imports::list::{self, ImportLine, Place};
 use engine::imports::{Import, Kind, run};
@@ -63,9 +63,8 @@ fn place(text: &str) -> Option<Place> {
 
 async fn show_with(app: &App, v: &Viewer, waits: &[(String, waiting::Checked)]) -> Result<Page, Problem> {
     let after = v.asked("after").as_deref().and_then(place);
-    let (mut found, any_item) = app
-        .read(move |tx, config| Ok((list::list(tx, after.as_ref(), ROWS + 1)?, engine::dashboard::began(tx, config)?.any_item)))
-        .await?;
+    let (mut found, any_item) =
+        app.read(move |tx, config| Ok((list::list(tx, after.as_ref(), ROWS + 1)?, engine::dashboard::began(tx, config)?.any_item))).await?;
     let more = found.len() as i64 > ROWS;
     found.truncate(ROWS as usize);
     let next = found.last().filter(|_| more).map(|i| format!("{}.{}", i.began_at, i.key));
@@ -83,7 +82,8 @@ async fn show_with(app: &App, v: &Viewer, waits: &[(String, waiting::Checked)]) 
         (past(v, &found, next.as_deref()))
     };
     let right = html! { (sample(v, any_item)) };
-    let head = shell::head(v.t("Imports"), html! { (v.t("Files of any length. A bad row is told by its line and column, and harms no other.")) }, right);
+    let head =
+        shell::head(v.t("Imports"), html! { (v.t("Files of any length. A bad row is told by its line and column, and harms no other.")) }, right);
     Ok(shell::page(v, Sheet { title: v.t("Imports").into(), here: "/imports", topics: "imports".into(), head, body }))
 }
 

@@ -33,7 +33,12 @@ async fn read(app: &App, key: &str) -> Result<(ImportLine, ImportState), Stop> {
     app.engine.read(move |tx| list::one(tx, &key)).await
 }
 
-pub async fn page(State(app): State<App>, Extension(waiting): Extension<Arc<Waiting>>, Path(key): Path<String>, viewer: Viewer) -> Result<Page, Problem> {
+pub async fn page(
+    State(app): State<App>,
+    Extension(waiting): Extension<Arc<Waiting>>,
+    Path(key): Path<String>,
+    viewer: Viewer,
+) -> Result<Page, Problem> {
     if let Some(page) = whole(&viewer) {
         return Ok(page);
     }
@@ -43,7 +48,11 @@ pub async fn page(State(app): State<App>, Extension(waiting): Extension<Arc<Wait
         (Ok((import, found)), here) => {
             let title = if import.file.is_empty() { import.key.clone() } else { import.file.clone() };
             let kind = import.kind.map_or("–", |kind| kinds::name(v, kind));
-            (title, html! { (kind) ", " (actor(&import.actor)) ", " (v.moment(import.began_at)) " " (standing(v, &import)) }, told(v, &import, &found, here.as_ref()))
+            (
+                title,
+                html! { (kind) ", " (actor(&import.actor)) ", " (v.moment(import.began_at)) " " (standing(v, &import)) },
+                told(v, &import, &found, here.as_ref()),
+            )
         }
         // Its first rows are on their way.
         (Err(stop), Some(run)) if stop.refused().is_some() => (run.name.clone(), html! { (kinds::name(v, run.kind)) }, begins(v, run)),
@@ -143,7 +152,9 @@ pub async fn download(State(app): State<App>, Path(key): Path<String>, viewer: V
         })
         .collect();
     let head: Vec<&str> = columns.iter().map(String::as_str).collect();
-    Ok(crate::console::export::csv(app.clone(), "refused.csv", &head, Some(lines), |_, _, lines: Option<Vec<Vec<String>>>| Ok((lines.unwrap_or_default(), None))))
+    Ok(crate::console::export::csv(app.clone(), "refused.csv", &head, Some(lines), |_, _, lines: Option<Vec<Vec<String>>>| {
+        Ok((lines.unwrap_or_default(), None))
+    }))
 }
 
 /// The rows that can be mended in the page.

@@ -29,7 +29,8 @@ const LONGEST_NAME: usize = 120;
 
 /// The fields of the form, which come in this order: the token first, so that nothing is read from who has none.
 fn multipart(request: Body, kind: &str) -> Result<Multipart<'static>, Problem> {
-    let boundary = multer::parse_boundary(kind).map_err(|_| Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_a_form", "This address takes a form with a file."))?;
+    let boundary = multer::parse_boundary(kind)
+        .map_err(|_| Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_a_form", "This address takes a form with a file."))?;
     let limits = SizeLimit::new().for_field("csrf", 200).for_field("kind", 40);
     let constraints = Constraints::new().allowed_fields(vec!["csrf", "kind", "file"]).size_limit(limits);
     Ok(Multipart::with_constraints(request.into_data_stream(), boundary, constraints))
@@ -138,12 +139,18 @@ fn errors(v: &Viewer, found: &Checked) -> Markup {
         } }
     };
     let shown = view.errors.len().min(SHOWN) as i64;
-    let head = html! { @if view.rejected as i64 > shown { span.sub { (v.say("The first {} of {}", &[&v.num(shown), &v.num(view.rejected as i64)])) } } };
+    let head =
+        html! { @if view.rejected as i64 > shown { span.sub { (v.say("The first {} of {}", &[&v.num(shown), &v.num(view.rejected as i64)])) } } };
     Part::new("errors", v.t("Rows to mend"), body).head(head).show()
 }
 
 /// Imports a checked file in the background, or forgets it.
-pub async fn act(State(app): State<App>, Extension(waiting): Extension<Arc<Waiting>>, Path(id): Path<String>, posted: Posted) -> Result<Response<Body>, Problem> {
+pub async fn act(
+    State(app): State<App>,
+    Extension(waiting): Extension<Arc<Waiting>>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Result<Response<Body>, Problem> {
     let v = &posted.viewer;
     let found = find(&waiting, v, &id)?;
     if posted.fields.text("do") == "discard" {

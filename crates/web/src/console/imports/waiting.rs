@@ -123,7 +123,10 @@ impl Waiting {
             };
             bytes += count as u64;
             if fault.is_none() && held + bytes > MOST_BYTES {
-                fault = Some(Refused::invalid("file", "is too large to wait here beside the others; import it with the program itself: holdfast import").into());
+                fault = Some(
+                    Refused::invalid("file", "is too large to wait here beside the others; import it with the program itself: holdfast import")
+                        .into(),
+                );
             }
             if fault.is_none() {
                 hasher.update(&buffer[..count]);

@@ -84,7 +84,10 @@ fn lines(v: &Viewer, chart: &Chart, as_of: &AsOf) -> Markup {
     let (on_hand, available) = (path(|p| p.on_hand), path(|p| p.available));
     let newest = &points[points.len() - 1];
     let high = points.iter().max_by_key(|p| p.on_hand).unwrap_or(newest);
-    let finding = v.say("{} on hand and {} available at the end; most on hand: {} on {}.", &[&v.num(newest.on_hand), &v.num(newest.available), &v.num(high.on_hand), &v.date(high.at)]);
+    let finding = v.say(
+        "{} on hand and {} available at the end; most on hand: {} on {}.",
+        &[&v.num(newest.on_hand), &v.num(newest.available), &v.num(high.on_hand), &v.date(high.at)],
+    );
     let marked = as_of.instant().and_then(|at| points.iter().rev().find(|p| p.at <= at).map(|p| (x(at.max(first)), p)));
     let half = (RIGHT - LEFT) / (points.len() - 1) as f64 / 2.0;
     html! {

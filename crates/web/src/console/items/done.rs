@@ -29,7 +29,8 @@ impl Done {
     }
 
     fn may_undo(&self, v: &Viewer) -> bool {
-        let by_hand = self.entries.iter().all(|e| ["stock.received", "stock.adjusted", "stock.moved", "stock.counted"].contains(&e.entry.cause.as_str()));
+        let by_hand =
+            self.entries.iter().all(|e| ["stock.received", "stock.adjusted", "stock.moved", "stock.counted"].contains(&e.entry.cause.as_str()));
         let fresh = self.entries.iter().all(|e| v.now - e.entry.at.0 <= UNDO_MICROS);
         by_hand && fresh && v.may(Permission::StockAdjust)
     }
@@ -68,7 +69,9 @@ impl Done {
                 v.say("{} sent from {} to {}.", &[&v.count(sent, "unit", "units"), &from, &to])
             }
             "stock.received" => v.say("{} received at {}.", &[&v.count(units, "unit", "units"), &from]),
-            "stock.moved" => v.say("{} moved from {} to {} at {}.", &[&v.count(units, "unit", "units"), &state(first.entry.from), &state(first.entry.to), &from]),
+            "stock.moved" => {
+                v.say("{} moved from {} to {} at {}.", &[&v.count(units, "unit", "units"), &state(first.entry.from), &state(first.entry.to), &from])
+            }
             "stock.counted" => v.say("Counted at {}: {}.", &[&from, &v.signed(self.net())]),
             _ => v.say("Adjusted by {} at {}.", &[&v.signed(self.net()), &from]),
         };

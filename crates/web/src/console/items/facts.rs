@@ -40,13 +40,17 @@ fn list(v: &Viewer, item: &ItemView) -> Markup {
 }
 
 fn edit(v: &Viewer, item: &ItemView) -> Markup {
-    form(v, &format!("{}/facts", super::path(&item.sku)), html! {
-        (seen(&audit::etag_of(item)))
-        (Field::new("name", "Name").value(&item.name).focus().show(v))
-        (fields(v, Some(item)))
-        (check(v, "active", "yes", item.active, html! { (v.t("Sold: it can be ordered and listed")) }))
-        div.form-foot { button.btn.btn-primary type="submit" { (v.t("Save")) } a.btn.btn-ghost href=(v.address(&[("do", "")])) { (v.t("Cancel")) } }
-    })
+    form(
+        v,
+        &format!("{}/facts", super::path(&item.sku)),
+        html! {
+            (seen(&audit::etag_of(item)))
+            (Field::new("name", "Name").value(&item.name).focus().show(v))
+            (fields(v, Some(item)))
+            (check(v, "active", "yes", item.active, html! { (v.t("Sold: it can be ordered and listed")) }))
+            div.form-foot { button.btn.btn-primary type="submit" { (v.t("Save")) } a.btn.btn-ghost href=(v.address(&[("do", "")])) { (v.t("Cancel")) } }
+        },
+    )
 }
 
 /// The fields that new and known items have in common.

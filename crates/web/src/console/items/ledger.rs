@@ -73,7 +73,8 @@ pub fn panel(v: &Viewer, config: &Config, asked: &Asked, page: &Page<Movement, M
         @let next = page.next.as_ref().map(|cursor| cursor.to_string());
         (pager(v, page.rows.len(), next.as_deref()))
     };
-    let head = html! { span.sub { @match &asked.at { Some(_) => (v.t("On hand there after each")), None => (v.t("On hand everywhere after each")) } } };
+    let head =
+        html! { span.sub { @match &asked.at { Some(_) => (v.t("On hand there after each")), None => (v.t("On hand everywhere after each")) } } };
     let right = html! { div.right { a href=(v.address(&[("format", "csv")])) { (icon("download")) " " (v.t("Export")) } } };
     Part::new("ledger", v.t("Entries"), body).head(head).right(right).show()
 }
@@ -129,7 +130,21 @@ pub async fn file(app: &App, v: &Viewer, sku: &str) -> Result<Response<Body>, Pr
     let asked = Asked { after: None, ..Asked::read(v)? };
     let owned = sku.to_owned();
     let item = app.read(move |tx, _| Ok(engine::stock::read::item(tx, &owned)?.id)).await?;
-    let head = ["time", "location", "number", "from", "to", "quantity", "on_hand_change", "on_hand_after", "cause", "document", "actor", "reason", "reference"];
+    let head = [
+        "time",
+        "location",
+        "number",
+        "from",
+        "to",
+        "quantity",
+        "on_hand_change",
+        "on_hand_after",
+        "cause",
+        "document",
+        "actor",
+        "reason",
+        "reference",
+    ];
     let reader = v.clone();
     Ok(export::csv(app.clone(), &format!("entries-{}.csv", step(sku)), &head, None, move |tx, config, after| {
         let page = movements::list(tx, config, &asked.query(config, item, export::STEP, after))?;

@@ -67,7 +67,14 @@ impl Asked {
     pub fn read(v: &Viewer, get: impl Fn(&str) -> Option<String>) -> Result<Asked, Refused> {
         let after = get("after").map(|text| Cursor::parse("after", &text)).transpose()?;
         let view = get("view").filter(|w| VIEWS.iter().any(|(word, ..)| word == w)).unwrap_or_default();
-        Ok(Asked { view, at: get("at"), q: get("q").map(|q| q.trim().to_owned()), sort: get("sort").unwrap_or_else(|| "sku".into()), after, limit: Where::of(v) })
+        Ok(Asked {
+            view,
+            at: get("at"),
+            q: get("q").map(|q| q.trim().to_owned()),
+            sort: get("sort").unwrap_or_else(|| "sku".into()),
+            after,
+            limit: Where::of(v),
+        })
     }
 
     fn only(&self) -> Only {
@@ -208,7 +215,11 @@ fn nothing(v: &Viewer, asked: &Asked) -> Markup {
             @if v.may(Permission::ImportsRun) { a.btn href="/imports" { (icon("import")) (v.t("Import a file")) } }
         }
     };
-    empty(v.t("No items yet"), html! { (v.t("Everything that is sold stands here, with its stock. Add the first item, or import all of them from a file.")) }, action)
+    empty(
+        v.t("No items yet"),
+        html! { (v.t("Everything that is sold stands here, with its stock. Add the first item, or import all of them from a file.")) },
+        action,
+    )
 }
 
 fn rows(v: &Viewer, asked: &Asked, found: &StockPage) -> Markup {
@@ -287,8 +298,24 @@ fn foot(v: &Viewer, found: &StockPage) -> Markup {
 /// The whole list as it is filtered and sorted.
 fn file(app: &App, asked: Asked, hits: Option<Vec<i64>>) -> Response<Body> {
     let head = [
-        "sku", "name", "barcode", "kit", "state", "on_hand", "available", "reserved", "committed", "damaged", "quality_control", "safety_stock", "incoming",
-        "sold_7d", "cover_days", "price", "currency", "moved_at",
+        "sku",
+        "name",
+        "barcode",
+        "kit",
+        "state",
+        "on_hand",
+        "available",
+        "reserved",
+        "committed",
+        "damaged",
+        "quality_control",
+        "safety_stock",
+        "incoming",
+        "sold_7d",
+        "cover_days",
+        "price",
+        "currency",
+        "moved_at",
     ];
     let (table, engine) = (app.engine.stock_table().clone(), app.engine.clone());
     export::csv(app.clone(), "items.csv", &head, None, move |tx, config, after: Option<Cursor<2>>| {

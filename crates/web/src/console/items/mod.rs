@@ -89,8 +89,12 @@ impl Where {
 
     /// The locations that may be seen, by name.
     fn spots(&self, config: &Config) -> Vec<Spot> {
-        let mut spots: Vec<Spot> =
-            config.locations.iter().filter(|l| self.at(l.id)).map(|l| Spot { code: l.code.clone(), name: l.name.clone(), active: l.active }).collect();
+        let mut spots: Vec<Spot> = config
+            .locations
+            .iter()
+            .filter(|l| self.at(l.id))
+            .map(|l| Spot { code: l.code.clone(), name: l.name.clone(), active: l.active })
+            .collect();
         spots.sort_by(|a, b| (&a.name, &a.code).cmp(&(&b.name, &b.code)));
         spots
     }

@@ -44,7 +44,8 @@ fn show(v: &Viewer) -> Page {
             })) }
         }
     };
-    let head = shell::head(v.t("Add item"), html! { (v.t("Stock is received on its page afterwards. Many at once come faster as an import.")) }, html! {});
+    let head =
+        shell::head(v.t("Add item"), html! { (v.t("Stock is received on its page afterwards. Many at once come faster as an import.")) }, html! {});
     shell::page(v, Sheet { title: v.t("Add item").into(), here: "/items", topics: String::new(), head, body })
 }
 
@@ -102,7 +103,8 @@ mod tests {
 
     #[test]
     fn components_as_people_write_them() {
-        let read = |text: &str| components(text).map(|lines| lines.into_iter().map(|l| format!("{}={}", l.sku, l.quantity)).collect::<Vec<_>>().join(" "));
+        let read =
+            |text: &str| components(text).map(|lines| lines.into_iter().map(|l| format!("{}={}", l.sku, l.quantity)).collect::<Vec<_>>().join(" "));
         for (text, lines) in [
             ("", ""),
             ("MUG-1", "MUG-1=1"),

@@ -150,9 +150,11 @@ fn figures(v: &Viewer, seen: &Seen) -> Markup {
     let Seen { row, item, .. } = seen;
     let before: i64 = row.days[DAYS - 2 * LATELY..DAYS - LATELY].iter().sum();
     let rate = row.sold_7d as f64 / LATELY as f64;
-    let figure = |name: &str, value: Markup, note: String| html! { div.kpi { dt { (name) } dd { span.fig { (value) } span.note title=(note) { (note) } } } };
+    let figure =
+        |name: &str, value: Markup, note: String| html! { div.kpi { dt { (name) } dd { span.fig { (value) } span.note title=(note) { (note) } } } };
     let places = v.count(row.locations as i64, "location", "locations");
-    let available = if row.is_kit { v.t("kits, from its components").to_owned() } else { v.say("of {} on hand at {}", &[&v.num(row.balances.on_hand), &places]) };
+    let available =
+        if row.is_kit { v.t("kits, from its components").to_owned() } else { v.say("of {} on hand at {}", &[&v.num(row.balances.on_hand), &places]) };
     let cover = match row.cover_days {
         Some(days) => html! { span.val { (v.decimal(days.min(9_999.0), 1)) " " small { (v.t("days")) } } },
         None => html! { span.val { "–" } },

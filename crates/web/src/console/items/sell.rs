@@ -98,7 +98,10 @@ fn preview(v: &Viewer, fields: &Fields, rows: &[Row]) -> Page {
     let option = |value: &str, text: &'static str| (value.to_owned(), v.t(text).to_owned());
     let active = [option("", "As it is"), option("yes", "Sold"), option("no", "Switched off")];
     let mut when = vec![option("", "As it is")];
-    when.extend([WhenShort::Deny, WhenShort::Partial, WhenShort::Backorder, WhenShort::Preorder].map(|w| (w.word().to_owned(), words::when_short(v, w).to_owned())));
+    when.extend(
+        [WhenShort::Deny, WhenShort::Partial, WhenShort::Backorder, WhenShort::Preorder]
+            .map(|w| (w.word().to_owned(), words::when_short(v, w).to_owned())),
+    );
     let body = html! {
         form.panel action="/items/bulk" method="post" data-select aria-label=(v.t("Selling")) {
             (csrf(v)) (once())

@@ -72,7 +72,11 @@ fn show_new(v: &Viewer) -> Page {
             div.form-foot { button.btn.btn-primary type="submit" { (v.t("Add the location")) } a.btn.btn-ghost href="/locations" { (v.t("Cancel")) } }
         })) } }
     };
-    let head = shell::head(v.t("Add a location"), html! { (v.t("Stock can be received there at once, and orders sent from there as soon as there is some.")) }, html! {});
+    let head = shell::head(
+        v.t("Add a location"),
+        html! { (v.t("Stock can be received there at once, and orders sent from there as soon as there is some.")) },
+        html! {},
+    );
     shell::page(v, Sheet { title: v.t("Add a location").into(), here: "/locations", topics: String::new(), head, body })
 }
 
@@ -160,7 +164,12 @@ fn closing(v: &Viewer, open: i64, available: i64) -> Markup {
     }
 }
 
-pub async fn update(State(app): State<App>, Extension(live): Extension<Arc<Live>>, Path(code): Path<String>, posted: Posted) -> Result<Response<Body>, Problem> {
+pub async fn update(
+    State(app): State<App>,
+    Extension(live): Extension<Arc<Live>>,
+    Path(code): Path<String>,
+    posted: Posted,
+) -> Result<Response<Body>, Problem> {
     one::may_see(&app, &posted.viewer, &code).await?;
     let read = |f: &Fields| {
         Ok::<_, Refused>(UpdateLocation {
@@ -181,10 +190,16 @@ pub async fn update(State(app): State<App>, Extension(live): Extension<Arc<Live>
     answer(&app, &live, &code, posted, done).await
 }
 
-pub async fn set_active(State(app): State<App>, Extension(live): Extension<Arc<Live>>, Path(code): Path<String>, posted: Posted) -> Result<Response<Body>, Problem> {
+pub async fn set_active(
+    State(app): State<App>,
+    Extension(live): Extension<Arc<Live>>,
+    Path(code): Path<String>,
+    posted: Posted,
+) -> Result<Response<Body>, Problem> {
     one::may_see(&app, &posted.viewer, &code).await?;
     let active = Some(posted.fields.text("active") == "yes");
-    let done = posted.submit(&app, Command::UpdateLocation(UpdateLocation { code: code.clone(), active, ..UpdateLocation::default() })).await.map(drop);
+    let done =
+        posted.submit(&app, Command::UpdateLocation(UpdateLocation { code: code.clone(), active, ..UpdateLocation::default() })).await.map(drop);
     answer(&app, &live, &code, posted, done).await
 }
 
@@ -207,7 +222,9 @@ mod tests {
 
     #[test]
     fn amounts_are_written_and_read() {
-        for (micro_units, text) in [(0, "0.00"), (250_000, "0.25"), (3_000_000, "3.00"), (10_000, "0.01"), (1_500, "0.0015"), (1_234_500_000, "1234.50")] {
+        for (micro_units, text) in
+            [(0, "0.00"), (250_000, "0.25"), (3_000_000, "3.00"), (10_000, "0.01"), (1_500, "0.0015"), (1_234_500_000, "1234.50")]
+        {
             assert_eq!(decimal(micro_units), text);
             let fields = Fields(vec![("a".into(), text.replace('.', ","))]);
             assert_eq!(micro(&fields, "a").unwrap(), Some(micro_units));

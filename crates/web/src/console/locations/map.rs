@@ -180,7 +180,10 @@ pub fn draw(v: &Viewer, spots: &[Spot<'_>]) -> Option<Markup> {
     let frame = Frame::around(&points);
     let (latitudes, longitudes) = frame.lines();
     let placed = place(&frame, &shown);
-    let finding = v.say("{} by their coordinates; the larger the circle, the more fulfillments are open.", &[&v.count(shown.len() as i64, "location", "locations")]);
+    let finding = v.say(
+        "{} by their coordinates; the larger the circle, the more fulfillments are open.",
+        &[&v.count(shown.len() as i64, "location", "locations")],
+    );
     let at = |n: f64| format!("{n:.1}");
     Some(html! {
         svg.map viewBox={ "0 0 " (WIDTH) " " (at(frame.height)) } role="group" aria-labelledby="map-title map-finding" {

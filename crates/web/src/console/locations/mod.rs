@@ -115,13 +115,15 @@ pub async fn page(State(app): State<App>, Extension(live): Extension<Arc<Live>>,
             }
         }
     };
-    let sub = html! { (v.count(count as i64, "location", "locations")) @if view.totals_old { ", " (v.say("sums as of {}", &[&v.clock(view.totals_at)])) } };
+    let sub =
+        html! { (v.count(count as i64, "location", "locations")) @if view.totals_old { ", " (v.say("sums as of {}", &[&v.clock(view.totals_at)])) } };
     let right = html! {
         a.btn href=(v.address(&[("format", "csv")])) { (icon("download")) (v.t("Export")) }
         @if v.may(Permission::LocationsEdit) && !v.is_limited() { a.btn.btn-primary href="/locations/new" data-key="n" title=(v.t("Add a location")) { (icon("plus")) (v.t("Add a location")) } }
     };
     let head = shell::head(v.t("Locations"), sub, right);
-    Ok(shell::page(v, Sheet { title: v.t("Locations").into(), here: "/locations", topics: "locations stock orders".into(), head, body }).into_response())
+    Ok(shell::page(v, Sheet { title: v.t("Locations").into(), here: "/locations", topics: "locations stock orders".into(), head, body })
+        .into_response())
 }
 
 fn nothing(v: &Viewer) -> Markup {
@@ -217,18 +219,48 @@ fn map_panel(v: &Viewer, shown: &[Row<'_>]) -> Markup {
 
 fn export(app: &App, rows: &[Row<'_>]) -> Response<Body> {
     let head = [
-        "code", "name", "kind", "country", "postal_code", "latitude", "longitude", "daily_capacity", "cost_per_unit", "active", "orders_today", "open", "late",
-        "on_hand", "available", "reserved", "committed", "incoming",
+        "code",
+        "name",
+        "kind",
+        "country",
+        "postal_code",
+        "latitude",
+        "longitude",
+        "daily_capacity",
+        "cost_per_unit",
+        "active",
+        "orders_today",
+        "open",
+        "late",
+        "on_hand",
+        "available",
+        "reserved",
+        "committed",
+        "incoming",
     ];
     let opt = |n: Option<String>| n.unwrap_or_default();
     let word = |kind: Kind| KINDS.iter().find(|(_, k)| *k == kind).map_or("", |(word, _)| word).to_owned();
     let line = |r: &Row<'_>| {
         let p = r.place;
         let facts = [p.code.clone(), p.name.clone(), word(p.kind), p.country.clone(), opt(p.postal_code.clone())];
-        let point = [p.point.map(|p| p.latitude.to_string()), p.point.map(|p| p.longitude.to_string()), p.daily_capacity.map(|n| n.to_string())].map(opt);
-        let figures = [p.cost_per_unit, i64::from(p.active), r.used, r.open, r.due.late, r.stock.on_hand, r.stock.available, r.stock.reserved, r.stock.committed, r.stock.incoming];
+        let point =
+            [p.point.map(|p| p.latitude.to_string()), p.point.map(|p| p.longitude.to_string()), p.daily_capacity.map(|n| n.to_string())].map(opt);
+        let figures = [
+            p.cost_per_unit,
+            i64::from(p.active),
+            r.used,
+            r.open,
+            r.due.late,
+            r.stock.on_hand,
+            r.stock.available,
+            r.stock.reserved,
+            r.stock.committed,
+            r.stock.incoming,
+        ];
         facts.into_iter().chain(point).chain(figures.map(|n| n.to_string())).collect::<Vec<String>>()
     };
     let lines: Vec<Vec<String>> = rows.iter().map(line).collect();
-    super::export::csv(app.clone(), "locations.csv", &head, Some(lines), |_, _, lines: Option<Vec<Vec<String>>>| Ok((lines.unwrap_or_default(), None)))
+    super::export::csv(app.clone(), "locations.csv", &head, Some(lines), |_, _, lines: Option<Vec<Vec<String>>>| {
+        Ok((lines.unwrap_or_default(), None))
+    })
 }

@@ -172,7 +172,8 @@ fn ahead(v: &Viewer, view: &View, place: &Location, days: &[Day]) -> Markup {
             }
         }
     };
-    let head = html! { span.sub { (v.say("{} open", &[&v.num(open)])) @if view.totals_old { ", " (v.say("as of {}", &[&v.clock(view.totals_at)])) } } };
+    let head =
+        html! { span.sub { (v.say("{} open", &[&v.num(open)])) @if view.totals_old { ", " (v.say("as of {}", &[&v.clock(view.totals_at)])) } } };
     let key = |class: &str| html! { svg.key aria-hidden="true" { rect class=(class) width="14" height="8" rx="1" {} } };
     let right = html! {
         div.legend.right {

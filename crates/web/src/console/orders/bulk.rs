@@ -261,7 +261,8 @@ fn show_results(v: &Viewer, deed: Deed, results: &[(OrderView, Result<Reply, Str
         Deed::Cancel => v.say("{} canceled", &[&v.count(done, "order", "orders")]),
         Deed::Ship => v.say("{} shipped", &[&v.count(done, "order", "orders")]),
     };
-    let sub = if refused == 0 { v.t("Nothing was refused.").to_owned() } else { v.say("{} refused, with the reason beside each.", &[&v.num(refused)]) };
+    let sub =
+        if refused == 0 { v.t("Nothing was refused.").to_owned() } else { v.say("{} refused, with the reason beside each.", &[&v.num(refused)]) };
     let head = shell::head(&title, html! { (sub) }, html! { a.btn.btn-primary href="/orders" { (v.t("Back to the orders")) } });
     let word = if deed == Deed::Cancel { v.t("Canceled") } else { v.t("Shipped") };
     let body = html! {

@@ -209,7 +209,14 @@ async fn again(app: &App, posted: Posted, order: i64, form: Form, stop: Stop) ->
 }
 
 /// Has a command carried out, and goes back to the order; or shows the form again.
-async fn carry_out(app: &App, posted: Posted, order: i64, form: Form, command: Result<Command, Refused>, said: &str) -> Result<Response<Body>, Problem> {
+async fn carry_out(
+    app: &App,
+    posted: Posted,
+    order: i64,
+    form: Form,
+    command: Result<Command, Refused>,
+    said: &str,
+) -> Result<Response<Body>, Problem> {
     let outcome = match command {
         Ok(command) => posted.submit(app, command).await,
         Err(refused) => Err(refused.into()),
@@ -348,7 +355,7 @@ pub async fn take_back(State(app): State<App>, Path(id): Path<String>, posted: P
     let fields = &posted.fields;
     let command = || -> Result<Command, Refused> {
         let Chosen { lines, .. } = chosen(fields)?;
-                let lines = match lines {
+        let lines = match lines {
             Some(lines) if lines.is_empty() => return Err(Refused::invalid("lines[0].quantity", "is empty; say how many came back")),
             Some(lines) => lines,
             None => form_lines::sku_lines(&form_lines::typed(fields))?,

@@ -177,8 +177,21 @@ fn find(tx: &mut Tx<'_>, config: &Config, search: &Search, v: &Viewer, asked: &A
 
 fn file(app: &App, v: Viewer, asked: Asked) -> Response<Body> {
     const HEAD: [&str; 15] = [
-        "id", "number", "placed_at", "channel", "reference", "status", "customer", "country", "postal_code", "city", "locations", "units", "shipped",
-        "backordered", "total",
+        "id",
+        "number",
+        "placed_at",
+        "channel",
+        "reference",
+        "status",
+        "customer",
+        "country",
+        "postal_code",
+        "city",
+        "locations",
+        "units",
+        "shipped",
+        "backordered",
+        "total",
     ];
     let (first, search) = (asked.after, app.search.clone());
     export::csv(app.clone(), "orders.csv", &[&HEAD[..], &["currency"]].concat(), first, move |tx, config, after| {
@@ -243,7 +256,9 @@ fn views(v: &Viewer, asked: &Asked, counts: Option<&Counts>) -> Vec<(String, Str
     let count = |word: &str| {
         let counts = counts?;
         Some(match word {
-            "" => told(counts.statuses.iter().fold(Count::default(), |sum, (_, c)| Count { orders: sum.orders + c.orders, more: sum.more || c.more })),
+            "" => {
+                told(counts.statuses.iter().fold(Count::default(), |sum, (_, c)| Count { orders: sum.orders + c.orders, more: sum.more || c.more }))
+            }
             "late" => told(counts.late),
             word => told(counts.statuses.iter().find(|(status, _)| status.word() == word)?.1),
         })
@@ -387,7 +402,9 @@ fn nothing(v: &Viewer, asked: &Asked, goes_on: bool) -> Markup {
         ),
         "late" => empty(v.t("Nothing is late"), html! { (v.t("Every location has sent what it was to send before today.")) }, all),
         "backordered" => empty(v.t("Nothing waits for stock"), html! { (v.t("Orders stand here while units of them are backordered.")) }, all),
-        "queued" => empty(v.t("Nothing waits for a routing run"), html! { (v.t("Orders stand here while a rule has them wait to be routed together.")) }, all),
+        "queued" => {
+            empty(v.t("Nothing waits for a routing run"), html! { (v.t("Orders stand here while a rule has them wait to be routed together.")) }, all)
+        }
         _ => empty(v.t("No orders here"), html! { (v.t("No order is in this state now.")) }, all),
     }
 }

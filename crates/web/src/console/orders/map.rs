@@ -100,11 +100,8 @@ pub fn panel(v: &Viewer, whole: &Whole) -> Markup {
         return html! {};
     }
     let name = whole.detail.ship_to.postal_code.as_deref().or(whole.detail.ship_to.city.as_deref()).unwrap_or(&whole.detail.ship_to.country);
-    let senders: Vec<String> = marks
-        .iter()
-        .filter(|m| m.sends)
-        .map(|m| v.say("{} to {}, {} km", &[&m.name, &name, &v.decimal(distance_km(m.point, to), 0)]))
-        .collect();
+    let senders: Vec<String> =
+        marks.iter().filter(|m| m.sends).map(|m| v.say("{} to {}, {} km", &[&m.name, &name, &v.decimal(distance_km(m.point, to), 0)])).collect();
     let told = if senders.is_empty() { v.say("Nobody sends it to {} yet.", &[&name]) } else { senders.join("; ") };
     let head = html! { span.sub { @if let [one] = senders.as_slice() { (one) } @else { (v.count(senders.len() as i64, "location", "locations")) } } };
     let body = html! { div.panel-body { (drawing(v, &marks, to, name, &told)) } };
@@ -116,7 +113,8 @@ fn marks(whole: &Whole) -> Vec<Mark<'_>> {
     let mut marks: Vec<Mark<'_>> = Vec::new();
     let explained = whole.detail.decision.as_ref().map(|d| &d.explanation);
     let senders = whole.detail.order.fulfillments.iter().filter(|f| f.status != "canceled").map(|f| (&*f.location, true, false));
-    let others = explained.into_iter().flat_map(|e| e.candidates.iter().map(|c| (c.location.as_str(), false, e.lines > 0 && c.lines == Some(e.lines))));
+    let others =
+        explained.into_iter().flat_map(|e| e.candidates.iter().map(|c| (c.location.as_str(), false, e.lines > 0 && c.lines == Some(e.lines))));
     for (code, sends, could) in senders.chain(others) {
         let Some((place, point)) = whole.places.get(code).and_then(|l| Some((l, l.point?))) else { continue };
         if marks.len() < PLACES && !marks.iter().any(|m| m.name == place.name) {
@@ -181,7 +179,8 @@ mod tests {
         }
         // A kilometer is as long to the north as to the east.
         let middle = map.middle;
-        let (east, north) = (map.place(at(middle, -1.0)).0 - map.place(at(middle, -2.0)).0, map.place(at(middle, -1.0)).1 - map.place(at(middle + 1.0, -1.0)).1);
+        let (east, north) =
+            (map.place(at(middle, -1.0)).0 - map.place(at(middle, -2.0)).0, map.place(at(middle, -1.0)).1 - map.place(at(middle + 1.0, -1.0)).1);
         let (km_east, km_north) = (distance_km(at(middle, -1.0), at(middle, -2.0)), distance_km(at(middle, -1.0), at(middle + 1.0, -1.0)));
         assert!((east / km_east / (north / km_north) - 1.0).abs() < 0.01);
     }

@@ -5,7 +5,7 @@ use super::Places;
 use crate::App;
 use crate::console::fields::{Fields, Posted, pairs, see};
 use crate::console::form_lines::{self, Typed};
-use crate::console::parts::{Field, check, icon, once, csrf, select};
+use crate::console::parts::{Field, check, csrf, icon, once, select};
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::viewer::Viewer;
 use crate::problem::Problem;
@@ -36,7 +36,9 @@ fn order(v: &Viewer, fields: &Fields, typed: &[Typed]) -> Result<PlaceOrder, Ref
         let amount = if v.language.marks().1 == ',' { line.price.replace(',', ".") } else { line.price.clone() };
         (!amount.is_empty()).then(|| Amount { amount, currency: currency.clone() })
     };
-    let line = |(n, line): (usize, &Typed)| Ok(PlaceLine { sku: line.sku.clone(), quantity: form_lines::quantity(n, line)?, unit_price: price(line), pack: 1 });
+    let line = |(n, line): (usize, &Typed)| {
+        Ok(PlaceLine { sku: line.sku.clone(), quantity: form_lines::quantity(n, line)?, unit_price: price(line), pack: 1 })
+    };
     Ok(PlaceOrder {
         channel: fields.text("channel").to_owned(),
         reference: fields.text("reference").to_owned(),

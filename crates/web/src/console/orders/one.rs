@@ -88,7 +88,11 @@ pub fn show(v: &Viewer, whole: &Whole, deed: Option<Markup>) -> Page {
 
 fn head(v: &Viewer, whole: &Whole) -> Markup {
     let order = &whole.detail.order;
-    let to = Destination { country: whole.detail.ship_to.country.clone(), postal_code: whole.detail.ship_to.postal_code.clone(), city: whole.detail.ship_to.city.clone() };
+    let to = Destination {
+        country: whole.detail.ship_to.country.clone(),
+        postal_code: whole.detail.ship_to.postal_code.clone(),
+        city: whole.detail.ship_to.city.clone(),
+    };
     let who = order.customer.as_deref().or(whole.detail.ship_to.name.as_deref());
     html! {
         div.page-head {
@@ -206,7 +210,8 @@ fn lines(v: &Viewer, whole: &Whole) -> Markup {
     .map(|(_, name, figure)| (name, figure))
     .collect();
     let priced = order.lines.iter().any(|l| l.unit_price.is_some());
-    let figures = |f: [i64; 5]| html! { @for (name, figure) in &columns { @let n = figure(&f); td.num.zero[n == 0] data-label=(v.t(name)) { (v.num(n)) } } };
+    let figures =
+        |f: [i64; 5]| html! { @for (name, figure) in &columns { @let n = figure(&f); td.num.zero[n == 0] data-label=(v.t(name)) { (v.num(n)) } } };
     let item = |sku: &str| html! { @if v.may(StockView) { a href={ "/items/" (crate::console::fields::step(sku)) } { (whole.name(sku)) } } @else { (whole.name(sku)) } };
     let body = html! {
         div.table-wrap { table.table.table-stack {

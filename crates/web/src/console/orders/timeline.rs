@@ -83,7 +83,13 @@ fn happened(v: &Viewer, event: &EventView) -> Markup {
         "order.return_expected" => ("next", v.t("On its way back").to_owned(), units(int("units"))),
         other => ("done", other.to_owned(), String::new()),
     };
-    let shape = if class == "bad" { "off" } else if class == "next" { "ring" } else { "ok" };
+    let shape = if class == "bad" {
+        "off"
+    } else if class == "next" {
+        "ring"
+    } else {
+        "ok"
+    };
     html! {
         li data-key={ "e" (event.id.0) } {
             svg class={ "i " (class) } aria-hidden="true" { use href={ "#i-" (shape) } {} }

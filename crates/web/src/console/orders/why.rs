@@ -52,7 +52,13 @@ pub fn legend(v: &Viewer) -> Markup {
 }
 
 /// The candidates as a table. `choice` stands before each name, given its place and whether it could send all.
-pub fn candidates(v: &Viewer, places: &Places, decision: &StoredDecision, currency: Option<&str>, choice: impl Fn(&Considered, bool) -> Markup) -> Markup {
+pub fn candidates(
+    v: &Viewer,
+    places: &Places,
+    decision: &StoredDecision,
+    currency: Option<&str>,
+    choice: impl Fn(&Considered, bool) -> Markup,
+) -> Markup {
     let explained = &decision.explanation;
     let dearest = explained.candidates.iter().filter_map(|c| c.cost).map(|p| p.total()).max().unwrap_or(0);
     let left_out = explained.candidates.len().saturating_sub(SHOWN);

@@ -18,8 +18,11 @@ pub struct Draft {
     pub open: Option<usize>,
 }
 
-pub const PREFER: [(Prefer, &str, &str); 3] =
-    [(Prefer::Cost, "cost", "The cheapest first"), (Prefer::Nearest, "nearest", "The nearest first"), (Prefer::Listed, "listed", "In the order listed")];
+pub const PREFER: [(Prefer, &str, &str); 3] = [
+    (Prefer::Cost, "cost", "The cheapest first"),
+    (Prefer::Nearest, "nearest", "The nearest first"),
+    (Prefer::Listed, "listed", "In the order listed"),
+];
 pub const OTHERWISE: [(Otherwise, &str, &str); 2] = [(Otherwise::Next, "next", "Try the next rule"), (Otherwise::Stop, "stop", "Stop here")];
 pub const TIMING: [(Timing, &str, &str); 2] = [(Timing::AtOnce, "at_once", "Decide at once"), (Timing::Run, "run", "Hold for the next routing run")];
 
@@ -89,7 +92,15 @@ impl Draft {
 
     fn swap(&mut self, a: usize, b: usize) {
         self.rules.rules.swap(a, b);
-        self.open = self.open.map(|open| if open == a { b } else if open == b { a } else { open });
+        self.open = self.open.map(|open| {
+            if open == a {
+                b
+            } else if open == b {
+                a
+            } else {
+                open
+            }
+        });
     }
 
     /// How a rule stands beside the rules in force: the same is there.
@@ -157,9 +168,9 @@ fn typed(fields: &Fields, was: &Rule) -> Result<Rule, Refused> {
             max_distance_km: number(fields, "r.max_distance_km")?,
         },
         prefer: chosen(fields, "r.prefer", &PREFER, was.prefer),
-        max_fulfillments: fields.opt_int("r.max_fulfillments")?.map_or(Ok(was.max_fulfillments), |n| {
-            usize::try_from(n).map_err(|_| Refused::invalid("r.max_fulfillments", "must be 1 to 100"))
-        })?,
+        max_fulfillments: fields
+            .opt_int("r.max_fulfillments")?
+            .map_or(Ok(was.max_fulfillments), |n| usize::try_from(n).map_err(|_| Refused::invalid("r.max_fulfillments", "must be 1 to 100")))?,
         cost: Cost {
             per_fulfillment: cost("r.per_fulfillment", was.cost.per_fulfillment)?,
             per_km: cost("r.per_km", was.cost.per_km)?,

@@ -70,7 +70,13 @@ fn whole(v: &Viewer) -> Option<Page> {
         empty(v.t("Not for your limits"), why, html! { a.btn href="/" { (v.t("Back to today")) } })
     };
     v.is_limited().then(|| {
-        let sheet = Sheet { title: v.t("Routing rules").into(), here: "/rules", topics: String::new(), head: html! {}, body: html! { section.panel { (body()) } } };
+        let sheet = Sheet {
+            title: v.t("Routing rules").into(),
+            here: "/rules",
+            topics: String::new(),
+            head: html! {},
+            body: html! { section.panel { (body()) } },
+        };
         Page(axum::http::StatusCode::FORBIDDEN, shell::page(v, sheet).1)
     })
 }

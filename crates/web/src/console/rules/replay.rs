@@ -129,7 +129,9 @@ pub fn locations(v: &Viewer, standing: &Standing, replay: &Replay) -> Markup {
 /// The orders that other locations would send.
 pub fn moves(v: &Viewer, standing: &Standing, replay: &Replay) -> Markup {
     let found = &replay.found;
-    let places = |codes: &[Arc<str>]| if codes.is_empty() { v.t("Nowhere").to_owned() } else { codes.iter().map(|c| name(standing, c)).collect::<Vec<_>>().join(" + ") };
+    let places = |codes: &[Arc<str>]| {
+        if codes.is_empty() { v.t("Nowhere").to_owned() } else { codes.iter().map(|c| name(standing, c)).collect::<Vec<_>>().join(" + ") }
+    };
     let body = html! {
         @if found.moves.is_empty() { p.none { (v.t("Every order would be sent from where it is sent now.")) } } @else {
             div.table-wrap { table.table.table-tight {

@@ -70,7 +70,8 @@ fn file(app: &App, v: Viewer) -> Response<Body> {
         let seen = |code: &str| if config.by_code(code).is_none_or(|l| grant.at(l.id)) { code.to_owned() } else { String::new() };
         let rows = page.rows.into_iter().map(|t| {
             let figures = [t.lines, t.units, t.received, t.lost].map(|n| n.to_string());
-            let start = [t.id.0.to_string(), t.status.word().into(), seen(&t.from), seen(&t.to), t.reference.unwrap_or_default(), t.created_at.to_string()];
+            let start =
+                [t.id.0.to_string(), t.status.word().into(), seen(&t.from), seen(&t.to), t.reference.unwrap_or_default(), t.created_at.to_string()];
             start.into_iter().chain(figures).collect()
         });
         Ok((rows.collect(), page.next.map(Some)))
@@ -143,5 +144,9 @@ fn nothing(v: &Viewer, view: &str, goes_on: bool) -> Markup {
         return empty(v.t("None so far"), html! { (v.t("Many transfers were looked at and none was such. Go on to look at older ones.")) }, html! {});
     }
     let action = html! { div.row { @if v.may(StockTransfer) { a.btn.btn-primary href="/transfers/new" { (v.t("New transfer")) } } @if view != "all" { a.btn href="/transfers?status=all" { (v.t("All transfers")) } } } };
-    empty(v.t("Nothing is on its way"), html! { (v.t("Goods that are sent from one location to another stand here until they arrive or are given up as lost.")) }, action)
+    empty(
+        v.t("Nothing is on its way"),
+        html! { (v.t("Goods that are sent from one location to another stand here until they arrive or are given up as lost.")) },
+        action,
+    )
 }

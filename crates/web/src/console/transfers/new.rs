@@ -165,7 +165,9 @@ async fn outlook(app: &App, v: &Viewer, fields: &Fields, typed: &[form_lines::Ty
             }
             let refused = match transfer {
                 Err(refused) => Some(refused.to_string()),
-                Ok(transfer) => foresee(tx, config, now, &by, &[Command::SendTransfer(transfer)])?.pop().and_then(Result::err).map(|stop| stop.to_string()),
+                Ok(transfer) => {
+                    foresee(tx, config, now, &by, &[Command::SendTransfer(transfer)])?.pop().and_then(Result::err).map(|stop| stop.to_string())
+                }
             };
             Ok((has, refused))
         })

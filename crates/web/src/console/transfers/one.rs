@@ -152,7 +152,11 @@ pub async fn receive(State(app): State<App>, Path(id): Path<String>, posted: Pos
     let of_sku = too_many.and_then(|sku| rows.iter().copied().find(|n| fields.text(&format!("lines[{n}].sku")) == sku));
     let mut viewer = viewer.refused(fields.0, stop)?;
     if let Some(wrong) = &mut viewer.wrong {
-        let of_line = wrong.field.as_deref().and_then(|f| f.strip_prefix("lines[")?.split_once("].")).and_then(|(n, name)| Some((rows.get(n.parse::<usize>().ok()?)?, name)));
+        let of_line = wrong
+            .field
+            .as_deref()
+            .and_then(|f| f.strip_prefix("lines[")?.split_once("]."))
+            .and_then(|(n, name)| Some((rows.get(n.parse::<usize>().ok()?)?, name)));
         match (of_line, of_sku) {
             (Some((row, name)), _) => wrong.field = Some(format!("lines[{row}].{name}")),
             (None, Some(row)) => wrong.field = Some(format!("lines[{row}].received")),
