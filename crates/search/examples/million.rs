@@ -107,7 +107,16 @@ async fn import(engine: &Engine, items: usize) {
         text.push_str(&format!("SKU-{:05}-{}{n:06},{name},50{:011},backorder\n", n % 90_000, &name[..2], n * 7_919 % 99_999_999_999));
     }
     let engine = engine.clone();
-    let run = move || imports::run(&engine, "items", imports::Kind::Items, std::io::Cursor::new(text), "million", false, |_| {});
+    let run = move || {
+        imports::run(
+            &engine,
+            imports::Import { key: "items", kind: imports::Kind::Items, file: "items.csv" },
+            std::io::Cursor::new(text),
+            &"million".into(),
+            false,
+            |_| {},
+        )
+    };
     let view = tokio::task::spawn_blocking(run).await.expect("no panic").expect("an import");
     assert_eq!(view.rejected, 0, "{:?}", view.errors.first());
 }
@@ -119,7 +128,7 @@ fn sku(n: usize) -> String {
 
 async fn place(engine: &Engine, from: usize, to: usize, how: &str) {
     let location = NewLocation { code: "MAIN".into(), name: "Main".into(), kind: "warehouse".into(), country: "GB".into(), ..NewLocation::default() };
-    let _ = engine.submit(Command::CreateLocation(location), "million".into(), None).await;
+    let _ = engine.submit(Command::CreateLocation(location), "million", None).await;
     let begun = Instant::now();
     let mut waiting: VecDeque<tokio::sync::oneshot::Receiver<Result<engine::Reply, engine::Stop>>> = VecDeque::new();
     for n in from..to {
@@ -127,7 +136,7 @@ async fn place(engine: &Engine, from: usize, to: usize, how: &str) {
             let answer = waiting.pop_front().expect("one");
             let _ = answer.await.expect("an answer").expect("an order");
         }
-        waiting.push_back(engine.send(Command::PlaceOrder(Box::new(order(n))), "million".into(), None).expect("a place in the queue"));
+        waiting.push_back(engine.send(Command::PlaceOrder(Box::new(order(n))), "million", None).expect("a place in the queue"));
     }
     for answer in waiting {
         answer.await.expect("an answer").expect("an order");
@@ -156,7 +165,7 @@ fn order(n: usize) -> PlaceOrder {
 }
 
 async fn wait(engine: &Engine, search: &Search) {
-    let last = engine.read(|tx| engine::events::last(tx)).await.expect("the last event");
+    let last = engine.read(engine::events::last).await.expect("the last event");
     loop {
         match search.find(&query("x")) {
             Ok(found) if found.building.is_none() && found.up_to_seq >= last => return,

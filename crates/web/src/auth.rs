@@ -95,7 +95,7 @@ impl Callers {
                 let found = Arc::new(KnownKey { key, actor, means, grant: Arc::new(grant) });
                 remember(&self.keys, id, found.clone());
                 if found.key.opens(secret, now) && found.key.used_at.is_none_or(|at| at < now - NOTE_MICROS) {
-                    self.note(id, |tx, now, id| keys::used(tx, now, id));
+                    self.note(id, keys::used);
                 }
                 found
             }

@@ -21,13 +21,6 @@ use serde_json::value::RawValue;
 const MAX_BODY: usize = 64 << 10;
 
 #[derive(Deserialize)]
-struct Begun {
-    /// What this device shall be called.
-    #[serde(default)]
-    name: String,
-}
-
-#[derive(Deserialize)]
 struct Finished {
     #[serde(default)]
     name: String,
@@ -105,9 +98,8 @@ fn token(v: &Viewer, headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// Begins to register a passkey for whoever is signed in.
-pub async fn begin_registration(State(app): State<App>, viewer: Viewer, headers: HeaderMap, body: Bytes) -> Result<Response<Body>, Problem> {
+pub async fn begin_registration(State(app): State<App>, viewer: Viewer, headers: HeaderMap) -> Result<Response<Body>, Problem> {
     token(&viewer, &headers)?;
-    let _: Begun = read(&body)?;
     let person = own(&viewer)?;
     let id = person.id.clone();
     let known = app.engine.read(move |tx| people::passkeys(tx, &id)).await?;

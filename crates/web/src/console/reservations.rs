@@ -3,7 +3,7 @@
 use super::export;
 use super::fields::{Posted, see, step};
 use super::orders::Places;
-use super::parts::{Part, confirm, csrf, empty, fact, icon, once, pager, seen, tabs};
+use super::parts::{Part, csrf, empty, fact, icon, once, pager, seen, tabs};
 use super::shell::{self, Page, Sheet};
 use super::show::{age, iso};
 use super::status;

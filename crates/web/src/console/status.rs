@@ -24,11 +24,6 @@ fn look(status: Status) -> (&'static str, &'static str, &'static str) {
     }
 }
 
-/// The word alone.
-pub fn word(v: &Viewer, status: Status) -> &'static str {
-    v.t(look(status).2)
-}
-
 /// For a cell or a line.
 pub fn cell(v: &Viewer, status: Status) -> Markup {
     let (shape, color, word) = look(status);

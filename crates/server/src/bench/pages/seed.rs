@@ -527,10 +527,12 @@ fn decision() -> Result<String, Failed> {
         location: format!("L{n}"),
         chosen: n == 1,
         reason: if n == 1 { "Cheapest that has everything." } else { "Dearer than the one that was chosen." }.into(),
+        lines: Some(1),
+        capacity_left: None,
         distance_km: Some(57.5 * n as f64),
         cost: Some(Price { shipping: 4_200_000 + 100_000 * n as i64, handling: 900_000, risk: 12_000 }),
     };
     let candidates = (1..=LOCATIONS).map(candidate).collect();
-    let explanation = Explanation { rule: "Nearest first".into(), cost: 5_212_000, fulfillments: 1, candidates };
+    let explanation = Explanation { rule: "Nearest first".into(), lines: 1, cost: 5_212_000, fulfillments: 1, candidates };
     Ok(serde_json::to_string(&StoredDecision { rule_set: "default".into(), explanation, notes: Vec::new() })?)
 }

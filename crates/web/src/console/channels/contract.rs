@@ -12,11 +12,11 @@ use axum::http::Response;
 use axum::response::IntoResponse;
 use domain::Permission::{ContractsEdit, ContractsView, StockView};
 use domain::{Noun, Refused};
+use engine::Command;
 use engine::access::audit::etag_of;
 use engine::contracts::agree::{AgreedLine, ChangeContract, NewContract, SetAside};
 use engine::contracts::read::{self, ContractLineView, ContractView};
 use engine::views::{Amount, Time};
-use engine::{Command, Stop};
 use maud::{Markup, html};
 
 /// Lines that an empty form has; more are a press away, up to the most of one contract.

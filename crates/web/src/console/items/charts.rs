@@ -107,7 +107,7 @@ fn lines(v: &Viewer, chart: &Chart, as_of: &AsOf) -> Markup {
                     rect.hit x=(format!("{:.1}", x(point.at) - half)) width=(format!("{:.1}", 2.0 * half)) y=(TOP) height=(AXIS - TOP)
                         data-x=(v.moment(point.at)) data-y=(v.say("{} on hand, {} available", &[&v.num(point.on_hand), &v.num(point.available)])) {}
                     // A date a week.
-                    @if (points.len() - 1 - n) % 14 == 0 { text class=(if n + 1 == points.len() { "end" } else { "mid" }) x=(format!("{:.1}", x(point.at))) y=(AXIS + 18.0) { (v.date(point.at)) } }
+                    @if (points.len() - 1 - n).is_multiple_of(14) { text class=(if n + 1 == points.len() { "end" } else { "mid" }) x=(format!("{:.1}", x(point.at))) y=(AXIS + 18.0) { (v.date(point.at)) } }
                 }
             } }
             figcaption.readout data-readout {}
@@ -149,7 +149,7 @@ pub fn sold(v: &Viewer, row: &StockRow) -> Markup {
                             @let left = LEFT + gap * n as f64;
                             rect class=(if n + LATELY >= DAYS { "bar-1" } else { "bar-past" }) x=(format!("{:.1}", left + gap * 0.15)) width=(format!("{:.1}", gap * 0.7))
                                 y=(format!("{:.1}", scale.y(*units))) height=(format!("{:.1}", AXIS - scale.y(*units))) data-x=(v.date(noon(n))) data-y=(v.count(*units, "unit", "units")) {}
-                            @if (DAYS - 1 - n) % LATELY == 0 { text class=(if n + 1 == DAYS { "end" } else { "mid" }) x=(format!("{:.1}", left + gap / 2.0)) y=(AXIS + 18.0) { (v.date(noon(n))) } }
+                            @if (DAYS - 1 - n).is_multiple_of(LATELY) { text class=(if n + 1 == DAYS { "end" } else { "mid" }) x=(format!("{:.1}", left + gap / 2.0)) y=(AXIS + 18.0) { (v.date(noon(n))) } }
                         }
                     } }
                     figcaption.readout data-readout {}

@@ -14,7 +14,6 @@ use domain::routing::Location;
 use domain::steps::Status;
 use engine::Config;
 use engine::orders::list::Destination;
-use engine::views::order_number;
 
 /// Locations that somebody may see, to be named by their codes.
 pub struct Places(pub Vec<Location>);

@@ -2,7 +2,7 @@
 //! won or lost.
 
 use super::Places;
-use crate::console::parts::{Part, icon, state};
+use crate::console::parts::{Part, state};
 use crate::console::show::percent;
 use crate::console::viewer::Viewer;
 use domain::Permission::RoutingView;
