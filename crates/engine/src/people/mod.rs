@@ -18,7 +18,7 @@ use crate::access::audit::{self, Record};
 use crate::config::Config;
 use crate::db::{Sql, Tx, Value, Write};
 use crate::views::Time;
-use domain::{Grant, Noun, Permission, Permissions, Refused, limits};
+use domain::{Grant, Noun, Permissions, Refused, limits};
 use rows::{PASSKEYS, PEOPLE};
 pub use rows::{Passkey, Person, Preferences, Session};
 use serde::{Deserialize, Serialize};
@@ -248,7 +248,7 @@ pub fn create(tx: &mut Tx<'_>, by: &By, now: i64, new: &NewPerson) -> Result<Per
     Ok(person)
 }
 
-/// Changes somebody. Whoever is switched off is signed out. There is always somebody left who can manage people.
+/// Changes somebody. Whoever is switched off is signed out. There is always somebody left who may do everything.
 pub fn update(tx: &mut Tx<'_>, by: &By, now: i64, id: &str, change: &UpdatePerson) -> Result<Person, Stop> {
     let config = config(tx)?;
     let before = by_id(tx, id)?;
@@ -271,8 +271,8 @@ pub fn update(tx: &mut Tx<'_>, by: &By, now: i64, id: &str, change: &UpdatePerso
     person.active = change.active.unwrap_or(person.active);
     let permissions = roles::find(tx, &person.role)?.map(|r| r.permissions).unwrap_or_default();
     roles::may_give(by, &person.grant(permissions), true)?;
-    if manages(tx, &before)? && !manages(tx, &person)? && !somebody_else_manages(tx, id)? {
-        return Err(Refused::invalid("role", "would leave nobody who can manage people; give somebody else the role of owner first").into());
+    if owns(tx, &before)? && !owns(tx, &person)? && !somebody_else_owns(tx, id)? {
+        return Err(Refused::invalid("role", "would leave nobody who may do everything; give somebody else the role of owner first").into());
     }
     write(tx, &person)?;
     if !person.active {
@@ -289,14 +289,14 @@ pub fn may_change(tx: &mut Tx<'_>, by: &By, person: &Person) -> Result<(), Stop>
     Ok(roles::may_give(by, &person.grant(permissions), true)?)
 }
 
-fn manages(tx: &mut Tx<'_>, person: &Person) -> Result<bool, Stop> {
+fn owns(tx: &mut Tx<'_>, person: &Person) -> Result<bool, Stop> {
     let permissions = roles::find(tx, &person.role)?.map(|r| r.permissions).unwrap_or_default();
-    Ok(person.active && permissions.has(Permission::PeopleManage) && person.locations.is_none() && person.channels.is_none())
+    Ok(person.active && permissions == Permissions::ALL && person.locations.is_none() && person.channels.is_none())
 }
 
-fn somebody_else_manages(tx: &mut Tx<'_>, id: &str) -> Result<bool, Stop> {
+fn somebody_else_owns(tx: &mut Tx<'_>, id: &str) -> Result<bool, Stop> {
     for other in list(tx)?.into_iter().filter(|p| p.id != id) {
-        if manages(tx, &other)? {
+        if owns(tx, &other)? {
             return Ok(true);
         }
     }

@@ -141,7 +141,7 @@ fn a_critical_exception_is_told_signed_and_so_is_its_end() {
         assert_eq!((&entry["state"], &entry["attempts"][0]["status"], &entry["body"]), (&json!("delivered"), &json!(200), &body));
         let answer = entry["attempts"][0]["answer"].as_str().unwrap();
         assert!(answer.starts_with("said 200 xxx") && answer.len() == 1_024, "{answer}");
-        let shown = [format!("{}{}", site.get("/alerts"), site.get("/events")), site.page("/alerts"), site.page(&format!("/alerts/{all}"))].concat();
+        let shown = [format!("{}{}", site.get("/alerts"), site.get("/events")), site.page("/webhooks"), site.page(&format!("/webhooks/{all}"))].concat();
         assert!(shown.contains("On call") && shown.contains(told.header("webhook-id")) && !shown.contains("whsec_"), "{shown}");
         site.verify();
     });
@@ -216,7 +216,7 @@ fn a_receiver_that_never_answers_well_is_given_up_and_can_be_taken_up_again() {
         site.ok(&format!("POST /alerts/{id}/test"), Value::Null);
         let status = site.soon("it is switched off", || Some(site.get(&format!("/alerts/{id}"))).filter(|s| s["active"] == false));
         assert_eq!((&status["reason"], &status["pending"]), (&json!("nothing came through for 5 days"), &json!(0)));
-        assert!(site.page(&format!("/alerts/{id}")).contains("nothing came through for 5 days"));
+        assert!(site.page(&format!("/webhooks/{id}")).contains("nothing came through for 5 days"));
         let events = site.get("/events?limit=250")["data"].as_array().unwrap().iter().map(|e| e["type"].clone()).collect::<Vec<_>>();
         assert!(events.contains(&json!("alert.switched_off")) && events.contains(&json!("alert.failed")), "{events:?}");
         raise(&site, Kind::Unfillable, "order:shop:2", "Order 2");
@@ -508,7 +508,7 @@ fn only_good_endpoints_are_taken_and_only_from_an_administrator() {
         assert_eq!(site.call(&format!("GET /alerts/{id}/deliveries?state=lost"), Value::Null).status, 400);
         let changed = site.ok(&format!("PATCH /alerts/{id}"), json!({"severity": "warning", "kinds": ["drift"], "channels": []}));
         assert_eq!((&changed["severity"], &changed["kinds"], &changed["channels"]), (&json!("warning"), &json!(["drift"]), &json!([])));
-        let page = site.page("/alerts");
+        let page = site.page("/webhooks");
         assert!(page.contains("&lt;b&gt;On call&lt;/b&gt;") && !page.contains("<b>On call"), "{page}");
 
         // Pages of a log.
