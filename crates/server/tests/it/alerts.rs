@@ -141,7 +141,8 @@ fn a_critical_exception_is_told_signed_and_so_is_its_end() {
         assert_eq!((&entry["state"], &entry["attempts"][0]["status"], &entry["body"]), (&json!("delivered"), &json!(200), &body));
         let answer = entry["attempts"][0]["answer"].as_str().unwrap();
         assert!(answer.starts_with("said 200 xxx") && answer.len() == 1_024, "{answer}");
-        let shown = [format!("{}{}", site.get("/alerts"), site.get("/events")), site.page("/webhooks"), site.page(&format!("/webhooks/{all}"))].concat();
+        let shown =
+            [format!("{}{}", site.get("/alerts"), site.get("/events")), site.page("/webhooks"), site.page(&format!("/webhooks/{all}"))].concat();
         assert!(shown.contains("On call") && shown.contains(told.header("webhook-id")) && !shown.contains("whsec_"), "{shown}");
         site.verify();
     });

@@ -64,6 +64,7 @@ fn late(v: &Viewer, day: i64, today: i64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use engine::views::order_number;
 
     #[test]
     fn numbers_as_people_write_them() {
