@@ -351,7 +351,7 @@ fn a_chart_reaches_as_far_back_as_the_newest_entries() {
                 .map(|_| {
                     let line = engine::reservations::reserve::ReserveLine { sku: "A".into(), quantity: 1, location: None };
                     let reserve = engine::reservations::reserve::Reserve { lines: vec![line], expires_in_seconds: 60, channel: None, replaces: None };
-                    site.engine.send(engine::Command::Reserve(reserve), "test".into(), None).unwrap()
+                    site.engine.send(engine::Command::Reserve(reserve), "test", None).unwrap()
                 })
                 .collect();
             sent.into_iter().for_each(|answer| drop(answer.blocking_recv().unwrap().unwrap()));
