@@ -110,12 +110,6 @@ impl Server {
     }
 }
 
-impl Server {
-    pub fn database(&self) -> &str {
-        &self.database
-    }
-}
-
 impl Drop for Server {
     fn drop(&mut self) {
         self.kill();

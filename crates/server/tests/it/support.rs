@@ -244,7 +244,7 @@ impl Site {
                 Some(known) => known,
                 None => people::create(tx, &by, now, &new)?,
             };
-            Ok(people::sign_in::begin(tx, &by, now, &person.id, people::sign_in::How::Passkey, "test")?)
+            people::sign_in::begin(tx, &by, now, &person.id, people::sign_in::How::Passkey, "test")
         }));
         let (session, cookie) = cookie.unwrap();
         Visitor { site: self, token: session.form_token(), cookie: format!("{}={cookie}", web::auth::COOKIE) }

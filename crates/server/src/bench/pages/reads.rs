@@ -168,7 +168,7 @@ fn stock_lists<'a>(engine: &'a Engine, config: &'a Config, known: &'a Known, rea
 fn of_an_item<'a>(engine: &'a Engine, config: &'a Config, known: &'a Known, reads: &mut Vec<Read<'a>>) {
     let now = engine.now();
     // Every second one is the hot item.
-    let item = |n: usize| known.hot + if n % 2 == 0 { 0 } else { n as i64 };
+    let item = |n: usize| known.hot + if n.is_multiple_of(2) { 0 } else { n as i64 };
     let mut add = |what, run: Box<dyn Fn(&mut Tx<'_>, usize) -> Result<usize, Stop> + 'a>| reads.push(Read { what, run });
     add(
         "movements of an item, two pages",

@@ -450,7 +450,7 @@ impl<'w> Seed<'w> {
             }
             self.event("order.placed", n, order.at)?;
         }
-        while let Some((n, order)) = shipped.next() {
+        for (n, order) in shipped {
             self.event("order.shipped", n, order.at + SHIPPED_AFTER)?;
         }
         self.commit()
