@@ -477,7 +477,9 @@ fn what_was_ordered_is_counted_once_by_item_and_day() {
             let url = site.url.clone();
             std::thread::spawn(move || sales::count(&mut Conn::open(&url).unwrap()))
         });
-        both.into_iter().for_each(|thread| let _ = thread.join().unwrap().unwrap());
+        for thread in both {
+            thread.join().unwrap().unwrap();
+        }
         count_sales(&site);
         let (a, b, two) = (item(&site, "A"), item(&site, "B"), item(&site, "TWO"));
         let days = site.engine.read_blocking(|tx| sales::by_day::<4>(tx, &[a, b, two], today + 2)).unwrap();
