@@ -567,7 +567,7 @@ impl<'a> Batch<'a> {
         let written = [Write::new(&EVENTS, events), Write::new(&DELIVERIES, messages)];
         tx.write(written.into_iter().filter(|w| !w.rows.0.is_empty()).collect())?;
         audit::append(tx, &self.audit)?;
-        let news = News { levels: changed, config: self.config_changed, after_event: last - count };
+        let news = News { levels: changed, config: self.config_changed || !self.changed_items.is_empty(), after_event: last - count };
         Ok(Some(Written { last_event: last, at, subject, news }))
     }
 

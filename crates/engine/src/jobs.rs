@@ -5,7 +5,7 @@ use crate::db::{Conn, Faults, Sql, Value};
 use crate::orders::fill::{FILLABLE, Fill};
 use crate::reservations::expire::{DUE, Expire};
 use crate::routing::run::{RouteQueued, Routed, plan};
-use crate::{Answer, Command, Config, Engine, Stop, alerts};
+use crate::{Answer, Command, Config, Engine, Stop, alerts, people};
 use std::sync::Arc;
 
 const LEASE: Sql = Sql(
@@ -99,11 +99,12 @@ pub async fn route_queued(engine: &Engine) -> Result<Routed, Stop> {
     Ok(total)
 }
 
-/// Forgets answers that nobody will ask for again, and alerts that were delivered long ago.
+/// Forgets answers that nobody will ask for again, alerts that were delivered long ago, and sessions that ended long ago.
 pub fn prune(engine: &Engine, conn: &mut Conn) -> Result<u64, Stop> {
     let none = Faults::default();
     let mut tx = conn.begin(&none)?;
     let gone = tx.execute(PRUNE, &[Value::Int(engine.now() - KEEP_ANSWERS_MICROS)])? + alerts::deliver::prune(&mut tx, engine.now())?;
+    let gone = gone + people::sign_in::prune(&mut tx, engine.now())?;
     tx.commit()?;
     Ok(gone)
 }

@@ -9,7 +9,6 @@ mod batch;
 
 mod config;
 pub mod contracts;
-mod foresee;
 mod kept;
 pub mod keys;
 mod rehearse;
@@ -46,7 +45,6 @@ pub use catalog::rows::WhenShort;
 pub use command::{Answer, Command, Reply};
 pub use config::Config;
 pub use db::{Fault, Faults, Url};
-pub use foresee::foresee;
 pub use keys::{Key, beside, create_key};
 pub use rehearse::{Effect, Rehearsed, Step, rehearse};
 pub use sequencer::{Figures, IdempotencyKey, MAX_WAITING};

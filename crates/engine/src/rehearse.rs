@@ -5,7 +5,7 @@
 use crate::Stop;
 use crate::access::By;
 use crate::batch::{Batch, sorted};
-use crate::command::{Command, Needs};
+use crate::command::{Command, Needs, Reply};
 use crate::config::Config;
 use crate::db::Tx;
 use crate::kept::{Ids, ItemCache};
@@ -21,8 +21,8 @@ const IDS: i64 = 1_000_000;
 /// What would become of a change.
 #[derive(Debug)]
 pub struct Rehearsed {
-    /// Why it would be refused.
-    pub refused: Option<Refused>,
+    /// What it would answer, or why it would be refused. Ids in the answer name nothing.
+    pub outcome: Result<Reply, Refused>,
     /// The items that it names, in the order of their ids; as they are if it would be refused.
     pub items: Vec<Effect>,
 }
@@ -46,13 +46,14 @@ pub struct Step {
     pub after: i64,
 }
 
-/// Rehearses changes one after another, each on what those before it would leave. `now` is in microseconds since 1970 UTC.
-pub fn rehearse(tx: &mut Tx<'_>, config: Arc<Config>, now: i64, by: &By, commands: &[Command]) -> Result<Vec<Rehearsed>, Stop> {
+/// Rehearses changes one after another, each on what those before it would leave. Nothing is locked, and the writer does not hear of it.
+/// A fault of the program ends the rehearsal. `now` is in microseconds since 1970 UTC.
+pub fn rehearse(tx: &mut Tx<'_>, config: &Arc<Config>, now: i64, by: &By, commands: &[Command]) -> Result<Vec<Rehearsed>, Stop> {
     let mut needs = Needs::default();
     commands.iter().for_each(|command| command.needs(&mut needs));
     let (mut ids, mut cache) = (Ids::default(), ItemCache::default());
     ids.refill(i64::MAX, IDS);
-    let mut batch = Batch::load(tx, &needs, now, config, &mut ids, &mut cache)?;
+    let mut batch = Batch::load(tx, &needs, now, config.clone(), &mut ids, &mut cache)?;
     batch.actor = by.actor.clone();
     commands.iter().map(|command| one(&mut batch, by, command)).collect()
 }
@@ -63,13 +64,13 @@ fn one(batch: &mut Batch<'_>, by: &By, command: &Command) -> Result<Rehearsed, S
     let named: BTreeSet<i64> = needs.skus.iter().filter_map(|sku| batch.any_item(sku)).map(|i| i.id).chain(needs.item_ids).collect();
     let named = sorted(&named);
     let before: Vec<Seen> = named.iter().map(|item| Seen::of(batch, *item)).collect();
-    let refused = match sequencer::decide(command, by, batch) {
-        Ok(_) => None,
-        Err(Stop::Refused(refused)) => Some(refused),
+    let outcome = match sequencer::decide(command, by, batch) {
+        Ok(reply) => Ok(reply),
+        Err(Stop::Refused(refused)) => Err(refused),
         Err(stop) => return Err(stop),
     };
     let items = named.iter().zip(before).map(|(item, before)| before.effect(batch, *item)).collect();
-    Ok(Rehearsed { refused, items })
+    Ok(Rehearsed { outcome, items })
 }
 
 /// An item as it stands.

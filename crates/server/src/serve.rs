@@ -171,6 +171,11 @@ pub async fn serve(
         tracing::error!("the channels' secrets cannot be opened, so no channel is served: {error}");
         Vault::default()
     });
+    match engine::people::reseal::reseal(&engine, &vault).await {
+        Ok(0) => {}
+        Ok(count) => tracing::info!("{count} secrets of people were encrypted with the new key"),
+        Err(error) => tracing::warn!("the secrets of people could not be encrypted with the new key: {error}"),
+    }
     let search = Search::new(engine.clone(), Some(search.unwrap_or_else(|| search_folder(engine.url()))));
     let app = App::new(engine).with_vault(vault).with_outside(outside).with_outer(outer).with_search(Arc::new(search));
     serve_app(app, listener, routing_run_seconds, stop).await;

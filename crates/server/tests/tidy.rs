@@ -131,6 +131,8 @@ fn a_connector_is_a_folder_of_its_own_and_a_line_in_a_list() {
             "crates/server/src/demo/",
             "crates/server/src/markets.rs",
             "crates/server/src/bench/",
+            // What the connectors' settings say of themselves, in another language.
+            "crates/web/src/console/language/de/",
             "crates/connectors/src/online_retail.rs",
         ];
         let product = name.contains("/src/") && !about.iter().any(|place| name.starts_with(place));
@@ -268,4 +270,78 @@ fn dependencies_are_lean_and_free() {
     }
     eprintln!("{} packages", names.len());
     none(faults, "take another library, or argue for the license in docs/decisions and add it to LICENSES");
+}
+
+/// The string literals of a source as Rust reads them, each with where it begins. Comments and characters hold none.
+fn literals(source: &str) -> Vec<(usize, String)> {
+    let bytes = source.as_bytes();
+    let (mut found, mut at) = (Vec::new(), 0);
+    while at < bytes.len() {
+        let rest = &source[at..];
+        if rest.starts_with("//") {
+            at += rest.find('\n').unwrap_or(rest.len());
+        } else if let Some(raw) = rest.strip_prefix("r#\"") {
+            at += 3 + raw.find("\"#").map_or(raw.len(), |end| end + 2);
+        } else if rest.starts_with("'\\") || rest.starts_with("'\"'") {
+            at += if rest.starts_with("'\"'") { 3 } else { 2 + rest[2..].find('\'').map_or(0, |end| end + 1) };
+        } else if let Some(body) = rest.strip_prefix('"') {
+            let (mut text, mut chars) = (String::new(), body.char_indices().peekable());
+            let mut end = body.len();
+            while let Some((n, c)) = chars.next() {
+                match c {
+                    '"' => {
+                        end = n + 1;
+                        break;
+                    }
+                    '\\' => match chars.next() {
+                        Some((_, '\n')) => while chars.next_if(|(_, c)| c.is_whitespace()).is_some() {},
+                        Some((_, 'n')) => text.push('\n'),
+                        Some((_, other)) => text.push(other),
+                        None => {}
+                    },
+                    c => text.push(c),
+                }
+            }
+            found.push((at, text));
+            at += 1 + end;
+        } else {
+            at += rest.chars().next().map_or(1, char::len_utf8);
+        }
+    }
+    found
+}
+
+#[test]
+fn pages_speak_german() {
+    let german: Vec<(String, String)> = files(&[".rs"])
+        .into_iter()
+        .filter(|(name, _)| name.starts_with("crates/web/src/console/language/de/") && !name.ends_with("/mod.rs"))
+        .flat_map(|(_, text)| literals(&text).chunks_exact(2).map(|pair| (pair[0].1.clone(), pair[1].1.clone())).collect::<Vec<_>>())
+        .collect();
+    assert!(german.len() > 1_500, "{}", german.len());
+    let mut faults = Vec::new();
+    let mut keys: BTreeSet<&str> = BTreeSet::new();
+    for (english, german) in &german {
+        if !keys.insert(english) {
+            faults.push(format!("“{english}” stands there twice"));
+        }
+        if english.matches("{}").count() != german.matches("{}").count() {
+            faults.push(format!("“{english}” and “{german}” have room for different numbers of things"));
+        }
+    }
+    // What goes through the reader's language: directly, or as the label of a field.
+    let doors = [".t(", ".say(", "phrase(v, ", "help(v, "];
+    for (name, text) in files(&[".rs"]).iter().filter(|(name, _)| name.starts_with("crates/web/src/console/") && !name.contains("/language/")) {
+        let code = without_tests(text);
+        for (at, english) in literals(code) {
+            let before = code[..at].trim_end();
+            let is_label = before.ends_with(',')
+                && before.rsplit_once("Field::new(").is_some_and(|(_, name)| !name.contains([')', '(']) && name.matches('"').count() == 2);
+            let is_text = doors.iter().any(|door| before.ends_with(door.trim_end())) || is_label;
+            if is_text && !keys.contains(english.as_str()) {
+                faults.push(format!("{name}:{}: “{english}” is not there", code[..at].matches('\n').count() + 1));
+            }
+        }
+    }
+    none(faults, "mend the tables in crates/web/src/console/language/de");
 }

@@ -17,6 +17,8 @@ pub mod upload;
 pub mod visit;
 
 use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderValue, Response};
 use engine::{Config, Engine, Stop};
 use search::Search;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -47,6 +49,16 @@ pub struct App {
     pub stopping: tokio::sync::watch::Sender<bool>,
     config: Arc<Mutex<Arc<Config>>>,
     in_flight: Arc<AtomicUsize>,
+}
+
+/// What stands on every answer that is no page of the console, for whoever opens one in a browser.
+async fn guarded(mut response: Response<Body>) -> Response<Body> {
+    let headers = response.headers_mut();
+    for (name, value) in [("x-content-type-options", "nosniff"), ("cache-control", "no-store"), ("content-security-policy", "frame-ancestors 'none'")]
+    {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
 }
 
 impl App {
@@ -100,7 +112,8 @@ impl App {
         known.extend(more);
         let (figures, more) = metrics::router(self);
         known.extend(more);
-        (api.merge(pages).merge(figures).with_state(self.clone()), known)
+        let answers = api.merge(figures).layer(axum::middleware::map_response(guarded));
+        (answers.merge(pages).with_state(self.clone()), known)
     }
 
     /// Reads one consistent state with the names that go with it.
@@ -136,7 +149,7 @@ impl App {
     /// What changes would do if they were made now; nothing is written.
     pub async fn rehearse(&self, commands: Vec<engine::Command>, by: engine::By) -> Result<Vec<engine::Rehearsed>, Stop> {
         let now = self.engine.now();
-        self.read_shared(move |tx, config| engine::rehearse(tx, config.clone(), now, &by, &commands)).await
+        self.read_shared(move |tx, config| engine::rehearse(tx, config, now, &by, &commands)).await
     }
 
     /// A place among the requests under way, or None when there are too many.

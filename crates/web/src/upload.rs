@@ -10,6 +10,8 @@ use tokio::sync::mpsc;
 
 /// A file must go on arriving: so long may a pause be.
 const PAUSE: Duration = Duration::from_secs(60);
+/// Most bytes of one file, as it arrives: hundreds of millions of rows. Larger ones are sent in parts.
+pub const MOST_BYTES: u64 = 8 << 30;
 /// Pieces that wait to be read.
 const WAITING: usize = 16;
 
@@ -52,9 +54,13 @@ impl Pieces {
         let (pieces, file) = mpsc::channel(WAITING);
         tokio::spawn(async move {
             let mut stream = std::pin::pin!(stream);
+            let mut arrived = 0;
             loop {
                 let piece = match tokio::time::timeout(PAUSE, stream.next()).await {
-                    Ok(Some(Ok(bytes))) => Ok(bytes),
+                    Ok(Some(Ok(bytes))) => {
+                        arrived += bytes.len() as u64;
+                        if arrived > MOST_BYTES { Err(io::Error::other("the file is larger than 8 GiB: send it in parts")) } else { Ok(bytes) }
+                    }
                     Ok(Some(Err(error))) => Err(io::Error::other(error)),
                     Ok(None) => return,
                     Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the file stopped arriving")),

@@ -175,6 +175,10 @@ impl UpdateItem {
             item.available_from = text.as_deref().map(|t| time("available_from", t)).transpose()?;
         }
         item.active = self.active.unwrap_or(item.active);
+        if item.active != known.active {
+            // Channels stop, or begin, to sell it.
+            batch.seats.touched.extend(item.components.iter().map(|(component, _)| *component).chain([item.id]));
+        }
         batch.put_item(item.clone());
         batch.config_changed = true;
         let view = ItemView::new(&item, &batch.names());

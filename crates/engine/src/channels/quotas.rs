@@ -138,11 +138,16 @@ impl Batch<'_> {
                 compares: channel.compares,
                 open: !channel.paused && listing.fault.is_none(),
                 most: self.most(*id, item),
-                stopped: channel.stopped,
+                stopped: channel.stopped || !self.is_sold(listing),
             });
         }
         // What is set aside under contracts is nobody else's; what they are owed beyond it is asked for as for a sale of our own.
         (Pool { available: self.available(item) - to_contracts, own, own_short, now: self.now }, seats)
+    }
+
+    /// Whether what a listing sells is still for sale.
+    fn is_sold(&self, listing: &Listing) -> bool {
+        listing.item.and_then(|id| self.item_by_id(id)).is_none_or(|item| item.active)
     }
 
     /// The most listing units that the other components of a kit allow.

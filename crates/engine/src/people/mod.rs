@@ -1,12 +1,13 @@
 //! People: who can sign in, with which role, limited to which locations and channels.
 //!
 //! Here: creating and changing them. Beside: signing in and sessions (`sign_in.rs`), links that open once (`links.rs`), roles
-//! (`roles.rs`), settings of the installation (`settings.rs`). Not here: checking a password, a code or a passkey (`identity`).
+//! (`roles.rs`), settings of the installation (`settings.rs`), secrets under a new key (`reseal.rs`). Not here: checking a password, a code or a passkey (`identity`).
 //! Everything is a function of a transaction, so that the server and the command line do the same; run it with
 //! [`crate::Engine::transact`] or [`crate::beside`].
 
 pub mod links;
 pub mod pending;
+pub mod reseal;
 pub mod roles;
 pub mod rows;
 pub mod settings;
@@ -77,7 +78,7 @@ pub struct UpdatePerson {
 
 /// What somebody is limited to; none of it is everywhere.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct Limits {
     /// Codes of locations.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -309,6 +310,12 @@ pub fn set_password(tx: &mut Tx<'_>, by: &By, now: i64, id: &str, phc: &str, kee
     write(tx, &person)?;
     sign_in::end_all(tx, id, keep_session, now)?;
     Ok(audit::append(tx, &[Record::new(by, now, "person.set_password", "person", &person.login)])?)
+}
+
+/// Keeps the hash of a password anew, which was made of the same password in today's way.
+pub fn rehash(tx: &mut Tx<'_>, id: &str, phc: &str) -> Result<(), Stop> {
+    let person = Person { password: Some(phc.into()), ..by_id(tx, id)? };
+    write(tx, &person)
 }
 
 /// Sets or takes away the second factor: its secret, encrypted, the step that was just used, and the hashes of the recovery codes.

@@ -61,7 +61,12 @@ pub fn get<T: DeserializeOwned + Default>(tx: &mut Tx<'_>, name: &str) -> Result
 
 /// Sets it. `shown` is what the audit log records of it: without secrets.
 pub fn set<T: Serialize>(tx: &mut Tx<'_>, by: &By, now: i64, name: &'static str, value: &T, shown: (Option<String>, String)) -> Result<(), Stop> {
-    let text = serde_json::to_string(value).map_err(|e| Stop::broken(e.to_string()))?;
-    tx.write(vec![Write::changed(&SETTINGS, Rows(vec![name.into(), text.into()]))])?;
+    tx.write(vec![Write::changed(&SETTINGS, row(name, value)?)])?;
     Ok(audit::append(tx, &[Record::new(by, now, "settings.set", "setting", name).states(shown.0, Some(shown.1))])?)
+}
+
+/// As it is stored.
+pub(super) fn row<T: Serialize>(name: &'static str, value: &T) -> Result<Rows, Stop> {
+    let text = serde_json::to_string(value).map_err(|e| Stop::broken(e.to_string()))?;
+    Ok(Rows(vec![name.into(), text.into()]))
 }

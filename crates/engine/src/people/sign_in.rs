@@ -25,7 +25,7 @@ const SECOND: Sql = Sql("UPDATE sessions SET second = 1 WHERE id = $1");
 const PRUNE: Sql = Sql("DELETE FROM sessions WHERE created_at < $1");
 
 const SECOND_MICROS: i64 = 1_000_000;
-/// A session that nobody used for this long has ended (OWASP ASVS 3.3.2 asks for at most 12 hours idle at level 2).
+/// A session that nobody used for this long has ended: a working day with its breaks.
 pub const IDLE_MICROS: i64 = 12 * 3_600 * SECOND_MICROS;
 /// No session lasts longer, however much it is used.
 pub const LONGEST_MICROS: i64 = 7 * 86_400 * SECOND_MICROS;
@@ -69,6 +69,12 @@ pub fn attempt(tx: &mut Tx<'_>, by: &By, now: i64, login: &str) -> Result<Try, S
         audit::append(tx, &[Record::new(by, now, "person.locked", "person", &person.login)])?;
     }
     Ok(Try::Go(Box::new(person)))
+}
+
+/// Forgets wrong tries: whoever is signed in has shown the password again.
+pub fn forgive(tx: &mut Tx<'_>, person: &str) -> Result<(), Stop> {
+    let person = Person { failures: 0, locked_until: 0, ..by_id(tx, person)? };
+    write(tx, &person)
 }
 
 /// How somebody signed in.
@@ -258,10 +264,9 @@ pub fn trust(tx: &mut Tx<'_>, session: &str) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Forgets sessions that ended long ago.
-pub fn prune(tx: &mut Tx<'_>, now: i64) -> Result<(), Stop> {
-    tx.execute(PRUNE, &[Value::Int(now - 5 * LONGEST_MICROS)])?;
-    Ok(())
+/// Forgets sessions that ended long ago; answers how many.
+pub fn prune(tx: &mut Tx<'_>, now: i64) -> Result<u64, Stop> {
+    Ok(tx.execute(PRUNE, &[Value::Int(now - 5 * LONGEST_MICROS)])?)
 }
 
 #[cfg(test)]

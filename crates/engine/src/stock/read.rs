@@ -138,11 +138,3 @@ pub fn list(tx: &mut Tx<'_>, after: &str, limit: i64) -> Result<Vec<StockTotal>,
     let read = |r: &Row<'_>| StockTotal { sku: r.text(1), balances: Balances::new(&std::array::from_fn(|n| r.int(2 + n))) };
     Ok(tx.rows(LIST, &[Value::Text(after), Value::Int(limit)], read)?)
 }
-
-const BY_PREFIX: Sql = Sql("SELECT sku, name FROM items WHERE sku >= $1 AND sku < $2 ORDER BY sku LIMIT $3");
-
-/// Items whose SKU begins so: (SKU, name).
-pub fn by_prefix(tx: &mut Tx<'_>, prefix: &str, limit: i64) -> Result<Vec<(String, String)>, Stop> {
-    let end = format!("{prefix}\u{10ffff}");
-    Ok(tx.rows(BY_PREFIX, &[Value::Text(prefix), Value::Text(&end), Value::Int(limit)], |r| (r.text(0), r.text(1)))?)
-}

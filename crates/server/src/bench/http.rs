@@ -5,6 +5,7 @@ use super::load::{Seen, drive, figure};
 use super::{Figure, Place, kind};
 use crate::Failed;
 use engine::{Engine, Options, create_key};
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
@@ -22,9 +23,14 @@ pub struct Server {
 
 impl Server {
     pub fn start(place: &Place) -> Result<Server, Failed> {
+        Server::start_with(place, &[])
+    }
+
+    /// With further arguments.
+    pub fn start_with(place: &Place, arguments: &[&OsStr]) -> Result<Server, Failed> {
         let program = std::env::current_exe()?;
         let mut command = Command::new(program);
-        command.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        command.args(["serve", "--listen", "127.0.0.1:0"]).args(arguments).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let url = match &place.url {
             engine::Url::Sqlite(path) => format!("sqlite:{}", path.display()),
             engine::Url::Postgres(url) => url.clone(),
@@ -42,6 +48,15 @@ impl Server {
                 Err(Failed("the server did not start".into()))
             }
         }
+    }
+
+    /// Seconds that it has been on a processor since it began.
+    pub fn on_processor(&self) -> f64 {
+        // Of proc_pid_stat(5): fields 14 and 15, in ticks of which every Linux has a hundred a second; the name in field 2 may hold spaces.
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap_or_default();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks = |n: usize| fields.get(n).and_then(|f| f.parse::<f64>().ok()).unwrap_or(0.0);
+        (ticks(11) + ticks(12)) / 100.0
     }
 
     /// Resident memory in MB: now, and the most there was.
@@ -133,6 +148,11 @@ pub fn post(path: &str, key: &str, idempotency_key: Option<&str>, body: &str) ->
 /// A GET with the same.
 pub fn get(path: &str, key: &str) -> Vec<u8> {
     format!("GET /api/v1{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n\r\n").into_bytes()
+}
+
+/// A GET of a page by somebody who is signed in.
+pub fn page(path: &str, cookie: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n\r\n").into_bytes()
 }
 
 fn prepare(place: &Place, items: usize, locations: usize) -> Result<(Server, String), Failed> {

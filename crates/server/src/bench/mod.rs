@@ -6,6 +6,7 @@ mod engine_only;
 mod growth;
 mod http;
 mod load;
+mod open_pages;
 mod pages;
 mod plain_sql;
 
@@ -92,7 +93,9 @@ enum What {
     ChannelsMemory,
     /// What a large database costs: reservations, import, start, memory
     Growth,
-    /// The reads behind the console's lists, on a large database
+    /// What a thousand open pages cost while orders come in
+    OpenPages,
+    /// The reads behind the console's lists, and its pages over HTTP, on a large database
     Pages,
 }
 
@@ -203,8 +206,15 @@ impl Bench {
                 tell(figure);
             }
         }
+        if wanted(What::OpenPages) {
+            for place in machine.places()? {
+                for figure in open_pages::measure(&runtime, &place, 1_000, seconds)? {
+                    tell(figure);
+                }
+            }
+        }
         if wanted(What::Pages) {
-            self.pages(&machine, &mut tell)?;
+            self.pages(&runtime, &machine, &mut tell)?;
         }
         let channels = self.channels(&runtime, &machine, of_channels)?;
         if self.json {
@@ -213,8 +223,8 @@ impl Bench {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The lists' reads: on a database that was kept, or on a new one of each kind.
-    fn pages(&self, machine: &Machine, tell: &mut dyn FnMut(Figure)) -> Result<(), Failed> {
+    /// The lists' reads and the pages: on a database that was kept, or on a new one of each kind.
+    fn pages(&self, runtime: &tokio::runtime::Runtime, machine: &Machine, tell: &mut dyn FnMut(Figure)) -> Result<(), Failed> {
         let kept = self.keep.as_ref().map(|path| Place { url: Url::Sqlite(path.clone()), _folder: None });
         let filled = self.keep.as_ref().is_some_and(|path| path.exists());
         for place in kept.map_or_else(|| machine.places(), |place| Ok(vec![place]))? {
@@ -222,6 +232,9 @@ impl Bench {
                 tell(pages::fill(&place, self.items, self.orders)?);
             }
             pages::measure(&place, self.items, tell)?;
+            let own = TempFolder::new("bench")?;
+            let folder = self.keep.as_ref().map_or_else(|| own.path().join("search"), |path| path.with_extension("search"));
+            pages::shown::measure(runtime, &place, self.items, &folder, tell)?;
         }
         Ok(())
     }

@@ -5,7 +5,9 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use domain::access::BUILT_IN;
 use engine::people::links::{self, Kind};
-use engine::people::{self, NewPerson};
+use engine::people::settings::Company;
+use engine::people::{self, NewPerson, reseal};
+use engine::secrets::Vault;
 use engine::{By, Url, create_key};
 use identity::{password, totp};
 use serde_json::json;
@@ -364,6 +366,56 @@ fn second_factors() {
 /// The code of an app at an instant: found by asking, as there are only a million.
 fn code_at(secret: &totp::Secret, seconds: u64) -> String {
     (0..1_000_000).map(|n| format!("{n:06}")).find(|code| secret.check(code, seconds, None).is_some_and(|step| step == seconds / 30)).unwrap()
+}
+
+#[test]
+fn secrets_of_people_move_to_a_new_key() {
+    on_both(|url| {
+        let site = Site::new(url);
+        let id = person(&site, "ada@example.com", "operations");
+        let place = reseal::totp_place(&id);
+        let sealed = site.app.vault.encrypt(&place, "a secret").unwrap();
+        let company = Company { client_secret: site.app.vault.encrypt(reseal::COMPANY_PLACE, "another").unwrap(), ..Company::default() };
+        let key = id.clone();
+        let set = site.engine.transact(move |tx, now| {
+            people::set_second_factor(tx, &By::from("test"), now, &key, Some((sealed.clone(), 0)), Vec::new())?;
+            people::settings::set(tx, &By::from("test"), now, Company::NAME, &company, (None, String::new()))
+        });
+        site.block_on(set).unwrap();
+        let new = "d5".repeat(32);
+        let both = Vault::parse(&format!("{new},{}", "c4".repeat(32))).unwrap();
+        let count = || site.block_on(reseal::reseal(&site.engine, &both)).unwrap();
+        assert_eq!((count(), count()), (2, 0));
+        let only = Vault::parse(&new).unwrap();
+        let totp = site.engine.read_blocking(|tx| people::by_id(tx, &id)).unwrap().totp.unwrap();
+        assert_eq!(only.decrypt(&place, &totp).unwrap(), ("a secret".into(), false));
+        let company: Company = site.engine.read_blocking(|tx| people::settings::get(tx, Company::NAME)).unwrap();
+        assert_eq!(only.decrypt(reseal::COMPANY_PLACE, &company.client_secret).unwrap(), ("another".into(), false));
+        // What no key opens stays as it is, and harms nobody else's.
+        assert_eq!(site.block_on(reseal::reseal(&site.engine, &site.app.vault)).unwrap(), 0);
+    });
+}
+
+#[test]
+fn a_present_password_is_guessed_a_few_times_only() {
+    on_both(|url| {
+        let site = Site::new(url);
+        person(&site, "ada@example.com", "operations");
+        let cookie = sign_in(&site, "ada@example.com", PASSWORD).unwrap();
+        let page = site.ask("GET", "/account", Vec::new(), &[("cookie", &cookie)]).text();
+        let token = page.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+        let form = [("cookie", cookie.as_str()), ("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")];
+        let change = |old: &str| {
+            let body = format!("csrf={token}&old={old}&password=another+fine+lantern&again=another+fine+lantern");
+            site.ask("POST", "/account/password", body.into_bytes(), &form)
+        };
+        for _ in 0..5 {
+            assert!(change("wrong").text().contains("Is not your present password"));
+        }
+        assert!(change(&PASSWORD.replace(' ', "+")).text().contains("Was wrong too often"), "the account waits, whatever the address");
+        site.time.advance(31);
+        assert_eq!(change(&PASSWORD.replace(' ', "+")).status, 303);
+    });
 }
 
 #[test]

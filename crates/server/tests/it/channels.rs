@@ -175,3 +175,26 @@ fn a_copy_of_a_webhook_is_not_acted_on_again() {
         site.verify();
     });
 }
+
+#[test]
+fn what_is_switched_off_is_shown_nowhere() {
+    on_both(|url| {
+        let site = Site::new(url);
+        let (market, _, served) = shop(&site);
+        site.item("KIT", json!({"components": [{"sku": "LAMP", "quantity": 2}]}), "");
+        market.list(Listing { id: "103".into(), sku: "KIT".into(), title: "Two lamps".into(), price: 1_999, ..Listing::default() });
+        site.ok("POST /channels", connection(&served));
+        site.work();
+        let shows = |id: &str| market.shown(id).unwrap_or(0);
+        site.until("both are for sale", || (shows("101") > 0 && shows("103") > 0).then_some(()));
+        site.ok("PATCH /items/KIT", json!({"active": false}));
+        site.until("the kit is shown no more", || (shows("103") == 0).then_some(()));
+        assert!(shows("101") > 0, "its component is still for sale");
+        site.ok("PATCH /items/LAMP", json!({"active": false}));
+        site.until("the lamp is shown no more", || (shows("101") == 0).then_some(()));
+        site.ok("PATCH /items/LAMP", json!({"active": true}));
+        site.until("the lamp is for sale again", || (shows("101") > 0).then_some(()));
+        assert_eq!(shows("103"), 0);
+        site.verify();
+    });
+}

@@ -41,7 +41,7 @@ fn a_listing_is_mapped_where_its_order_waits() {
         market.edit_behind_our_back("102", 3);
         market.buy("102", 1).unwrap();
         let (act, exception) = site.until("a person is told", || open(&site, "unmapped"));
-        assert_eq!(exception["actions"], json!(["remap", "retry", "cancel", "dismiss", "assign"]));
+        assert_eq!(exception["actions"], json!(["remap", "retry", "cancel", "dismiss", "assign", "snooze"]));
         assert_eq!(site.call(&act, json!({"action": "substitute"})).told(), "422 invalid_field");
         assert_eq!(site.call(&act, json!({"action": "remap"})).told(), "422 invalid_field", "which item?");
         assert_eq!(site.call(&act, json!({"action": "remap", "sku": "NONE"})).told(), "404 unknown_item");
@@ -63,7 +63,7 @@ fn what_cannot_be_filled_is_substituted_or_canceled_with_its_money_back() {
         market.edit_behind_our_back("101", 90);
         let substituted = market.buy("101", 12).unwrap();
         let (act, exception) = site.until("a person is told", || open(&site, "unfillable"));
-        assert_eq!(exception["actions"], json!(["retry", "backorder", "substitute", "cancel", "dismiss", "assign"]));
+        assert_eq!(exception["actions"], json!(["retry", "backorder", "substitute", "cancel", "dismiss", "assign", "snooze"]));
         assert_eq!(site.call(&act, json!({"action": "substitute", "sku": "TORCH"})).told(), "422 invalid_field", "instead of what?");
         let torches = json!({"action": "substitute", "instead_of": "LAMP", "sku": "TORCH"});
         assert_eq!(site.call(&act, torches.clone()).body["open"], true, "there are 10");

@@ -60,7 +60,7 @@ fn orders_of_all_kinds(site: &Site) {
     let moved = site.order("moved", "M 1").body;
     site.receive("LEE", "M", 5);
     site.ok(&format!("POST /fulfillments/{}/reroute", moved["fulfillments"][0]["id"].as_str().unwrap()), json!({}));
-    site.ok("POST /routing/rules", json!({"name": "runs", "rules": [{"name": "all", "wait_for_run": true}]}));
+    site.ok("POST /routing/rules", json!({"name": "runs", "rules": {"rules": [{"name": "all", "timing": "run"}]}}));
     assert_eq!(site.order("queued", "A 1").body["status"], "queued");
 }
 
@@ -264,7 +264,7 @@ fn reservations_that_hold_come_first_and_the_next_to_run_out_before_the_others()
         site.ok("POST /orders", order);
         let held: Vec<i64> =
             [("A 1", 300, "web"), ("B 1", 100, "ebay"), ("A 1, B 1", 200, "ebay"), ("B 2", 100, "web")].map(|(l, s, c)| hold(l, s, c)).into();
-        site.ok("POST /routing/rules", json!({"name": "runs", "rules": [{"name": "all", "wait_for_run": true}]}));
+        site.ok("POST /routing/rules", json!({"name": "runs", "rules": {"rules": [{"name": "all", "timing": "run"}]}}));
         assert_eq!(site.order("queued", "A 1").body["status"], "queued");
         let config = config(&site);
         let [lon, lee] = ["LON", "LEE"].map(|code| location(&config, code));

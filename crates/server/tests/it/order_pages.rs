@@ -56,7 +56,7 @@ fn an_order_tells_what_it_is_and_why() {
         let page = site.page(&format!("/orders/{id}"));
         says(
             &page,
-            &[&format!("Order H{id}"), "W-1", "Ada Byron", "Bromley", "Blue mug", "£28.50", "Why London", "Leeds", "has every line", "Placed on web"],
+            &[&format!("Order H{id}"), "W-1", "Ada Byron", "Bromley", "Blue mug", "£28.50", "Why London", "Leeds", "Has every line", "Placed on web"],
         );
         // Candidates that have nothing, and the map.
         says(&page, &["None of the items available", "London to BR1 1AA", "class=\"route\""]);
@@ -536,7 +536,7 @@ fn limits_hide_other_places_and_channels() {
         let on_web = site.limited("support", None, Some(&["web"]));
         let list = on_web.get("/orders").text();
         says(&list, &[&format!("H{london}"), "<span class=\"count\">2</span>"]);
-        lacks(&list, &[&format!("H{leeds}"), "shop"]);
+        lacks(&list, &[&format!("H{leeds}"), ">shop<", "=shop"]);
         assert_eq!(on_web.get(&format!("/orders/{leeds}")).status, 404);
         lacks(&on_web.get(&format!("/orders/cancel?id={leeds}&id={london}")).text(), &["S-1"]);
         says(&on_web.get("/orders?channel=shop").text(), &["No such order"]);

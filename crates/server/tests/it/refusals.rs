@@ -204,7 +204,8 @@ fn keys_and_roles() {
         assert_eq!(call("GET /stock", &format!("Bearer {}", short["key"].as_str().unwrap())).told(), "401 key_invalid", "revoked");
         // A foreign page can make a browser send a cookie, but not a bearer token.
         let cookie = format!("hf_key={}", site.key);
-        assert_eq!(site.send("GET /stock", Vec::new(), &[("authorization", ""), ("cookie", &cookie)]).told(), "200");
-        assert_eq!(site.send("POST /reservations", b"{}".to_vec(), &[("authorization", ""), ("cookie", &cookie)]).told(), "403 bearer_required");
+        for what in ["GET /stock", "POST /reservations"] {
+            assert_eq!(site.send(what, b"{}".to_vec(), &[("authorization", ""), ("cookie", &cookie)]).told(), "401 key_required");
+        }
     });
 }

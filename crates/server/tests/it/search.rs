@@ -55,7 +55,7 @@ fn a_low_id_that_comes_late_is_found() {
     let (search_one, search_two) = (one.search(folder_one.path()), two.search(folder_two.path()));
     assert_eq!(find(&one, &search_one, "lantern"), "B");
     assert_eq!(find(&two, &search_two, "lantern"), "B");
-    one.item("A", json!({"name": "Amber lantern"}), "");
+    one.item("A", json!({"name": "Amber lantern"}), "LON 1");
     assert_eq!(find(&one, &search_one, "lantern"), "B A", "the newest by id");
     assert_eq!(find(&two, &search_two, "lantern"), "B A", "what another node did");
     two.engine.shut_down();

@@ -141,6 +141,7 @@ fn every_order_and_filter_of_the_stock_list_agrees_with_the_database() {
         let site = Site::new(url);
         shelves(&site);
         assert!(count_sales(&site) > 0);
+        site.engine.stock_table().wait().unwrap();
         let ids: Vec<i64> = ["C1", "b2", "A3", "D4", "e5", "F6", "G7", "H8", "KIT", "KIT0"].map(|sku| item(&site, sku)).into();
         let config = config(&site);
         let now = site.time.now();
@@ -187,11 +188,22 @@ fn a_row_says_what_is_there_for_those_who_may_see_it() {
         assert_eq!((of(&all, "F6").state, of(&all, "G7").state, of(&all, "G7").active), (State::NoneFree, State::Inactive, false));
         assert_eq!(of(&all, "e5").moved_at.unwrap().0, site.time.now());
         let kit = of(&all, "KIT");
-        assert_eq!((kit.is_kit, kit.balances.available, kit.state, of(&all, "KIT0").state), (true, 2, State::OnSale, State::NoneFree));
+        // At each location as many as its components make.
+        let at = |places: &str| {
+            [site.stock_at("C1", places), site.stock_at("e5", places)]
+                .map(|told| told.split_whitespace().nth(1).unwrap().trim_matches(',').parse::<i64>().unwrap())
+        };
+        let makes = |place: &str| {
+            let [c1, e5] = at(place);
+            (c1 / 2).min(e5)
+        };
+        let (lon, lee_makes) = (makes("LON"), makes("LEE"));
+        assert_eq!((kit.is_kit, kit.balances.available, kit.state, of(&all, "KIT0").state), (true, lon + lee_makes, State::OnSale, State::NoneFree));
         let lee = rows(Some(&["LEE"]));
         assert_eq!((of(&lee, "C1").balances.on_hand, of(&lee, "C1").locations, of(&lee, "C1").sold_7d), (3, 1, 5));
         assert_eq!((of(&lee, "A3").state, of(&lee, "A3").moved_at), (State::NoStock, None));
-        assert_eq!((of(&lee, "KIT").balances.available, of(&rows(Some(&["LON"])), "KIT").balances.available), (1, 1));
+        assert_eq!((of(&lee, "KIT").balances.available, of(&rows(Some(&["LON"])), "KIT").balances.available), (lee_makes, lon));
+        assert!(lon > 0 && lee_makes > 0);
     });
 }
 
@@ -414,7 +426,7 @@ fn who_holds_an_item_is_found_in_its_ledger() {
         site.ok(&format!("POST /reservations/{}/release", freed["id"].as_str().unwrap()), json!({}));
         let split = site.order("split", "A 30").body;
         assert_eq!(split["fulfillments"].as_array().unwrap().len(), 2);
-        site.ok("POST /routing/rules", json!({"name": "runs", "rules": [{"name": "all", "wait_for_run": true}]}));
+        site.ok("POST /routing/rules", json!({"name": "runs", "rules": {"rules": [{"name": "all", "timing": "run"}]}}));
         let queued = site.order("queued", "A 1").body;
         assert_eq!(queued["status"], "queued");
         let (a, config) = (item(&site, "A"), config(&site));

@@ -1,6 +1,7 @@
-//! Drives the real binary: starting, stopping, kill -9 under load, a full disk, two servers, the command line beside a server.
+//! Drives the real binary: answers as documented, starting, stopping, kill -9 under load, a full disk, two servers, the command line beside a server.
 
 mod binary;
 mod crash;
 mod disk_full;
+mod documented;
 mod running;

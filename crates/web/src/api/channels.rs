@@ -322,9 +322,17 @@ struct Listed {
 
 /// Which item an unmapped listing may be, the likeliest first; at most five. Nothing is mapped by this.
 #[utoipa::path(get, path = "/listings/{id}/suggestions", tag = "Channels", params(("id" = String, Path)), responses((status = 200, body = List<Suggestion>), (status = 404, body = super::ProblemDetails)))]
-async fn suggestions(State(app): State<App>, Path(id): Path<String>) -> Result<Response<Body>, Problem> {
-    let id = number(Noun::Listing, &id)?;
-    let data = app.read(move |tx, _| suggest::suggest(tx, id)).await?;
+async fn suggestions(State(app): State<App>, Extension(caller): Extension<Caller>, Path(id): Path<String>) -> Result<Response<Body>, Problem> {
+    let listing = number(Noun::Listing, &id)?;
+    let data = app
+        .read(move |tx, config| {
+            let seen = read::listing(tx, config, listing)?;
+            if !caller.grant.on(&seen.channel) {
+                return Err(Refused::unknown(Noun::Listing, listing.to_string(), "id").into());
+            }
+            suggest::suggest(tx, listing)
+        })
+        .await?;
     Ok(json(StatusCode::OK, &List { data, next: None }))
 }
 

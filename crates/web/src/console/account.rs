@@ -4,7 +4,7 @@ use super::fields::{Fields, Posted, see};
 use super::language::Language;
 use super::parts::{Field, Part, button, confirm, csrf, form, icon, select};
 use super::shell::{self, Page, Sheet};
-use super::sign_in::{blocking, hex, new_password, totp_place};
+use super::sign_in::{blocking, hex, new_password};
 use super::viewer::Viewer;
 use crate::App;
 use crate::problem::Problem;
@@ -14,7 +14,8 @@ use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse;
 use domain::Refused;
 use engine::Stop;
-use engine::people::sign_in::{SignedIn, Standing};
+use engine::people::reseal::totp_place;
+use engine::people::sign_in::{self, SignedIn, Standing, Try};
 use engine::people::{self, Passkey, Preferences, Session};
 use identity::{password, recovery, totp};
 use maud::{Markup, PreEscaped, html};
@@ -121,9 +122,17 @@ async fn change_password(app: &App, v: &Viewer, me: &SignedIn, fields: &Fields) 
 /// Asks for the present password once more before something that matters, as an open page may be anybody's for a moment.
 async fn prove(app: &App, v: &Viewer, me: &SignedIn, fields: &Fields) -> Result<(), Stop> {
     let Some(phc) = me.person.password.clone() else { return Ok(()) };
-    app.tries.count(v.visit.address).map_err(|seconds| Refused::Overloaded { retry_after_seconds: seconds as u32 })?;
+    let too_often = |seconds: i64| Refused::invalid("old", format!("was wrong too often; come again in {seconds} s"));
+    app.tries.count(v.visit.address).map_err(|seconds| too_often(seconds as i64))?;
+    let (by, login, id) = (v.by(), me.person.login.clone(), me.person.id.clone());
+    if let Try::Locked { until } = app.engine.transact(move |tx, now| sign_in::attempt(tx, &by, now, &login)).await? {
+        return Err(too_often((until - v.now).max(0) / 1_000_000 + 1).into());
+    }
     let old = fields.raw("old").to_owned();
-    if blocking(move || password::verify(&old, &phc)).await? { Ok(()) } else { Err(Refused::invalid("old", "is not your present password").into()) }
+    if !blocking(move || password::verify(&old, &phc)).await? {
+        return Err(Refused::invalid("old", "is not your present password").into());
+    }
+    app.engine.transact(move |tx, _| sign_in::forgive(tx, &id)).await
 }
 
 fn second_factor(v: &Viewer, is_set: bool, left: usize) -> Markup {

@@ -1,7 +1,6 @@
 //! Sign-in through the company's own provider (OpenID Connect): away to it, and back with who somebody is.
 
 use super::fields::{address, pairs, see};
-use super::settings::PLACE;
 use super::sign_in::{self, with_cookie};
 use super::viewer::Viewer;
 use crate::App;
@@ -11,6 +10,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Response, StatusCode};
 use domain::Refused;
+use engine::people::reseal::COMPANY_PLACE;
 use engine::people::settings::{self, Company};
 use engine::people::{self, NewPerson, pending, sign_in::How};
 use engine::{By, Stop};
@@ -32,7 +32,7 @@ async fn provider(app: &App, v: &Viewer) -> Result<(Provider, Company), Problem>
     let Some(send) = app.outer.fetch.clone() else {
         return Err(Problem::new(StatusCode::CONFLICT, "company_unavailable", "This server was started without a way out to the provider."));
     };
-    let client_secret = if company.client_secret.is_empty() { String::new() } else { app.vault.decrypt(PLACE, &company.client_secret)?.0 };
+    let client_secret = if company.client_secret.is_empty() { String::new() } else { app.vault.decrypt(COMPANY_PLACE, &company.client_secret)?.0 };
     let here = app.outer.public_url.as_deref().map_or_else(|| v.visit.origin(), str::to_owned);
     let registration = Registration {
         issuer: company.issuer.clone(),

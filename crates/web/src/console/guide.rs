@@ -58,7 +58,7 @@ const ACTIONS: [(&str, &str, &str, Permission); 10] = [
 ];
 
 /// Most items, and most orders, that are offered.
-const OFFERED: i64 = 7;
+const OFFERED: usize = 7;
 
 /// What fits the words typed: items, orders, pages, actions. Empty words offer the pages.
 async fn find(app: &App, v: &Viewer, words: &str) -> Result<Markup, Problem> {
@@ -74,10 +74,10 @@ async fn find(app: &App, v: &Viewer, words: &str) -> Result<Markup, Problem> {
     let is_nothing = items.is_empty() && orders.is_empty() && actions.is_empty() && pages.is_empty();
     Ok(html! {
         @if !items.is_empty() { div role="group" aria-label=(v.t("Items")) { div.group role="presentation" { (v.t("Items")) }
-            @for i in &items { (option(&format!("/items/{}", step(&i.sku)), "box", html! { b { (i.sku) } " " (i.name) }, html! { (v.say("{} available", &[&v.num(i.available)])) })) }
+            @for i in &items { (option(&format!("/items/{}", step(&i.sku)), "box", html! { b { (i.sku) } " " (i.name) }, html! { (v.say("{} available", &[&v.num(i.balances.available)])) })) }
         } }
         @if !orders.is_empty() { div role="group" aria-label=(v.t("Orders")) { div.group role="presentation" { (v.t("Orders")) }
-            @for o in &orders { (option(&format!("/orders/{}", o.id), "order", html! { b { (o.number) } " " (o.channel) " " (o.reference) }, html! { (o.status.replace('_', " ")) })) }
+            @for o in &orders { (option(&format!("/orders/{}", o.id.0), "order", html! { b { (o.number) } " " (o.channel) " " (o.reference) }, html! { (super::status::cell(v, o.status)) })) }
         } }
         @if !actions.is_empty() { div role="group" aria-label=(v.t("Actions")) { div.group role="presentation" { (v.t("Actions")) }
             @for (text, href, glyph, _) in actions { (option(href, glyph, html! { (v.t(text)) }, html! {})) }

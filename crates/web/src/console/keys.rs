@@ -78,7 +78,8 @@ async fn show_new(app: &App, v: &Viewer) -> Result<Page, Problem> {
         })
         .await?;
     let may = |r: &&roles::Role| v.caller.as_ref().is_some_and(|c| r.permissions.within(c.grant.permissions));
-    let options: Vec<(String, String)> = all.iter().filter(may).map(|r| (r.name.clone(), format!("{} – {}", r.name, r.about))).collect();
+    let options: Vec<(String, String)> =
+        all.iter().filter(may).map(|r| (r.name.clone(), format!("{} – {}", r.name, super::roles::about(v, r)))).collect();
     let lasts = [("", "Until it is revoked"), ("30", "30 days"), ("90", "90 days"), ("365", "A year")]
         .map(|(value, text)| (value.to_owned(), v.t(text).to_owned()));
     let body = html! {

@@ -3,7 +3,7 @@
 use super::fields::step;
 use super::live::View;
 use super::parts::{Part, help, phrase, state};
-use super::show::{age, bar, iso};
+use super::show::{bar, iso};
 use super::viewer::Viewer;
 use domain::Permission;
 use domain::routing::Location;
@@ -160,7 +160,7 @@ pub fn channels(v: &Viewer, view: &View, health: impl Fn(i64) -> Option<Health>)
                 }
                 td.num { (ms(latency.map(|l| l.0))) } td.num { (ms(latency.map(|l| l.2))) }
                 td.num.zero[queue == 0] { (v.num(queue)) }
-                td.num { @if is_slow { span.is-warn { (waits.map_or("–".to_owned(), age)) } } @else { (waits.map_or("–".to_owned(), age)) } }
+                td.num { @if is_slow { span.is-warn { (waits.map_or("–".to_owned(), |w| v.age(w))) } } @else { (waits.map_or("–".to_owned(), |w| v.age(w))) } }
             }
         }
     };
@@ -218,7 +218,7 @@ fn order_row(v: &Viewer, order: &OrderView) -> Markup {
             td { (state(shape, class, v.t(word))) }
             td.num { (v.num(units)) }
             td.places.wide { (places) }
-            td.num { time datetime=(iso(order.placed_at.0)) { (age(v.now - order.placed_at.0)) } }
+            td.num { time datetime=(iso(order.placed_at.0)) { (v.age(v.now - order.placed_at.0)) } }
         }
     }
 }
@@ -250,7 +250,7 @@ pub fn exceptions(v: &Viewer, view: &View) -> Markup {
                     a.list-a href={ "/exceptions/" (e.id.0) } data-open {
                         svg class={ "i " (class) } aria-hidden="true" { use href={ "#i-" (shape) } {} }
                         span { span.what { span.vh { (v.t(word)) ": " } (e.title) } span.why { (e.detail) } }
-                        span.when { @if e.due_at.0 < v.now { span.is-warn { (v.say("{} late", &[&age(v.now - e.due_at.0)])) } } @else { (v.say("in {}", &[&age(e.due_at.0 - v.now)])) } }
+                        span.when { @if e.due_at.0 < v.now { span.is-warn { (v.say("{} late", &[&v.age(v.now - e.due_at.0)])) } } @else { (v.say("in {}", &[&v.age(e.due_at.0 - v.now)])) } }
                     }
                 }
             } }

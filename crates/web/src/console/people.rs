@@ -103,7 +103,8 @@ async fn offer(app: &App) -> Result<Offer, Stop> {
 
 fn role_field(v: &Viewer, offer: &Offer, chosen: &str) -> Markup {
     let may = |r: &&Role| v.caller.as_ref().is_some_and(|c| r.permissions.within(c.grant.permissions));
-    let options: Vec<(String, String)> = offer.roles.iter().filter(may).map(|r| (r.name.clone(), format!("{} – {}", r.name, r.about))).collect();
+    let options: Vec<(String, String)> =
+        offer.roles.iter().filter(may).map(|r| (r.name.clone(), format!("{} – {}", r.name, super::roles::about(v, r)))).collect();
     select(v, "role", "Role", &options, chosen)
 }
 

@@ -5,7 +5,7 @@ use super::fields::{Posted, see, step};
 use super::orders::Places;
 use super::parts::{Part, csrf, empty, fact, icon, once, pager, seen, tabs};
 use super::shell::{self, Page, Sheet};
-use super::show::{age, iso};
+use super::show::iso;
 use super::status;
 use super::today::pause;
 use super::viewer::Viewer;
@@ -155,8 +155,8 @@ fn remaining(v: &Viewer, r: &ReservationView) -> Markup {
     html! {
         @if r.status != "held" { span.quiet { "–" } }
         @else if left <= 0 { span.st.st-warn { (icon("warn")) (v.t("Runs out now")) } }
-        @else if left < 300_000_000 { span.st.st-warn title=(v.moment(r.expires_at.0)) { (icon("clock")) (age(left)) } }
-        @else { span title=(v.moment(r.expires_at.0)) { (age(left)) } }
+        @else if left < 300_000_000 { span.st.st-warn title=(v.moment(r.expires_at.0)) { (icon("clock")) (v.age(left)) } }
+        @else { span title=(v.moment(r.expires_at.0)) { (v.age(left)) } }
     }
 }
 

@@ -10,9 +10,15 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::Response;
 use axum::response::IntoResponse;
+use domain::access::BUILT_IN;
 use domain::{Noun, Permission, Refused};
 use engine::people::roles::{self, Role, SetRole};
 use maud::{Markup, html};
+
+/// What a role is for; those that are always there say it in the reader's language.
+pub fn about(v: &Viewer, role: &Role) -> String {
+    BUILT_IN.iter().find(|b| b.name == role.name).map_or_else(|| role.about.clone(), |b| v.t(b.about).to_owned())
+}
 
 pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Problem> {
     let v = &viewer;
@@ -24,7 +30,7 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Proble
                 tbody { @for role in &all {
                     tr data-row=(role.name) data-key=(role.name) {
                         th scope="row" { a href={ "/roles/" (step(&role.name)) } data-open { (role.name) } }
-                        td { (role.about) } td.num { (role.permissions.iter().count()) }
+                        td { (about(v, role)) } td.num { (role.permissions.iter().count()) }
                         td { @if role.second_factor { (v.t("Asked for")) } @else { span.quiet { (v.t("Up to each")) } } }
                         td { @if role.built_in { (v.t("Always there")) } @else { (v.t("Your own")) } }
                     }
@@ -87,7 +93,7 @@ fn show(v: &Viewer, role: Option<&Role>) -> Page {
             div.row { (confirm(html! { (v.t("Delete this role…")) }, "btn btn-danger", html! { p { (v.t("Only a role that nobody has can be deleted.")) } (button(v, &format!("/roles/{}/delete", step(&role.name)), "btn btn-danger", &[], html! { (v.t("Delete it")) })) })) }
         }
     };
-    let sub = html! { @if let Some(role) = role { (role.about) } @else { (v.t("Give it no more than its people need.")) } };
+    let sub = html! { @if let Some(role) = role { (about(v, role)) } @else { (v.t("Give it no more than its people need.")) } };
     let head = shell::head(&title, sub, html! {});
     shell::page(v, Sheet { title, here: "/roles", topics: String::new(), head, body })
 }

@@ -13,12 +13,10 @@ use axum::http::Response;
 use axum::response::IntoResponse;
 use domain::{Refused, limits};
 use engine::Stop;
+use engine::people::reseal::COMPANY_PLACE;
 use engine::people::roles::{self, Role};
 use engine::people::settings::{self, Company, House};
 use maud::{Markup, html};
-
-/// Where the client's secret is encrypted for.
-pub const PLACE: &str = "company sign-in";
 
 pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Problem> {
     show(&app, &viewer).await
@@ -116,7 +114,7 @@ async fn save_company(app: &App, v: &Viewer, fields: &Fields) -> Result<(), Stop
         limits::text(name, fields.text(name))?;
     }
     let sealed = match fields.given("client_secret") {
-        Some(secret) => Some(app.vault.encrypt(PLACE, &secret)?),
+        Some(secret) => Some(app.vault.encrypt(COMPANY_PLACE, &secret)?),
         None => None,
     };
     let domain = fields.text("domain").trim_start_matches('@').to_lowercase();

@@ -28,17 +28,6 @@ pub fn iso(micros: i64) -> String {
     format(micros, "%Y-%m-%dT%H:%M:%SZ")
 }
 
-/// “8 s”, “4 min”, “1 h 32 m”, “3 days”.
-pub fn age(micros: i64) -> String {
-    let seconds = micros.max(0) / 1_000_000;
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..5_400 => format!("{} min", seconds / 60),
-        5_400..172_800 => format!("{} h {} m", seconds / 3_600, seconds / 60 % 60),
-        _ => format!("{} days", num(seconds / 86_400)),
-    }
-}
-
 /// Who did something, as entries and events name them: `person:ada@example.com` is “ada@example.com”, `key:shop` is “shop (key)”.
 pub fn actor(actor: &str) -> String {
     match actor.split_once(':') {
@@ -94,9 +83,6 @@ mod tests {
             [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567"), (-12_000, "−12,000"), (i64::MIN, "−9,223,372,036,854,775,808")]
         {
             assert_eq!(num(n), text);
-        }
-        for (seconds, text) in [(-3, "0 s"), (59, "59 s"), (60, "1 min"), (5_399, "89 min"), (5_520, "1 h 32 m"), (200_000, "2 days")] {
-            assert_eq!(age(seconds * 1_000_000), text);
         }
         for (part, whole, text) in [(0, 0, "0%"), (1, 3, "33.3%"), (5, 4, "100.0%"), (i64::MAX, i64::MAX, "100.0%")] {
             assert_eq!(percent(part, whole), text);

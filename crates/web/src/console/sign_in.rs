@@ -14,6 +14,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::response::{IntoResponse, Redirect};
 use domain::Refused;
+use engine::people::reseal::totp_place;
 use engine::people::settings::{self, Company};
 use engine::people::sign_in::{self, How, Shown, Standing, Try};
 use engine::people::{self, is_empty};
@@ -26,11 +27,6 @@ use tokio::sync::Semaphore;
 
 /// Passwords looked at together: each takes 19 MiB and most of a core for a while.
 static LOOKING: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(2));
-
-/// Where the secret of a second factor is encrypted for.
-pub fn totp_place(person: &str) -> String {
-    format!("totp {person}")
-}
 
 /// Sends somebody who is not signed in to the way in, and back afterwards. A script is told so.
 pub fn redirect(request: &Request) -> Response<Body> {
@@ -63,7 +59,7 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Bod
 }
 
 fn show(v: &Viewer, company: &Company, status: StatusCode) -> Page {
-    let next = v.asked("next").or_else(|| v.typed("next").map(str::to_owned)).unwrap_or_default();
+    let next = v.asked("next").or_else(|| v.typed("next").map(str::to_owned)).and_then(|next| own_path(&next)).unwrap_or_default();
     let body = html! {
         @if v.visit.is_private() {
             form.stack action="/sign-in" method="post" {
@@ -147,11 +143,16 @@ async fn try_password(app: &App, v: &Viewer, fields: &Fields) -> Result<Result<S
         Try::Go(person) => Some(*person),
     };
     let phc = person.as_ref().and_then(|p| p.password.clone());
+    let again = given.clone();
     let right = blocking(move || match phc {
         Some(phc) => password::verify(&given, &phc),
         None => password::verify_nobody(&given),
     })
     .await?;
+    if right && let Some(id) = person.as_ref().filter(|p| p.password.as_deref().is_some_and(password::needs_rehash)).map(|p| p.id.clone()) {
+        let phc = blocking(move || password::hash(&again)).await?.map_err(|e| Stop::broken(e.to_string()))?;
+        app.engine.transact(move |tx, _| people::rehash(tx, &id, &phc)).await?;
+    }
     Ok(person.filter(|_| right).map(|p| p.id).ok_or_else(|| v.t("The mail address or the password is wrong.").to_owned()))
 }
 

@@ -30,6 +30,11 @@ pub fn cell(v: &Viewer, status: Status) -> Markup {
     state(shape, &format!("st-{color}"), v.t(word))
 }
 
+/// The word alone.
+pub fn word(v: &Viewer, status: Status) -> &'static str {
+    v.t(look(status).2)
+}
+
 /// Beside a title.
 pub fn tag(v: &Viewer, status: Status) -> Markup {
     let (shape, color, word) = look(status);

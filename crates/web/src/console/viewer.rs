@@ -322,9 +322,21 @@ impl Viewer {
         self.zone.iana_name().unwrap_or("UTC").to_owned()
     }
 
+    /// How long, in microseconds: “8 s”, “4 min”, “1 h 32 m”, “3 days”.
+    pub fn age(&self, micros: i64) -> String {
+        let seconds = micros.max(0) / 1_000_000;
+        match seconds {
+            0..60 => format!("{seconds} s"),
+            60..5_400 => format!("{} min", seconds / 60),
+            5_400..172_800 => format!("{} h {} m", seconds / 3_600, seconds / 60 % 60),
+            // In German it stands after “vor” and “in”, too.
+            _ => self.say("{} days", &[&self.num(seconds / 86_400)]),
+        }
+    }
+
     /// “4 min ago”.
     pub fn ago(&self, micros: i64) -> String {
-        self.say("{} ago", &[&super::show::age(self.now - micros)])
+        self.say("{} ago", &[&self.age(self.now - micros)])
     }
 }
 

@@ -1,8 +1,9 @@
 //! What the reads behind the console's lists take on a large database: a made-up year (`world.rs`), written in bulk (`seed.rs`), and each
-//! read measured alone, one caller after another, without HTTP.
+//! read measured alone, one caller after another, without HTTP (`reads.rs`), then the pages themselves (`shown.rs`).
 
 mod reads;
 mod seed;
+pub mod shown;
 mod world;
 
 use super::load::figure;

@@ -3,7 +3,7 @@
 use super::world::{CHANNELS, LOCATIONS};
 use crate::bench::growth::sku;
 use domain::steps::Status;
-use engine::db::Tx;
+use engine::db::{Sql, Tx};
 use engine::orders::counts;
 use engine::orders::list::{self as orders, OrderQuery};
 use engine::page::Cursor;
@@ -39,6 +39,17 @@ impl Known {
         let receipt = first.rows.first().map_or(0, |m| m.entry.document.0);
         Ok(Known { hot, locations: config.locations.iter().map(|l| l.id).collect(), receipt })
     }
+}
+
+const FIRST: [Sql; 3] = [Sql("SELECT MIN(id) FROM orders"), Sql("SELECT MIN(id) FROM reservations"), Sql("SELECT MIN(id) FROM transfers")];
+
+/// The lowest id of an order, a reservation and a transfer.
+pub fn first_documents(tx: &mut Tx<'_>) -> Result<[i64; 3], Stop> {
+    let mut first = [0; 3];
+    for (n, sql) in FIRST.into_iter().enumerate() {
+        first[n] = tx.one(sql, &[], |r| r.opt_int(0))?.flatten().unwrap_or(0);
+    }
+    Ok(first)
 }
 
 /// All of them.

@@ -6,7 +6,6 @@ use crate::App;
 use crate::console::fields::{Posted, see, step};
 use crate::console::parts::{empty, icon};
 use crate::console::shell::{self, Page, Sheet};
-use crate::console::show::age;
 use crate::console::viewer::Viewer;
 use crate::problem::Problem;
 use axum::Extension;
@@ -96,7 +95,7 @@ pub async fn waiting(State(app): State<App>, Path(code): Path<String>, viewer: V
                     thead { tr { th scope="col" { (v.t("Listing")) } th.num scope="col" { (v.t("Shows")) } th.num scope="col" { (v.t("Would be set to")) } th.num scope="col" { (v.t("Waits for")) } } }
                     tbody { @for p in &pushes { tr data-row=(p.listing) data-key={ "l" (p.listing) } {
                         th scope="row" { a href={ "/channels/" (step(&code)) "/listings/" (p.listing) } data-open { (p.external) } }
-                        td.num { (p.from.map_or(v.t("not compared").to_owned(), |n| v.num(n))) } td.num.strong { (v.num(p.to)) } td.num { (age(v.now - p.since)) }
+                        td.num { (p.from.map_or(v.t("not compared").to_owned(), |n| v.num(n))) } td.num.strong { (v.num(p.to)) } td.num { (v.age(v.now - p.since)) }
                     } } }
                 } }
                 div.panel-foot { span { (v.say("The {} most urgent; as it would be at this moment.", &[&v.num(pushes.len() as i64)])) } }

@@ -66,7 +66,7 @@ fn table(v: &Viewer, to: &str, found: &[Alike], next: Option<i64>) -> Markup {
                 caption.vh { (v.t("What will be mapped")) }
                 thead { tr {
                     th.th-check scope="col" { input type="checkbox" data-check-all data-js checked aria-label=(v.t("Tick all")); }
-                    th scope="col" { (v.t("Listing")) } th scope="col" { (v.t("SKU there")) } th scope="col" { (v.t("Becomes")) } th scope="col" { (v.t("Written")) }
+                    th scope="col" { (v.t("Listing")) } th scope="col" { (v.t("SKU there")) } th scope="col" { (v.t("Becomes")) } th scope="col" { (v.t("Spelling")) }
                 } }
                 tbody { @for a in found { tr data-row=(a.listing) data-key={ "l" (a.listing) } {
                     td.check { label { input type="checkbox" name="map" value={ (a.listing) " " (a.item) } data-check checked[a.exact] aria-label=(v.say("Map {}", &[&a.title])); } }

@@ -23,10 +23,9 @@ pub use one::{handovers, page as one};
 pub use settings::{page as settings, set as set_settings, set_policy, subscribe};
 
 use super::fields::step;
-use super::lines::spark;
+use super::line_chart::spark;
 use super::parts::{Part, bar, button, empty, icon, state};
 use super::shell::{self, Page, Sheet};
-use super::show::age;
 use super::viewer::Viewer;
 use crate::App;
 use crate::console::live::Live;
@@ -179,7 +178,7 @@ fn row(v: &Viewer, status: &ChannelStatus, health: &Health, available: Option<i6
             td.num data-label="p99 ms" { (ms(v, latency.map(|l| l.2))) }
             td data-label=(v.t("Last hour")) { (spark(&hour)) }
             td.num data-label=(v.t("Queue")) { (v.num(status.queue)) }
-            td.num data-label=(v.t("Oldest")) { @match waits { Some(w) if w > SLOW => span.is-warn { (age(w)) }, Some(w) => (age(w)), None => span.zero { "–" } } }
+            td.num data-label=(v.t("Oldest")) { @match waits { Some(w) if w > SLOW => span.is-warn { (v.age(w)) }, Some(w) => (v.age(w)), None => span.zero { "–" } } }
             td.num data-label=(v.t("Drift")) { (warn(status.drift_units)) }
             td.num data-label=(v.t("Oversold")) { (warn(status.oversold_units)) }
             td.w-bar2 data-label=(v.t("Lent, units")) { div.barcell { (bar(&label, scale, &[("b-a", lent.min(scale))], None)) span.num { (v.num(lent)) } } }

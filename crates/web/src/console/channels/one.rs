@@ -7,10 +7,9 @@ use super::{SLOW, contract, find, ms, settings, standing};
 use crate::App;
 use crate::console::export;
 use crate::console::fields::step;
-use crate::console::lines::{Lines, Series};
+use crate::console::line_chart::{Lines, Series};
 use crate::console::parts::{Part, empty, icon, pager, state};
 use crate::console::shell::{self, Page, Sheet};
-use crate::console::show::age;
 use crate::console::viewer::Viewer;
 use crate::problem::Problem;
 use axum::Extension;
@@ -136,7 +135,7 @@ fn trouble(v: &Viewer, status: &ChannelStatus, health: &Health) -> Markup {
         @if let Some((at, text)) = &health.fault {
             (banner("banner-danger", "danger", v.say("The last call failed {}.", &[&v.ago(*at)]), text.clone()))
         } @else if waits > SLOW && !channel.paused {
-            (banner("banner-warn", "warn", v.say("Quantities wait for {}.", &[&age(waits)]), v.t("Units that were lent stay lent until it has taken them back, so that nothing is sold twice meanwhile.").to_owned()))
+            (banner("banner-warn", "warn", v.say("Quantities wait for {}.", &[&v.age(waits)]), v.t("Units that were lent stay lent until it has taken them back, so that nothing is sold twice meanwhile.").to_owned()))
         }
         @if let Some(resync) = &health.resync { (compared(v, resync)) }
     }
@@ -165,8 +164,8 @@ fn figures(v: &Viewer, status: &ChannelStatus, health: &Health) -> Markup {
         }
     };
     let latency = health.latency();
-    let counted = status.orders_counted_until.map_or(v.t("not counted yet").to_owned(), |t| v.say("counted until {} ago", &[&age(v.now - t.0)]));
-    let waits = status.oldest_wish.map_or(v.t("nothing waits").to_owned(), |t| v.say("oldest {}", &[&age(v.now - t.0)]));
+    let counted = status.orders_counted_until.map_or(v.t("not counted yet").to_owned(), |t| v.say("counted until {} ago", &[&v.age(v.now - t.0)]));
+    let waits = status.oldest_wish.map_or(v.t("nothing waits").to_owned(), |t| v.say("oldest {}", &[&v.age(v.now - t.0)]));
     let is_place = status.channel.location.is_none();
     html! {
         section.panel aria-label=(v.t("Figures")) { dl.kpis {

@@ -6,7 +6,7 @@ use super::list::{due, owner_name};
 use super::remedies;
 use crate::console::fields::step;
 use crate::console::parts::{icon, state};
-use crate::console::show::{age, iso};
+use crate::console::show::iso;
 use crate::console::viewer::Viewer;
 use domain::Permission::{ChannelsView, ExceptionsSolve, OrdersView, StockView};
 use engine::channels::listings::ListingView;
@@ -83,7 +83,7 @@ fn figures(v: &Viewer, chosen: &Chosen, names: &Names) -> Markup {
         },
         _ => html! {},
     };
-    let met = if e.times > 1 { v.say("last {} ago", &[&age(v.now - e.updated_at.0)]) } else { String::new() };
+    let met = if e.times > 1 { v.say("last {} ago", &[&v.age(v.now - e.updated_at.0)]) } else { String::new() };
     html! {
         dl.versus {
             (own)

@@ -3,7 +3,7 @@
 use super::Names;
 use super::ask::{Asked, NOBODY, Shown, kind_name, severity};
 use crate::console::parts::{csrf, empty, icon, once, pager, state, tabs};
-use crate::console::show::{age, iso};
+use crate::console::show::iso;
 use crate::console::viewer::Viewer;
 use domain::Permission::ExceptionsSolve;
 use engine::exceptions::read::ExceptionView;
@@ -115,8 +115,8 @@ fn entry(v: &Viewer, asked: &Asked, e: &ExceptionView, is_chosen: bool, names: &
                 span { span.what { span.vh { (v.t(word)) ": " } (kind_name(v, &e.kind)) } span.why { (e.title) } }
                 span.when.row {
                     @if let Some(owner) = &e.owner { (avatar(names, owner)) }
-                    @if e.open && e.due_at.0 < v.now { span.is-warn title=(v.say("due {}", &[&v.moment(e.due_at.0)])) { (age(v.now - when)) } }
-                    @else { time datetime=(iso(when)) { (age(v.now - when)) } }
+                    @if e.open && e.due_at.0 < v.now { span.is-warn title=(v.say("due {}", &[&v.moment(e.due_at.0)])) { (v.age(v.now - when)) } }
+                    @else { time datetime=(iso(when)) { (v.age(v.now - when)) } }
                 }
             }
         }
@@ -190,7 +190,7 @@ fn row(v: &Viewer, asked: &Asked, e: &ExceptionView, may: bool, names: &Names) -
             td data-label=(v.t("Channel")) { (e.channel.as_deref().unwrap_or("–")) }
             td data-label=(v.t("Owner")) { @if let Some(owner) = &e.owner { (owner_name(names, owner)) } @else { span.quiet { (v.t("Nobody")) } } }
             td.num data-label=(v.t("Times")) { (v.num(e.times)) }
-            td.num data-label=(v.t("Open for")) { (age(until - e.created_at.0)) }
+            td.num data-label=(v.t("Open for")) { (v.age(until - e.created_at.0)) }
             td.num data-label=(v.t("Due")) { @if !e.open { "–" } @else { (due(v, e)) } }
         }
     }
@@ -199,7 +199,7 @@ fn row(v: &Viewer, asked: &Asked, e: &ExceptionView, may: bool, names: &Names) -
 /// “in 20 min”, or how late it is.
 pub fn due(v: &Viewer, e: &ExceptionView) -> Markup {
     let left = e.due_at.0 - v.now;
-    html! { @if left < 0 { span.is-warn { (v.say("{} late", &[&age(-left)])) } } @else { (v.say("in {}", &[&age(left)])) } }
+    html! { @if left < 0 { span.is-warn { (v.say("{} late", &[&v.age(-left)])) } } @else { (v.say("in {}", &[&v.age(left)])) } }
 }
 
 /// What is done with the ticked ones is looked at before it is done.

@@ -16,7 +16,6 @@ use super::export::{self, STEP};
 use super::fields::{Posted, see};
 use super::parts::{empty, icon};
 use super::shell::{self, Page, Sheet};
-use super::show::age;
 use super::viewer::Viewer;
 use crate::App;
 use crate::problem::Problem;
@@ -106,14 +105,14 @@ fn head(v: &Viewer, asked: &Asked, shown: &Shown, is_one: bool) -> Markup {
         @if all == 0 { (v.t("Nothing is open.")) }
         @else {
             (v.say("{} open", &[&v.num(all)])) @if critical > 0 { (v.say(", {} critical", &[&v.num(critical)])) } "."
-            @if let Some(at) = oldest { " " (v.say("The oldest since {}.", &[&age(v.now - at)])) }
+            @if let Some(at) = oldest { " " (v.say("The oldest since {}.", &[&v.age(v.now - at)])) }
         }
     };
     let hint = |keys: &[&str], text: &'static str| html! { span { @for key in keys { kbd { (key) } } (v.t(text)) } };
     let right = html! {
         @if is_one || !asked.as_table {
             div.hints {
-                (hint(&["J", "K"], "Next, previous")) (hint(&["Enter"], "Open"))
+                (hint(&["J", "K"], "Next, previous")) (hint(&["Enter"], "Open the row"))
                 @if v.may(ExceptionsSolve) { (hint(&["R"], "First remedy")) (hint(&["E"], "Resolve")) (hint(&["A"], "Assign")) (hint(&["S"], "Snooze")) (hint(&["Z"], "Undo")) }
             }
         }

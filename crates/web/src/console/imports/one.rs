@@ -6,7 +6,7 @@ use crate::App;
 use crate::console::fields::{Posted, see, step};
 use crate::console::parts::{Part, bar, csrf, icon, once};
 use crate::console::shell::{self, Page, Sheet};
-use crate::console::show::{actor, age};
+use crate::console::show::actor;
 use crate::console::viewer::Viewer;
 use crate::problem::Problem;
 use crate::upload::Running;
@@ -94,7 +94,7 @@ fn progress(v: &Viewer, import: &ImportLine, here: Option<&Run>) -> Markup {
         html! { div.kpi { dt { (v.t(name)) } dd { span.val { (v.num(n as i64)) } span.note.is-warn[warn] { (note) } } } }
     };
     let rows_note = match (import.finished, of) {
-        (true, _) => v.say("in {}", &[&age(took)]),
+        (true, _) => v.say("in {}", &[&v.age(took)]),
         (false, Some(of)) => v.say("of {}", &[&v.num(of)]),
         (false, None) => v.t("so far").to_owned(),
     };

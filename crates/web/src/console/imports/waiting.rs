@@ -3,10 +3,12 @@
 //! A file waits on the disk without a name, so that it goes with the program whatever happens, and for an hour at most. On several servers
 //! it waits where it arrived.
 
+use crate::upload::MOST_BYTES;
 use domain::Refused;
 use engine::Stop;
 use engine::imports::Kind;
 use engine::views::ImportView;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -16,7 +18,6 @@ use std::time::{Duration, Instant};
 /// So long may a file wait, so many may, and so many bytes may they hold together.
 const KEPT: Duration = Duration::from_secs(3_600);
 const MOST_FILES: usize = 32;
-const MOST_BYTES: u64 = 8 << 30;
 /// Imports whose beginning and end is remembered.
 const MOST_RUNS: usize = 200;
 

@@ -88,13 +88,13 @@ struct Row {
 impl Row {
     fn refused(&self) -> Option<&Refused> {
         match self.ahead.as_ref()? {
-            Ok(rehearsed) => rehearsed.refused.as_ref(),
+            Ok(rehearsed) => rehearsed.outcome.as_ref().err(),
             Err(refused) => Some(refused),
         }
     }
 
     fn after(&self, code: &str) -> Option<&Balances> {
-        let rehearsed = self.ahead.as_ref()?.as_ref().ok().filter(|r| r.refused.is_none())?;
+        let rehearsed = self.ahead.as_ref()?.as_ref().ok().filter(|r| r.outcome.is_ok())?;
         rehearsed.items.first()?.levels.iter().find(|(c, ..)| **c == *code).map(|(_, _, after)| after)
     }
 }

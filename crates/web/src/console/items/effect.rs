@@ -46,7 +46,7 @@ impl Ahead<'_> {
 
     fn refused(&self) -> Option<&Refused> {
         match self.rehearsed.as_ref()? {
-            Ok(rehearsed) => rehearsed.refused.as_ref(),
+            Ok(rehearsed) => rehearsed.outcome.as_ref().err(),
             Err(refused) => Some(refused),
         }
     }

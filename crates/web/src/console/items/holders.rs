@@ -45,7 +45,13 @@ fn row(v: &Viewer, holder: &Holder, spots: &[Spot]) -> Markup {
     let (key, address, name, channel, until) = match &holder.document {
         Document::Order { id, number, channel, reference, status } => {
             let name = html! { (number) @if !reference.is_empty() { span.aside { (reference) } } };
-            (id.0, format!("/orders/{}", id.0), name, channel.clone(), html! { (v.t("until shipped")) ", " (status.word().replace('_', " ")) })
+            (
+                id.0,
+                format!("/orders/{}", id.0),
+                name,
+                channel.clone(),
+                html! { (v.t("until shipped")) ", " (crate::console::status::word(v, *status)) },
+            )
         }
         Document::Reservation { id, channel, expires_at } => {
             let until = html! { time datetime=(crate::console::show::iso(expires_at.0)) { (v.when(expires_at.0)) } };

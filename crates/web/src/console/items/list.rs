@@ -6,6 +6,7 @@ use super::done::Done;
 use super::{Spot, Where, path, words};
 use crate::App;
 use crate::console::export;
+use crate::console::find::{self, Hits};
 use crate::console::parts::{csrf, empty, icon, pager, sorted, state, tabs};
 use crate::console::shell::{self, Sheet};
 use crate::console::viewer::Viewer;
@@ -24,7 +25,7 @@ use maud::{Markup, html};
 /// Rows on a page.
 const ROWS: usize = 50;
 /// Hits of a search that the list is made from.
-const HITS: i64 = 1_000;
+const HITS: usize = 1_000;
 
 /// The views: word in the address, name, which items.
 const VIEWS: [(&str, &str, Only); 8] = [
@@ -103,15 +104,15 @@ impl Asked {
         !self.view.is_empty() || self.at.is_some() || self.q.is_some()
     }
 
-    /// The ids that a search finds; None without one.
-    pub async fn hits(&self, app: &App) -> Result<Option<Vec<i64>>, Stop> {
-        let Some(text) = self.q.clone() else { return Ok(None) };
-        app.engine.read(move |tx| engine::catalog::read::named(tx, &text, HITS)).await.map(Some)
+    /// What the search finds; None without one.
+    async fn hits(&self, app: &App) -> Result<Option<Hits>, Stop> {
+        let (Some(text), search) = (self.q.clone(), app.search.clone()) else { return Ok(None) };
+        app.engine.read(move |tx| find::items(tx, &search, &text, HITS)).await.map(Some)
     }
 
     /// The first `limit` items of the list, and how many it has.
     pub async fn first(&self, app: &App, limit: usize) -> Result<StockPage, Stop> {
-        let hits = self.hits(app).await?;
+        let hits = self.hits(app).await?.map(|hits| hits.ids);
         let (asked, table, now) = (Asked { after: None, ..self.clone() }, app.engine.stock_table().clone(), app.engine.now());
         table.ready().await?;
         app.read(move |tx, config| engine::stock::list::page(tx, config, &table, &asked.query(config, hits, limit), now)).await
@@ -121,32 +122,33 @@ impl Asked {
 pub async fn page(Of(app): Of<App>, viewer: Viewer) -> Result<Response<Body>, Problem> {
     let asked = Asked::read(&viewer, |name| viewer.asked(name))?;
     let hits = asked.hits(&app).await?;
+    let ids = hits.as_ref().map(|hits| hits.ids.clone());
     let table = app.engine.stock_table().clone();
     let is_file = viewer.asked("format").as_deref() == Some("csv");
-    if is_file || !asked.query(&Config::default(), hits.clone(), ROWS).is_plain() {
+    if is_file || !asked.query(&Config::default(), ids.clone(), ROWS).is_plain() {
         table.ready().await?;
     }
     if is_file {
-        return Ok(file(&app, asked, hits));
+        return Ok(file(&app, asked, ids));
     }
     let (reader, filter) = (viewer.clone(), asked.clone());
     let (found, spots, done) = app
         .read(move |tx, config| {
-            let found = engine::stock::list::page(tx, config, &table, &filter.query(config, hits, ROWS), reader.now)?;
+            let found = engine::stock::list::page(tx, config, &table, &filter.query(config, ids, ROWS), reader.now)?;
             Ok((found, filter.limit.spots(config), Done::read(tx, config, &reader)?))
         })
         .await?;
-    Ok(sheet(&viewer, &asked, &found, &spots, done.as_ref()).into_response())
+    Ok(sheet(&viewer, &asked, &found, hits.as_ref(), &spots, done.as_ref()).into_response())
 }
 
-fn sheet(v: &Viewer, asked: &Asked, found: &StockPage, spots: &[Spot], done: Option<&Done>) -> shell::Page {
+fn sheet(v: &Viewer, asked: &Asked, found: &StockPage, hits: Option<&Hits>, spots: &[Spot], done: Option<&Done>) -> shell::Page {
     let known = |n: usize| v.count(n as i64, "item", "items");
     let sub = html! {
         @if let Some(counts) = found.counts { (known(counts.items)) ", " } (v.count(spots.len() as i64, "location", "locations"))
     };
     let key = |key: &str, text: &'static str| html! { span { kbd { (key) } (v.t(text)) } };
     let right = html! {
-        div.hints { span { kbd { "J" } kbd { "K" } (v.t("Move")) } (key("X", "Select")) (key("Enter", "Open")) (key("?", "All keys")) }
+        div.hints { span { kbd { "J" } kbd { "K" } (v.t("Next row, row before")) } (key("X", "Select")) (key("Enter", "Open the row")) (key("?", "All keys")) }
         a.btn href=(v.address(&[("format", "csv")])) { (icon("download")) (v.t("Export")) }
         @if v.may(Permission::ItemsEdit) { a.btn.btn-primary href="/items/new" data-key="n" { (icon("plus")) (v.t("Add item")) } }
     };
@@ -155,6 +157,10 @@ fn sheet(v: &Viewer, asked: &Asked, found: &StockPage, spots: &[Spot], done: Opt
         section.panel data-part data-key="items" aria-label=(v.t("Items")) {
             (views(v, asked, found.counts))
             (filters(v, asked, spots))
+            @if let Some(hits) = hits {
+                @if hits.near { p.none { (v.t("Nothing is written just so. These come close.")) } }
+                @if hits.more { p.none { (v.say("Many items fit. Of them, {} are looked at.", &[&v.num(HITS as i64)])) } }
+            }
             @if found.rows.is_empty() { (nothing(v, asked)) } @else { (rows(v, asked, found)) }
         }
     };
@@ -204,7 +210,7 @@ fn filters(v: &Viewer, asked: &Asked, spots: &[Spot]) -> Markup {
 fn nothing(v: &Viewer, asked: &Asked) -> Markup {
     if asked.is_narrow() {
         let why = match &asked.q {
-            Some(q) => v.say("Nothing begins with “{}” in this view.", &[q]),
+            Some(q) => v.say("Nothing like “{}” is in this view.", &[q]),
             None => v.t("No item is like that at the moment.").to_owned(),
         };
         return empty(v.t("None here"), html! { (why) }, html! { a.btn href="/items" { (v.t("Show all items")) } });

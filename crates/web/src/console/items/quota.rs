@@ -93,7 +93,7 @@ fn standing(v: &Viewer, share: &Share) -> Markup {
     if share.paused {
         return state("pause", "st-off", v.t("Paused"));
     }
-    let since = |text: &'static str, at: i64| v.say(text, &[&crate::console::show::age(v.now - at)]);
+    let since = |text: &'static str, at: i64| v.say(text, &[&v.age(v.now - at)]);
     match share.due {
         Some((at, Why::Overdrawn | Why::Stop | Why::Recall)) => return state("warn", "st-warn", &since("To be lowered for {}", at.0)),
         Some((at, Why::Empty | Why::Refill)) => return state("queued", "st-info", &since("To be raised for {}", at.0)),

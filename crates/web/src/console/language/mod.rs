@@ -1,4 +1,4 @@
-//! Languages of the pages. The English text is the key; another language is a table from it (`de.rs`). Texts with figures have `{}`
+//! Languages of the pages. The English text is the key; another language is tables from it (`de/`). Texts with figures have `{}`
 //! where each goes, in their order.
 
 mod de;
@@ -14,7 +14,7 @@ pub enum Language {
     German,
 }
 
-static GERMAN: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| de::TEXTS.iter().copied().collect());
+static GERMAN: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| de::TABLES.into_iter().flatten().copied().collect());
 
 impl Language {
     pub const ALL: [Language; 2] = [Language::English, Language::German];

@@ -196,7 +196,7 @@ pub fn draw(v: &Viewer, spots: &[Spot<'_>]) -> Option<Markup> {
             }
             @for (x, degree) in &longitudes {
                 line.grat x1=(at(*x)) x2=(at(*x)) y1="0" y2=(at(frame.height)) {}
-                @if *x > 28.0 && *x < WIDTH - 28.0 { text.deg x=(at(x + 3.0)) y=(at(frame.height - 4.0)) { (degrees(*degree, "E", "W")) } }
+                @if *x > 28.0 && *x < WIDTH - 28.0 { text.deg x=(at(x + 3.0)) y=(at(frame.height - 4.0)) { (degrees(*degree, v.t("E"), v.t("W"))) } }
             }
             @for p in &placed {
                 a href={ "/locations/" (step(p.spot.code)) } data-key={ "m" (p.spot.code) } aria-label=(v.say("{}: {} open", &[&p.spot.name, &v.num(p.spot.open)])) {

@@ -3,7 +3,7 @@
 
 use crate::App;
 use crate::console::fields::{Fields, Posted, pairs};
-use crate::console::form_lines::Cell;
+use crate::console::line_editor::Cell;
 use crate::console::parts::{Field, empty, form, icon, state};
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::status;
@@ -16,7 +16,7 @@ use engine::orders::cancel::CancelOrder;
 use engine::orders::read;
 use engine::orders::ship::Ship;
 use engine::views::{FulfillmentView, OrderView};
-use engine::{Answer, Command, Reply, foresee};
+use engine::{Answer, Command, Reply, rehearse};
 use futures_util::future::join_all;
 use maud::{Markup, html};
 
@@ -55,15 +55,15 @@ async fn preview(app: &App, v: Viewer, deed: Deed) -> Result<Page, Problem> {
 async fn plan(app: &App, v: Viewer, deed: Deed, ids: Vec<i64>) -> Result<Page, Problem> {
     let (by, grant, now, reader) = (v.by(), v.grant(), v.now, v.clone());
     let plans = app
-        .read(move |tx, config| {
+        .read_shared(move |tx, config| {
             let orders = read::seen(tx, config, &ids, &grant)?;
             let commands: Vec<Command> = orders.iter().filter_map(|(order, _)| deed.command(order).ok()).collect();
-            let mut outcomes = foresee(tx, config, now, &by, &commands)?.into_iter();
+            let mut outcomes = rehearse(tx, config, now, &by, &commands)?.into_iter().map(|r| r.outcome);
             let mut would = |order: &OrderView| {
                 deed.command(order).map_err(|why| reader.t(why).to_owned())?;
                 match outcomes.next() {
                     Some(Ok(Reply { answer: Answer::Order(after), .. })) => Ok(*after),
-                    Some(Err(stop)) => Err(stop.to_string()),
+                    Some(Err(refused)) => Err(refused.to_string()),
                     _ => Err(String::new()),
                 }
             };

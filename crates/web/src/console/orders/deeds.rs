@@ -5,7 +5,7 @@ use super::one::{self, Whole};
 use super::why;
 use crate::App;
 use crate::console::fields::{Fields, Posted, see};
-use crate::console::form_lines::{self, Cell};
+use crate::console::line_editor::{self, Cell};
 use crate::console::parts::{Field, check, form, icon, seen, select};
 use crate::console::shell::Page;
 use crate::console::viewer::Viewer;
@@ -27,7 +27,7 @@ use engine::orders::r#return::ReturnOrder;
 use engine::orders::ship::Ship;
 use engine::stock::SkuLine;
 use engine::views::FulfillmentView;
-use engine::{Answer, Command, Reply, Stop, foresee};
+use engine::{Answer, Command, Reply, Stop};
 use maud::{Markup, html};
 
 /// Locations that are offered in a list; beyond, the code is typed.
@@ -177,7 +177,7 @@ struct Chosen {
 
 fn chosen(fields: &Fields) -> Result<Chosen, Refused> {
     let (mut lines, mut rows, mut all) = (Vec::new(), Vec::new(), true);
-    for (n, typed) in form_lines::typed(fields).iter().enumerate() {
+    for (n, typed) in line_editor::typed(fields).iter().enumerate() {
         let name = format!("lines[{n}].quantity");
         let quantity = fields.opt_int(&name)?.unwrap_or(0);
         all &= fields.opt_int(&format!("lines[{n}].most"))? == Some(quantity);
@@ -274,12 +274,12 @@ fn cancel_form(v: &Viewer, whole: &Whole) -> Markup {
     let rows = merged(order.lines.iter().map(|l| (l.sku.to_string(), l.quantity - l.canceled - l.shipped)), true);
     let body = html! {
         // An order that waits for a routing run is canceled whole.
-        @if whole.status() != Status::Queued { (quantities(v, whole, &rows, "Not shipped", "Cancel")) }
+        @if whole.status() != Status::Queued { (quantities(v, whole, &rows, "Not shipped", "Cancel these units")) }
         (Field::new("reason", "Reason").focus().required().hint(html! { (v.t("Stands in the ledger, and is told to the channel.")) }).show(v))
         ul.plain { @for text in what_canceling_does(v, whole) { li { (icon("arrow")) " " (text) } } }
         div.form-foot { button.btn.btn-danger type="submit" { (v.t("Cancel these units")) } a.btn href={ "/orders/" (order.id.0) } { (v.t("Leave as it is")) } }
     };
-    panel(v, whole, Deed::Cancel, v.t("Cancel"), body)
+    panel(v, whole, Deed::Cancel, v.t("Cancel the order"), body)
 }
 
 /// What becomes of the units and of the money.
@@ -358,7 +358,7 @@ pub async fn take_back(State(app): State<App>, Path(id): Path<String>, posted: P
         let lines = match lines {
             Some(lines) if lines.is_empty() => return Err(Refused::invalid("lines[0].quantity", "is empty; say how many came back")),
             Some(lines) => lines,
-            None => form_lines::sku_lines(&form_lines::typed(fields))?,
+            None => line_editor::sku_lines(&line_editor::typed(fields))?,
         };
         Ok(Command::ReturnOrder(ReturnOrder {
             id,
@@ -387,13 +387,12 @@ async fn reroute_form(app: &App, v: &Viewer, whole: &Whole, f: &FulfillmentView)
         return Ok(panel(v, whole, Deed::Reroute, &title, body));
     }
     let command = Command::Reroute(Box::new(Reroute { fulfillment: id, to: None, ship_to: whole.detail.ship_to.clone() }));
-    let (by, now) = (v.by(), v.now);
-    let outcome = app.read(move |tx, config| Ok(foresee(tx, config, now, &by, &[command])?.pop())).await?;
+    let outcome = app.rehearse(vec![command], v.by()).await?.pop().map(|r| r.outcome);
     let decision: StoredDecision = match outcome {
         Some(Ok(Reply { answer: Answer::Order(after), .. })) => {
             serde_json::from_str(after.decision.get()).map_err(|e| Stop::broken(format!("a decision cannot be read: {e}")))?
         }
-        Some(Err(stop)) => return Ok(nothing(v, whole, &stop.to_string())),
+        Some(Err(refused)) => return Ok(nothing(v, whole, &refused.to_string())),
         _ => return Ok(nothing(v, whole, v.t("Nothing of this order is ready to be sent from elsewhere."))),
     };
     let mut decision = decision;

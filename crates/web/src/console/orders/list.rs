@@ -1,11 +1,12 @@
 //! The list of orders: a million of them, by time, in views, filtered, searched, chosen for what is done to several at once.
 
-use super::{destination, id_of, is_unfinished, late};
+use super::{destination, is_unfinished, late};
 use crate::App;
 use crate::console::export;
+use crate::console::find::{self, Hits};
 use crate::console::parts::{bar, empty, icon, pager, sorted, tabs};
 use crate::console::shell::{self, Page, Sheet};
-use crate::console::show::{age, iso};
+use crate::console::show::iso;
 use crate::console::status;
 use crate::console::today::pause;
 use crate::console::viewer::Viewer;
@@ -14,13 +15,12 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::Response;
 use axum::response::IntoResponse;
+use domain::Grant;
 use domain::Permission::{OrdersCancel, OrdersPlace, OrdersShip};
 use domain::steps::Status;
-use domain::{Grant, Refused};
 use engine::db::Tx;
 use engine::orders::counts::{self, Count, Counts};
 use engine::orders::list::{self, OrderQuery, OrderRow};
-use engine::orders::read;
 use engine::page::Cursor;
 use engine::{Config, Stop, day_of};
 use jiff::ToSpan;
@@ -32,9 +32,8 @@ use search::Search;
 const SHOWN: usize = 50;
 /// Channels and locations that a filter offers by name.
 const OFFERED: usize = 100;
-/// Orders that a text is looked for in: so many hits of the search, and so many that have just that reference.
+/// Hits of a search that the list is made from.
 const HITS: usize = 900;
-const EXACT: i64 = 50;
 
 /// The views: the word in the address, and the name.
 const VIEWS: [(&str, &str); 8] = [
@@ -108,32 +107,6 @@ fn query(v: &Viewer, config: &Config, grant: &Grant, asked: &Asked, limit: usize
     }
 }
 
-/// The orders that a text is about.
-#[derive(Default)]
-struct Hits {
-    ids: Vec<i64>,
-    /// There are more than were looked at.
-    more: bool,
-    /// Nothing is written so; these come close.
-    near: bool,
-}
-
-/// What the search finds, and what has just that number or reference: that is found at once, and while there is no search.
-fn hits(tx: &mut Tx<'_>, search: &Search, text: &str, channels: Option<&[String]>) -> Result<Hits, Stop> {
-    let question = search::Query { text, kind: Some(search::Kind::Order), channels, active_only: false, limit: HITS };
-    let mut hits = match search.find(&question) {
-        Ok(found) => Hits { more: found.total > found.hits.len(), near: found.is_near, ids: found.hits.iter().map(|hit| hit.id).collect() },
-        Err(stop) if stop.refused() == Some(&Refused::SearchNotReady) => Hits::default(),
-        Err(stop) => return Err(stop),
-    };
-    let exact: Vec<i64> = read::by_reference(tx, text, EXACT)?.into_iter().chain(id_of(text)).collect();
-    hits.near &= exact.is_empty();
-    hits.ids.extend(exact);
-    hits.ids.sort_unstable();
-    hits.ids.dedup();
-    Ok(hits)
-}
-
 /// What stands on the page.
 struct Found {
     rows: Vec<OrderRow>,
@@ -151,11 +124,11 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Bod
     }
     let (v, wanted) = (viewer.clone(), asked.clone());
     let search = app.search.clone();
-    let found = app.read(move |tx, config| find(tx, config, &search, &v, &wanted)).await?;
+    let found = app.read(move |tx, config| read(tx, config, &search, &v, &wanted)).await?;
     Ok(show(&viewer, &asked, &found).into_response())
 }
 
-fn find(tx: &mut Tx<'_>, config: &Config, search: &Search, v: &Viewer, asked: &Asked) -> Result<Found, Stop> {
+fn read(tx: &mut Tx<'_>, config: &Config, search: &Search, v: &Viewer, asked: &Asked) -> Result<Found, Stop> {
     let grant = v.grant();
     let mut query = query(v, config, &grant, asked, SHOWN);
     let is_whole = asked.from.is_none() && asked.to.is_none() && asked.text.is_none();
@@ -163,7 +136,7 @@ fn find(tx: &mut Tx<'_>, config: &Config, search: &Search, v: &Viewer, asked: &A
         true => Some(counts::counts(tx, query.channels.as_deref(), query.locations.as_deref(), day_of(v.now))?),
         false => None,
     };
-    let mut hits = asked.text.as_ref().map(|text| hits(tx, search, text, query.channels.as_deref())).transpose()?;
+    let mut hits = asked.text.as_ref().map(|text| find::orders(tx, search, text, query.channels.as_deref(), HITS)).transpose()?;
     query.ids = hits.as_mut().map(|hits| std::mem::take(&mut hits.ids));
     let page = list::list(tx, config, &query)?;
     let mut rows = page.rows;
@@ -198,7 +171,7 @@ fn file(app: &App, v: Viewer, asked: Asked) -> Response<Body> {
         let grant = v.grant();
         let mut query = OrderQuery { after, ..query(&v, config, &grant, &asked, export::STEP) };
         if let Some(text) = &asked.text {
-            query.ids = Some(hits(tx, &search, text, query.channels.as_deref())?.ids);
+            query.ids = Some(find::orders(tx, &search, text, query.channels.as_deref(), HITS)?.ids);
         }
         let page = list::list(tx, config, &query)?;
         let rows = page.rows.into_iter().map(|row| {
@@ -382,7 +355,7 @@ fn waiting(v: &Viewer, row: &OrderRow) -> Markup {
         @else if let Some((place, late)) = worst {
             span.st.st-warn title=(v.say("{} was to send it {}", &[&place.location, &v.count(today - place.day, "day ago", "days ago")])) { (icon("warn")) (late) }
         }
-        @else { (age(v.now - row.placed_at.0)) }
+        @else { (v.age(v.now - row.placed_at.0)) }
     }
 }
 
@@ -418,7 +391,7 @@ fn foot(v: &Viewer, found: &Found) -> Markup {
                     div.bulk role="toolbar" aria-label=(v.t("Selected orders")) {
                         b { span data-count data-js {} " " (v.t("selected")) } span.sep {}
                         @if v.may(OrdersShip) { button.btn.btn-s type="submit" formaction="/orders/ship" data-key="s" { (v.t("Ship")) " " kbd { "S" } } }
-                        @if v.may(OrdersCancel) { button.btn.btn-s type="submit" formaction="/orders/cancel" data-key="c" { (v.t("Cancel")) " " kbd { "C" } } }
+                        @if v.may(OrdersCancel) { button.btn.btn-s type="submit" formaction="/orders/cancel" data-key="c" { (v.t("Cancel orders")) " " kbd { "C" } } }
                         button.btn.btn-s.btn-icon type="button" data-clear data-js aria-label=(v.t("Clear the selection")) { (icon("x")) }
                     }
                 }

@@ -36,7 +36,7 @@ impl Places {
 }
 
 /// An order's id from what people call it: `H1042`, `h1042` or `1042`.
-fn id_of(text: &str) -> Option<i64> {
+pub fn id_of(text: &str) -> Option<i64> {
     let digits = text.strip_prefix(['H', 'h', '#']).unwrap_or(text);
     let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     digits.parse().ok().filter(|_| plain)

@@ -4,7 +4,7 @@
 use super::Places;
 use crate::App;
 use crate::console::fields::{Fields, Posted, pairs, see};
-use crate::console::form_lines::{self, Typed};
+use crate::console::line_editor::{self, Typed};
 use crate::console::parts::{Field, check, csrf, icon, once, select};
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::viewer::Viewer;
@@ -19,8 +19,9 @@ use engine::db::Tx;
 use engine::orders::place::{PlaceLine, PlaceOrder, ShipTo};
 use engine::stock::read::stock;
 use engine::views::{Amount, OrderView, StockView};
-use engine::{Answer, Command, Config, Reply, Stop, foresee};
+use engine::{Answer, Command, Config, Reply, Stop, rehearse};
 use maud::{Markup, html};
+use std::sync::Arc;
 
 /// Lines whose stock is looked up while one types.
 const LOOKED_UP: usize = 50;
@@ -37,7 +38,7 @@ fn order(v: &Viewer, fields: &Fields, typed: &[Typed]) -> Result<PlaceOrder, Ref
         (!amount.is_empty()).then(|| Amount { amount, currency: currency.clone() })
     };
     let line = |(n, line): (usize, &Typed)| {
-        Ok(PlaceLine { sku: line.sku.clone(), quantity: form_lines::quantity(n, line)?, unit_price: price(line), pack: 1 })
+        Ok(PlaceLine { sku: line.sku.clone(), quantity: line_editor::quantity(n, line)?, unit_price: price(line), pack: 1 })
     };
     Ok(PlaceOrder {
         channel: fields.text("channel").to_owned(),
@@ -103,7 +104,7 @@ fn show(v: &Viewer, offered: &Offered, short: &[Shortfall], outlook: &Markup) ->
             (csrf(v)) (once())
             div.cols.cols-side data-preview="/orders/new/preview" data-preview-target="outlook" {
                 div.stack {
-                    section.panel aria-labelledby="h-lines" { div.panel-head { h2 #h-lines { (v.t("Lines")) } } (form_lines::editor(v, true, of_line)) }
+                    section.panel aria-labelledby="h-lines" { div.panel-head { h2 #h-lines { (v.t("Lines")) } } (line_editor::editor(v, true, of_line)) }
                     section.panel aria-labelledby="h-to" { div.panel-head { h2 #h-to { (v.t("Destination")) } } div.panel-body { (ship_to(v, offered)) } }
                 }
                 aside.stack {
@@ -154,13 +155,13 @@ fn ship_to(v: &Viewer, offered: &Offered) -> Markup {
 }
 
 pub async fn place(State(app): State<App>, posted: Posted) -> Result<Response<Body>, Problem> {
-    let typed = form_lines::typed(&posted.fields);
+    let typed = line_editor::typed(&posted.fields);
     let offered = offered(&app, &posted.viewer).await?;
     let wants_look = posted.fields.is_on("rows") || posted.fields.is_on("look");
     if wants_look {
         let Posted { mut viewer, fields, .. } = posted;
         let outlook = outlook(&app, &viewer, &fields, &typed).await?;
-        viewer.typed = form_lines::again(fields, &typed);
+        viewer.typed = line_editor::again(fields, &typed);
         return Ok(show(&viewer, &offered, &[], &outlook).into_response());
     }
     let outcome = match order(&posted.viewer, &posted.fields, &typed) {
@@ -176,7 +177,7 @@ pub async fn place(State(app): State<App>, posted: Posted) -> Result<Response<Bo
             };
             let Posted { viewer, fields, .. } = posted;
             let outlook = outlook(&app, &viewer, &fields, &typed).await?;
-            let mut viewer = viewer.refused(form_lines::again(fields, &typed), stop)?;
+            let mut viewer = viewer.refused(line_editor::again(fields, &typed), stop)?;
             if let Some(field) = viewer.wrong.as_mut().and_then(|w| w.field.as_mut()) {
                 *field = field.trim_end_matches(".amount").trim_end_matches(".currency").to_owned();
             }
@@ -201,7 +202,7 @@ fn landing(reply: &Reply) -> Result<String, Stop> {
 /// What the order would come to, for the page to put beside the form while it is filled in.
 pub async fn preview(State(app): State<App>, viewer: Viewer) -> Result<Html<String>, Problem> {
     let fields = Fields(pairs(&viewer.query));
-    let typed = form_lines::typed(&fields);
+    let typed = line_editor::typed(&fields);
     Ok(Html(outlook(&app, &viewer, &fields, &typed).await?.into_string()))
 }
 
@@ -225,11 +226,11 @@ async fn outlook(app: &App, v: &Viewer, fields: &Fields, typed: &[Typed]) -> Res
     });
     let skus: Vec<String> = typed.iter().take(LOOKED_UP).map(|line| line.sku.clone()).collect();
     let reader = v.clone();
-    let outlook = app.read(move |tx, config| look(tx, config, &reader, &skus, order)).await?;
+    let outlook = app.read_shared(move |tx, config| look(tx, config, &reader, &skus, order)).await?;
     Ok(tell(v, typed, &outlook))
 }
 
-fn look(tx: &mut Tx<'_>, config: &Config, v: &Viewer, skus: &[String], order: Result<PlaceOrder, Refused>) -> Result<Outlook, Stop> {
+fn look(tx: &mut Tx<'_>, config: &Arc<Config>, v: &Viewer, skus: &[String], order: Result<PlaceOrder, Refused>) -> Result<Outlook, Stop> {
     let grant = v.grant();
     let mut found = Vec::with_capacity(skus.len());
     for sku in skus {
@@ -242,12 +243,12 @@ fn look(tx: &mut Tx<'_>, config: &Config, v: &Viewer, skus: &[String], order: Re
     let mut outlook = Outlook { stock: found, order: None, known: false };
     match order {
         Err(refused) => outlook.order = Some(Err(refused.to_string())),
-        Ok(order) => match foresee(tx, config, v.now, &v.by(), &[Command::PlaceOrder(Box::new(order))])?.pop() {
+        Ok(order) => match rehearse(tx, config, v.now, &v.by(), &[Command::PlaceOrder(Box::new(order))])?.pop().map(|r| r.outcome) {
             Some(Ok(Reply { answer: Answer::Order(order), replayed, .. })) => {
                 outlook.known = replayed;
                 outlook.order = Some(Ok(*order));
             }
-            Some(Err(stop)) => outlook.order = Some(Err(stop.to_string())),
+            Some(Err(refused)) => outlook.order = Some(Err(refused.to_string())),
             _ => {}
         },
     }

@@ -6,7 +6,7 @@ use super::{Places, destination, is_unfinished, late, map, timeline, why};
 use crate::App;
 use crate::console::parts::{Part, bar, icon, state};
 use crate::console::shell::{self, Page, Sheet};
-use crate::console::show::{age, iso};
+use crate::console::show::iso;
 use crate::console::status;
 use crate::console::viewer::Viewer;
 use crate::problem::Problem;
@@ -119,7 +119,7 @@ fn deeds_row(v: &Viewer, whole: &Whole) -> Markup {
     let status = whole.status();
     html! {
         @if v.may(OrdersCancel) && matches!(status, Status::PartiallyFulfilled | Status::Fulfilled) { (deed(Deed::Return, "btn", "undo", "Return")) }
-        @if v.may(OrdersCancel) && is_unfinished(status) { (deed(Deed::Cancel, "btn", "off", "Cancel")) }
+        @if v.may(OrdersCancel) && is_unfinished(status) { (deed(Deed::Cancel, "btn", "off", "Cancel the order")) }
         @if v.may(OrdersReroute) && ready { (deed(Deed::Reroute, "btn", "route", "Reroute")) }
         @if v.may(OrdersShip) && ready { (deed(Deed::Ship, "btn btn-primary", "truck", "Ship")) }
     }
@@ -137,9 +137,9 @@ fn figures(v: &Viewer, whole: &Whole) -> Markup {
     let left = order.fulfillments.iter().flat_map(|f| &f.shipments).map(|s| s.shipped_at.0).max();
     let took = if is_unfinished(whole.status()) { v.now } else { left.unwrap_or(v.now) } - order.placed_at.0;
     let (name, value) = match whole.status() {
-        Status::Fulfilled => ("Took", age(took)),
+        Status::Fulfilled => ("Took", v.age(took)),
         Status::Canceled => ("Age", "–".to_owned()),
-        _ => ("Age", age(took)),
+        _ => ("Age", v.age(took)),
     };
     let more = [(returned, "{} returned"), (waiting, "{} wait for stock"), (sum(|l| l.canceled), "{} canceled")];
     let more: Vec<String> = more.into_iter().filter(|(n, _)| *n > 0).map(|(n, text)| v.say(text, &[&v.num(n)])).collect();

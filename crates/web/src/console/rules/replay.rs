@@ -66,8 +66,8 @@ fn measures(v: &Viewer, replay: &Replay) -> Markup {
         table.table {
             thead { tr { th scope="col" { (v.t("Measure")) } th.num scope="col" { (v.t("Live")) } th.num scope="col" { (v.t("Draft")) } th.num scope="col" { (v.t("Difference")) } } }
             tbody {
-                (row("Filled whole", percent(whole(current)), percent(whole(proposed)), difference(v, whole(proposed) - whole(current), 1, " pt", true)))
-                (row("Units filled", percent(current.fill_rate * 100.0), percent(proposed.fill_rate * 100.0), difference(v, (proposed.fill_rate - current.fill_rate) * 100.0, 1, " pt", true)))
+                (row("Filled whole", percent(whole(current)), percent(whole(proposed)), difference(v, whole(proposed) - whole(current), 1, v.t(" pt"), true)))
+                (row("Units filled", percent(current.fill_rate * 100.0), percent(proposed.fill_rate * 100.0), difference(v, (proposed.fill_rate - current.fill_rate) * 100.0, 1, v.t(" pt"), true)))
                 (row("Further parcels", v.num(current.splits as i64), v.num(proposed.splits as i64), difference(v, proposed.splits as f64 - current.splits as f64, 0, "", false)))
                 (row("Mean distance", km(current), km(proposed), difference(v, proposed.mean_distance_km - current.mean_distance_km, 0, " km", false)))
                 (row("Cost an order", money(v, each(current) as i64), money(v, each(proposed) as i64), difference(v, (each(proposed) - each(current)) / 1e6, 2, "", false)))

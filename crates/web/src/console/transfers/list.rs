@@ -6,7 +6,7 @@ use crate::console::export;
 use crate::console::orders::Places;
 use crate::console::parts::{bar, empty, icon, pager, tabs};
 use crate::console::shell::{self, Page, Sheet};
-use crate::console::show::{age, iso};
+use crate::console::show::iso;
 use crate::console::status;
 use crate::console::today::pause;
 use crate::console::viewer::Viewer;
@@ -133,7 +133,7 @@ fn table(v: &Viewer, rows: &[TransferRow], places: &Places) -> Markup {
                 td.num.zero[t.received == 0] data-label=(v.t("Received")) { (v.num(t.received)) }
                 td.num.zero[t.lost == 0].is-danger[t.lost > 0] data-label=(v.t("Lost")) { (v.num(t.lost)) }
                 td data-label=(v.t("Arrived")) { (bar(&v.say("{} of {} units arrived, {} lost", &[&v.num(t.received), &v.num(t.units), &v.num(t.lost)]), t.units.max(1), &[("b-a", t.received), ("b-danger", t.lost)], None)) }
-                td.num data-label=(v.t("Age")) { time datetime=(iso(t.created_at.0)) title=(v.moment(t.created_at.0)) { (age(v.now - t.created_at.0)) } }
+                td.num data-label=(v.t("Age")) { time datetime=(iso(t.created_at.0)) title=(v.moment(t.created_at.0)) { (v.age(v.now - t.created_at.0)) } }
             } } }
         } }
     }

@@ -2,7 +2,7 @@
 
 use crate::App;
 use crate::console::fields::{Fields, Posted, pairs, see};
-use crate::console::form_lines;
+use crate::console::line_editor;
 use crate::console::orders::Places;
 use crate::console::parts::{Field, csrf, icon, once, select};
 use crate::console::shell::{self, Page, Sheet};
@@ -15,7 +15,7 @@ use axum::response::{Html, IntoResponse};
 use domain::{Refused, Shortfall};
 use engine::stock::read::stock;
 use engine::stock::transfer::SendTransfer;
-use engine::{Answer, Command, Reply, Stop, foresee};
+use engine::{Answer, Command, Reply, Stop, rehearse};
 use maud::{Markup, html};
 
 /// Locations that are offered in a list; beyond, the code is typed.
@@ -23,11 +23,11 @@ const OFFERED: usize = 200;
 /// Lines whose stock is looked up while one types.
 const LOOKED_UP: usize = 50;
 
-fn transfer(fields: &Fields, typed: &[form_lines::Typed]) -> Result<SendTransfer, Refused> {
+fn transfer(fields: &Fields, typed: &[line_editor::Typed]) -> Result<SendTransfer, Refused> {
     Ok(SendTransfer {
         from: fields.text("from").to_owned(),
         to: fields.text("to").to_owned(),
-        lines: form_lines::sku_lines(typed)?,
+        lines: line_editor::sku_lines(typed)?,
         reference: fields.given("reference"),
     })
 }
@@ -76,7 +76,7 @@ fn show(v: &Viewer, ends: &Ends, short: &[Shortfall], outlook: &Markup) -> Page 
         form action="/transfers/new" method="post" data-guard {
             (csrf(v)) (once())
             div.cols.cols-side data-preview="/transfers/new/preview" data-preview-target="outlook" {
-                section.panel aria-labelledby="h-lines" { div.panel-head { h2 #h-lines { (v.t("Lines")) } } (form_lines::editor(v, false, of_line)) }
+                section.panel aria-labelledby="h-lines" { div.panel-head { h2 #h-lines { (v.t("Lines")) } } (line_editor::editor(v, false, of_line)) }
                 aside.stack {
                     section.panel aria-labelledby="h-ends" {
                         div.panel-head { h2 #h-ends { (v.t("Transfer")) } }
@@ -98,12 +98,12 @@ fn show(v: &Viewer, ends: &Ends, short: &[Shortfall], outlook: &Markup) -> Page 
 }
 
 pub async fn send(State(app): State<App>, posted: Posted) -> Result<Response<Body>, Problem> {
-    let typed = form_lines::typed(&posted.fields);
+    let typed = line_editor::typed(&posted.fields);
     let ends = ends(&app, &posted.viewer).await?;
     if posted.fields.is_on("rows") || posted.fields.is_on("look") {
         let Posted { mut viewer, fields, .. } = posted;
         let outlook = outlook(&app, &viewer, &fields, &typed).await?;
-        viewer.typed = form_lines::again(fields, &typed);
+        viewer.typed = line_editor::again(fields, &typed);
         return Ok(show(&viewer, &ends, &[], &outlook).into_response());
     }
     let outcome = match transfer(&posted.fields, &typed) {
@@ -119,7 +119,7 @@ pub async fn send(State(app): State<App>, posted: Posted) -> Result<Response<Bod
             };
             let Posted { viewer, fields, .. } = posted;
             let outlook = outlook(&app, &viewer, &fields, &typed).await?;
-            let viewer = viewer.refused(form_lines::again(fields, &typed), stop)?;
+            let viewer = viewer.refused(line_editor::again(fields, &typed), stop)?;
             Ok(show(&viewer, &ends, &short, &outlook).into_response())
         }
     }
@@ -140,11 +140,11 @@ fn landing(reply: &Reply) -> Result<String, Stop> {
 /// What would be refused, and what there is of each line, for the page to put beside the form.
 pub async fn preview(State(app): State<App>, viewer: Viewer) -> Result<Html<String>, Problem> {
     let fields = Fields(pairs(&viewer.query));
-    let typed = form_lines::typed(&fields);
+    let typed = line_editor::typed(&fields);
     Ok(Html(outlook(&app, &viewer, &fields, &typed).await?.into_string()))
 }
 
-async fn outlook(app: &App, v: &Viewer, fields: &Fields, typed: &[form_lines::Typed]) -> Result<Markup, Problem> {
+async fn outlook(app: &App, v: &Viewer, fields: &Fields, typed: &[line_editor::Typed]) -> Result<Markup, Problem> {
     if typed.is_empty() {
         return Ok(html! { p.muted { (v.t("Type lines to see what is there.")) } });
     }
@@ -153,7 +153,7 @@ async fn outlook(app: &App, v: &Viewer, fields: &Fields, typed: &[form_lines::Ty
     let skus: Vec<String> = typed.iter().take(LOOKED_UP).map(|line| line.sku.clone()).collect();
     let (by, now, grant) = (v.by(), v.now, v.grant());
     let (has, refused) = app
-        .read(move |tx, config| {
+        .read_shared(move |tx, config| {
             let seen = config.by_code(&from).is_some_and(|l| grant.at(l.id));
             let mut has: Vec<Option<i64>> = Vec::new();
             for sku in &skus {
@@ -166,7 +166,8 @@ async fn outlook(app: &App, v: &Viewer, fields: &Fields, typed: &[form_lines::Ty
             let refused = match transfer {
                 Err(refused) => Some(refused.to_string()),
                 Ok(transfer) => {
-                    foresee(tx, config, now, &by, &[Command::SendTransfer(transfer)])?.pop().and_then(Result::err).map(|stop| stop.to_string())
+                    let rehearsed = rehearse(tx, config, now, &by, &[Command::SendTransfer(transfer)])?.pop();
+                    rehearsed.and_then(|r| r.outcome.err()).map(|refused| refused.to_string())
                 }
             };
             Ok((has, refused))

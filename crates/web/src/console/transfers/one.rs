@@ -3,11 +3,10 @@
 use super::place;
 use crate::App;
 use crate::console::fields::{Fields, Posted, see, step};
-use crate::console::form_lines::Cell;
+use crate::console::line_editor::Cell;
 use crate::console::orders::Places;
 use crate::console::parts::{Part, bar, fact, form, icon, seen};
 use crate::console::shell::{self, Page, Sheet};
-use crate::console::show::age;
 use crate::console::status;
 use crate::console::viewer::Viewer;
 use crate::problem::Problem;
@@ -65,7 +64,7 @@ fn show(v: &Viewer, t: &TransferView, places: &Places) -> Page {
         section.panel data-part data-key="facts" aria-label=(v.t("Facts")) { div.panel-body.stack-m {
             dl.facts-row {
                 (fact(v.t("Sent"), html! { (v.moment(t.created_at.0)) }))
-                @if open > 0 { (fact(v.t("On its way for"), html! { (age(v.now - t.created_at.0)) })) }
+                @if open > 0 { (fact(v.t("On its way for"), html! { (v.age(v.now - t.created_at.0)) })) }
                 (fact(v.t("Units"), html! { (v.num(units)) }))
                 (fact(v.t("Received"), html! { (v.num(received)) }))
                 (fact(v.t("Lost"), html! { span.is-danger[lost > 0] { (v.num(lost)) } }))

@@ -4,7 +4,7 @@ use super::show;
 use crate::App;
 use crate::console::fields::{Posted, see, step};
 use crate::console::parts::{Part, button, confirm, csrf, empty, icon, once, pager, state, tabs};
-use crate::console::show::{age, iso};
+use crate::console::show::iso;
 use crate::console::viewer::Viewer;
 use crate::problem::Problem;
 use crate::request::id as number;
@@ -124,7 +124,7 @@ fn standing(v: &Viewer, d: &DeliveryView) -> Markup {
         Standing::Delivered => state("ok", "st-ok", v.t("Delivered")),
         Standing::Failed => state("danger", "st-danger", v.t("Failed")),
         Standing::Pending => match d.due_at.map_or(0, |t| t.0 - v.now) {
-            wait if wait > 0 => state("queued", "st-warn", &v.say("Tried again in {}", &[&age(wait)])),
+            wait if wait > 0 => state("queued", "st-warn", &v.say("Tried again in {}", &[&v.age(wait)])),
             _ => state("queued", "st-info", v.t("To be sent")),
         },
     }

@@ -13,7 +13,7 @@ pub use secrets::{add as add_secret, remove as remove_secret};
 
 use super::parts::{Part, button, empty, icon, state};
 use super::shell::{self, Page, Sheet};
-use super::show::{age, iso};
+use super::show::iso;
 use super::viewer::Viewer;
 use crate::App;
 use crate::problem::Problem;
@@ -85,7 +85,7 @@ fn table(v: &Viewer, shown: &[&AlertStatus]) -> Markup {
                     td.clip data-label=(v.t("Leads to")) title=(target(alert)) { (target(alert)) }
                     td.clip data-label=(v.t("Told of")) { (told_of(v, alert)) }
                     td.num.zero[status.pending == 0] data-label=(v.t("Pending")) { (v.num(status.pending)) }
-                    td.num data-label=(v.t("Oldest")) { (status.oldest_pending.map_or("–".to_owned(), |t| age(v.now - t.0))) }
+                    td.num data-label=(v.t("Oldest")) { (status.oldest_pending.map_or("–".to_owned(), |t| v.age(v.now - t.0))) }
                     td.num.zero[status.failed == 0] data-label=(v.t("Failed")) { @if status.failed > 0 { span.is-danger { (v.num(status.failed)) } } @else { "0" } }
                     td.num data-label=(v.t("Last arrived")) { (last(v, status)) }
                 }
@@ -126,7 +126,7 @@ fn standing(v: &Viewer, status: &AlertStatus) -> Markup {
         () if !status.alert.active => state("pause", "st-off", v.t("Off")),
         () if status.failing_since.is_some() => {
             let since = v.now - status.failing_since.map_or(v.now, |t| t.0);
-            state("danger", "st-danger", &v.say("Failing for {}", &[&age(since)]))
+            state("danger", "st-danger", &v.say("Failing for {}", &[&v.age(since)]))
         }
         () if status.delivered_at.is_some() => state("ok", "st-ok", v.t("Arrives")),
         () => state("open", "st-info", v.t("Nothing sent yet")),

@@ -5,7 +5,6 @@ use crate::App;
 use crate::console::fields::{Posted, see, step};
 use crate::console::parts::{Part, button, confirm, form, icon, seen, select};
 use crate::console::shell::{self, Page, Sheet};
-use crate::console::show::age;
 use crate::console::viewer::Viewer;
 use crate::problem::Problem;
 use crate::request::id as number;
@@ -33,7 +32,7 @@ pub fn part(v: &Viewer, alert: &AlertView) -> Markup {
         ul.plain { @for secret in &alert.secrets { li.row {
             span.grow { code { (secret.id) } " " span.quiet.small {
                 (v.say("since {}", &[&v.date(secret.created_at.0)]))
-                @if let Some(until) = secret.expires_at { ", " (v.say("signs for {} more", &[&age(until.0 - v.now)])) }
+                @if let Some(until) = secret.expires_at { ", " (v.say("signs for {} more", &[&v.age(until.0 - v.now)])) }
             } }
             @if may && alert.secrets.len() > 1 {
                 (confirm(html! { (v.t("Remove…")) }, "btn btn-s btn-ghost", html! {

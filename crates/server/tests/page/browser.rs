@@ -100,6 +100,22 @@ impl Server {
         String::from_utf8(made.stdout).unwrap().trim().to_owned()
     }
 
+    /// Lets somebody in, who has no password yet.
+    pub fn person(&self, login: &str, name: &str, role: &str) {
+        let made = Command::new(env!("CARGO_BIN_EXE_holdfast"))
+            .args(["person", "create", "--login", login, "--name", name, "--role", role, "--database", &self.database])
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+
+    /// What the API says.
+    pub fn get(&self, key: &str, path: &str) -> Value {
+        let (status, answer) = exchange(&self.url, "GET", &format!("/api/v1{path}"), &format!("Authorization: Bearer {key}\r\n"), "").unwrap();
+        assert_eq!(status, 200, "GET {path}");
+        serde_json::from_slice(&answer).unwrap()
+    }
+
     /// Makes a change through the API and gives back the answer.
     pub fn post(&self, key: &str, path: &str, body: Value) -> Value {
         let header = format!("Authorization: Bearer {key}\r\n");
@@ -260,6 +276,11 @@ impl Browser {
     /// A key, pressed anywhere.
     pub async fn press(&self, key: &str) {
         self.driver.action_chain().send_keys(key).perform().await.unwrap();
+    }
+
+    /// A key together with one that is held down.
+    pub async fn chord(&self, held: char, key: &str) {
+        self.driver.action_chain().key_down(held).send_keys(key).key_up(held).perform().await.unwrap();
     }
 
     async fn own(&self, path: &str, body: Value) -> Value {

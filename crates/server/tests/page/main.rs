@@ -2,6 +2,7 @@
 //!
 //! One server, one browser, one story from the empty database to the restart. Not here: each page's own tests (`it/`).
 
+mod acts;
 mod browser;
 
 use browser::{Browser, Server};
@@ -77,6 +78,7 @@ async fn story(browser: &Browser, server: &mut Server, key: &str) -> WebDriverRe
 
     live(browser, server, key, &url).await?;
     keyboard(browser, &url).await?;
+    acts::acts(browser, server, key, &url).await?;
     looks(browser, &url).await?;
     assert_eq!(browser.complaints().await, Vec::<String>::new());
 

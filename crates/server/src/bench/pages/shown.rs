@@ -1,0 +1,154 @@
+//! The pages themselves, asked of a server of its own over loopback HTTP by somebody who is signed in, one page after another: signing
+//! in, reading, rendering and sending. Each with other parameters every time.
+
+use super::world::{CHANNELS, LOCATIONS, name};
+use super::{TIMES, plain};
+use crate::Failed;
+use crate::bench::growth::sku;
+use crate::bench::http::{Connection, Server, page};
+use crate::bench::load::figure;
+use crate::bench::{Figure, Place, kind};
+use engine::people::sign_in::{self, How};
+use engine::people::{self, NewPerson};
+use engine::{By, Engine, Options};
+use search::{Query, Search};
+use std::ffi::OsStr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Ids that addresses are made of.
+struct Known {
+    items: usize,
+    /// Of the first order, reservation and transfer; the others follow it.
+    order: i64,
+    reservation: i64,
+    transfer: i64,
+}
+
+type Address = fn(&Known, usize) -> String;
+
+/// What is asked for: a name, and its address the nth time.
+const PAGES: [(&str, Address); 34] = [
+    ("today", |_, _| "/".into()),
+    ("items", |_, _| "/items".into()),
+    ("items, most sold", |_, _| "/items?sort=-sold".into()),
+    ("items, least cover", |_, _| "/items?sort=cover".into()),
+    ("items of low cover at a location", |_, n| format!("/items?view=low&sort=cover&at={}", location(n))),
+    ("items by name, damaged", |_, _| "/items?view=damaged&sort=name".into()),
+    ("items, searched by words", |k, n| format!("/items?q={}", words(&name(n * 97 % k.items)))),
+    ("items, searched by a common word", |_, n| format!("/items?q={}&sort=-available", ["lantern", "red", "tin", "mug", "rose"][n % 5])),
+    ("items, searched by SKU", |k, n| format!("/items?q={}", sku((n * 101 % k.items) as u64))),
+    ("an item with the most entries", |_, _| format!("/items/{}", sku(0))),
+    ("an item", |k, n| format!("/items/{}", sku((n * 103 % k.items) as u64))),
+    ("orders", |_, _| "/orders".into()),
+    ("orders, open, oldest first", |_, _| "/orders?status=open&sort=placed".into()),
+    ("orders that are late", |_, _| "/orders?status=late&sort=placed".into()),
+    ("orders of a channel", |_, n| format!("/orders?channel={}", CHANNELS[n % 5])),
+    ("orders of a channel at a location", |_, n| format!("/orders?channel={}&location={}", CHANNELS[n % 5], location(n))),
+    ("orders, searched by number", |k, n| format!("/orders?q=H{}", k.order + 997 * n as i64)),
+    ("orders, searched by a beginning", |_, n| format!("/orders?q={}", n % 10)),
+    ("an order", |k, n| format!("/orders/{}", k.order + 991 * n as i64)),
+    ("reservations", |_, _| "/reservations".into()),
+    ("a reservation", |k, n| format!("/reservations/{}", k.reservation + n as i64)),
+    ("transfers", |_, _| "/transfers".into()),
+    ("a transfer", |k, n| format!("/transfers/{}", k.transfer + n as i64)),
+    ("channels", |_, _| "/channels".into()),
+    ("exceptions", |_, _| "/exceptions".into()),
+    ("locations", |_, _| "/locations".into()),
+    ("a location", |_, n| format!("/locations/{}", location(n))),
+    ("routing rules", |_, _| "/rules".into()),
+    ("imports", |_, _| "/imports".into()),
+    ("people", |_, _| "/people".into()),
+    ("audit log", |_, _| "/audit".into()),
+    ("palette, beginning of a SKU", |k, n| format!("/palette?q={}", &sku((n * 107 % k.items) as u64)[..5])),
+    ("palette, a word", |_, n| format!("/palette?q={}", ["lantern", "red", "tin", "mug", "rose"][n % 5])),
+    ("search page", |k, n| format!("/search?q={}", words(&name(n * 89 % k.items)))),
+];
+
+fn location(n: usize) -> String {
+    format!("L{}", n % LOCATIONS + 1)
+}
+
+fn words(text: &str) -> String {
+    text.replace(' ', "+")
+}
+
+/// Makes the search index, or takes the one that is there.
+fn index(runtime: &tokio::runtime::Runtime, place: &Place, folder: &Path) -> Result<f64, Failed> {
+    let began = Instant::now();
+    let engine = Engine::open(Options::new(place.url.clone()))?;
+    let search = Arc::new(Search::new(engine.clone(), Some(folder.to_owned())));
+    let work = runtime.spawn(search.clone().run());
+    let last = engine.read_blocking(engine::events::last)?;
+    let query = Query { text: "lantern", kind: None, channels: None, active_only: false, limit: 1 };
+    while !search.find(&query).is_ok_and(|found| found.building.is_none() && found.up_to_seq >= last) {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    engine.shut_down();
+    work.abort();
+    Ok(began.elapsed().as_secs_f64())
+}
+
+/// A cookie of an owner who just signed in.
+pub fn owner(place: &Place) -> Result<String, Failed> {
+    let (by, now) = (By::from("bench"), crate::now());
+    let text = engine::beside(&place.url, |tx| {
+        let login = "bench@holdfast.example";
+        let person = match people::by_login(tx, login)? {
+            Some(known) => known,
+            None => people::create(
+                tx,
+                &by,
+                now,
+                &NewPerson { login: login.into(), name: "Bench".into(), role: "owner".into(), locations: None, channels: None },
+            )?,
+        };
+        Ok(sign_in::begin(tx, &by, now, &person.id, How::Passkey, "bench")?.1)
+    })?;
+    Ok(format!("{}={text}", web::auth::COOKIE))
+}
+
+fn known(place: &Place, items: u64) -> Result<Known, Failed> {
+    let engine = Engine::open(Options::new(place.url.clone()))?;
+    let first = engine.read_blocking(super::reads::first_documents)?;
+    engine.shut_down();
+    let [order, reservation, transfer] = first;
+    Ok(Known { items: items as usize, order, reservation, transfer })
+}
+
+/// Measures each page on a database that was filled.
+pub fn measure(runtime: &tokio::runtime::Runtime, place: &Place, items: u64, folder: &Path, tell: &mut dyn FnMut(Figure)) -> Result<(), Failed> {
+    let known = known(place, items)?;
+    let seconds = index(runtime, place, folder)?;
+    tell(plain("search index, made or opened", place, 0.0, format!("{seconds:.1} s")));
+    let cookie = owner(place)?;
+    let server = Server::start_with(place, &[OsStr::new("--search-folder"), folder.as_os_str()])?;
+    let mut connection = runtime.block_on(Connection::open(&server.address))?;
+    let mut ask = |path: &str| runtime.block_on(connection.exchange(&page(path, &cookie))).map(|status| (status, connection.body().len()));
+    // The stock table and the search index are read at first use.
+    let began = Instant::now();
+    for path in ["/items?sort=-sold", "/search?q=lantern", "/"] {
+        ask(path)?;
+    }
+    tell(plain("first use after the start", place, 0.0, format!("{:.2} s", began.elapsed().as_secs_f64())));
+    for (what, address) in PAGES {
+        let (mut micros, mut largest) = (Vec::with_capacity(TIMES), 0);
+        let all = Instant::now();
+        for n in 0..TIMES {
+            let path = address(&known, n);
+            let began = Instant::now();
+            let (status, bytes) = ask(&path)?;
+            micros.push(began.elapsed().as_micros() as u32);
+            largest = largest.max(bytes);
+            if status != 200 {
+                return Err(Failed(format!("{path} answered {status}")));
+            }
+        }
+        let per_second = TIMES as f64 / all.elapsed().as_secs_f64();
+        let mut measured = figure(&format!("page: {what}"), kind(&place.url), 1, (per_second, micros));
+        measured.note = format!("{:.0} KB at most", largest as f64 / 1_000.0);
+        tell(measured);
+    }
+    Ok(())
+}

@@ -1,4 +1,0 @@
-//! German.
-
-/// English text, German text.
-pub const TEXTS: &[(&str, &str)] = &[("Today", "Heute")];

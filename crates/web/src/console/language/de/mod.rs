@@ -1,0 +1,36 @@
+//! German: the tables of each area. A text that several areas use stands in `common`.
+
+mod account;
+mod channels;
+mod common;
+mod elsewhere;
+mod exceptions;
+mod frame;
+mod imports;
+mod items;
+mod orders;
+mod people;
+mod places;
+mod rules;
+mod settings;
+mod today;
+mod webhooks;
+
+/// English text, German text. No English text stands in two of them.
+pub const TABLES: [&[(&str, &str)]; 15] = [
+    account::TEXTS,
+    channels::TEXTS,
+    common::TEXTS,
+    elsewhere::TEXTS,
+    exceptions::TEXTS,
+    frame::TEXTS,
+    imports::TEXTS,
+    items::TEXTS,
+    orders::TEXTS,
+    people::TEXTS,
+    places::TEXTS,
+    rules::TEXTS,
+    settings::TEXTS,
+    today::TEXTS,
+    webhooks::TEXTS,
+];
