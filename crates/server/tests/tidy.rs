@@ -330,7 +330,7 @@ fn pages_speak_german() {
         }
     }
     // What goes through the reader's language: directly, or as the label of a field.
-    let doors = [".t(", ".say(", "phrase(v, ", "help(v, "];
+    let doors = [".t(", ".say(", "phrase(v, ", "help(v, ", "search_box(v, "];
     for (name, text) in files(&[".rs"]).iter().filter(|(name, _)| name.starts_with("crates/web/src/console/") && !name.contains("/language/")) {
         let code = without_tests(text);
         for (at, english) in literals(code) {

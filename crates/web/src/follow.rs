@@ -6,7 +6,7 @@
 use engine::events::{self, EventView};
 use engine::{Engine, Stop};
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -48,7 +48,14 @@ pub struct Follow {
     /// As `newest`, for pages.
     pulse: watch::Sender<i64>,
     topics: Mutex<Topics>,
-    listeners: Mutex<usize>,
+    listening: Mutex<Listening>,
+}
+
+/// Who listens, and whether the one reader is at work for them.
+#[derive(Default)]
+struct Listening {
+    listeners: usize,
+    reads: bool,
 }
 
 /// The number of the last event that touched each topic.
@@ -67,23 +74,36 @@ impl Follow {
             newest: watch::Sender::new(0),
             pulse: watch::Sender::new(0),
             topics: Mutex::default(),
-            listeners: Mutex::new(0),
+            listening: Mutex::default(),
         }
     }
 
     /// Begins to listen; the reader runs until the last listener is dropped.
     pub fn listen(self: &Arc<Self>) -> Listener {
-        let mut listeners = self.listeners.lock().unwrap_or_else(|e| e.into_inner());
-        *listeners += 1;
-        if *listeners == 1 {
+        let mut listening = self.listening();
+        listening.listeners += 1;
+        if !listening.reads {
+            listening.reads = true;
             tokio::spawn(read_on(self.clone()));
         }
+        drop(listening);
         Listener { follow: self.clone(), newest: self.newest.subscribe(), pulse: self.pulse.subscribe() }
     }
 
     /// How many listen now.
     pub fn listeners(&self) -> usize {
-        *self.listeners.lock().unwrap_or_else(|e| e.into_inner())
+        self.listening().listeners
+    }
+
+    fn listening(&self) -> MutexGuard<'_, Listening> {
+        self.listening.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// Whether the reader is to go on. Decided together with who listens, so that there is never a second one.
+    fn goes_on(&self) -> bool {
+        let mut listening = self.listening();
+        listening.reads = listening.listeners > 0;
+        listening.reads
     }
 
     fn touch(&self, page: &[EventView]) {
@@ -113,7 +133,7 @@ async fn read_on(follow: Arc<Follow>) {
     follow.pulse.send_replace(last);
     *follow.topics.lock().unwrap_or_else(|e| e.into_inner()) = Topics { floor: last, ..Topics::default() };
     let mut pulsed = Instant::now();
-    while follow.listeners() > 0 {
+    while follow.goes_on() {
         let untold = *follow.pulse.borrow() < last;
         let patience = if untold { PULSE.saturating_sub(pulsed.elapsed()) } else { POLL };
         let _ = tokio::time::timeout(patience, committed.changed()).await;
@@ -194,6 +214,6 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        *self.follow.listeners.lock().unwrap_or_else(|e| e.into_inner()) -= 1;
+        self.follow.listening().listeners -= 1;
     }
 }

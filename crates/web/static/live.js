@@ -2,7 +2,7 @@
 // put in place. Not here: how anything reads (the server words all of it), or how it is put in place (morph.js).
 import { morph } from './morph.js';
 
-const GAP = 250; // between two fetches at least, in ms; the server may ask for more
+const GAP = 150; // between two fetches at least, in ms; the server may ask for more
 const IDLE = 60_000; // without events, for ages
 const POLL = 5_000; // between two fetches while there is no stream
 const REFUSED = 30_000; // before a stream that was refused is asked for again

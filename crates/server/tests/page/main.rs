@@ -66,6 +66,7 @@ async fn story(browser: &Browser, server: &mut Server, key: &str) -> WebDriverRe
 
     // Out, in with the passkey, out, in with the password, at the page one wanted.
     sign_out(browser).await;
+    browser.until("the button for passkeys", "return document.querySelector('[data-passkey=sign-in]')?.checkVisibility()", SOON).await;
     browser.js("document.querySelector('[data-passkey=sign-in]').click()").await;
     browser.until("today", "return location.pathname === '/'", SOON).await;
     sign_out(browser).await;

@@ -1,7 +1,7 @@
 //! API keys: what programs may do, since when they were used, until when they hold.
 
 use super::fields::{Posted, see};
-use super::parts::{Field, button, confirm, empty, form, icon, select, state};
+use super::parts::{Field, button, confirm, empty, form, icon, search_box, select, state};
 use super::people::{limit_fields, limits_of};
 use super::shell::{self, Page, Sheet};
 use super::viewer::Viewer;
@@ -25,8 +25,7 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Proble
     let body = html! {
         section.panel aria-label=(v.t("API keys")) {
             form.filters method="get" {
-                label.vh for="filter" { (v.t("Name")) }
-                input.input #filter name="q" type="search" value=(v.asked("q").unwrap_or_default()) placeholder=(v.t("Name")) data-filter;
+                (search_box(v, "Name", &v.asked("q").unwrap_or_default()))
                 label.check { input type="checkbox" name="old" value="yes" checked[with_old] data-auto; (v.t("With those that hold no more")) }
                 button.btn.btn-s.no-js type="submit" { (v.t("Filter")) }
             }

@@ -1,6 +1,6 @@
 //! What the live page shows, read once for everybody who looks at it.
 //!
-//! The newest orders and events are read whenever an event has come, five times a second at most. Sums over all levels take
+//! The newest orders and events are read whenever an event has come, ten times a second at most. Sums over all levels take
 //! longer the more there are, so they are kept in memory for twenty times as long as they took to read: they never cost more
 //! than a twentieth of one core. The page says of when they are. What was put into words for one reader is shown to others who would
 //! read the same, for a moment.
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Between two reads of the newest.
-const GAP: Duration = Duration::from_millis(200);
+const GAP: Duration = Duration::from_millis(100);
 /// Sums that are read within this time are read together with the page; slower ones beside it.
 const QUICK: Duration = Duration::from_millis(50);
 /// For each second that the sums took, they are kept this many.

@@ -255,6 +255,17 @@ pub fn said(v: &Viewer) -> Markup {
     html! { div.flash role="status" { (icon("ok")) span { (v.t(text)) } } }
 }
 
+/// The box of a list that is filtered as one types; `/` leads to it.
+pub fn search_box(v: &Viewer, what: &'static str, words: &str) -> Markup {
+    html! {
+        div.search.search-s {
+            label.vh for="filter" { (v.t(what)) }
+            (icon("search")) input #filter name="q" type="search" value=(words) placeholder=(v.t(what)) data-filter data-auto autocomplete="off" maxlength="200";
+            span.keys { kbd { "/" } }
+        }
+    }
+}
+
 /// Views of a list: (address, name, how many).
 pub fn tabs(v: &Viewer, label: &'static str, views: &[(String, String, Option<String>, bool)]) -> Markup {
     html! {

@@ -3,7 +3,7 @@
 use super::account::sessions_table;
 use super::fields::{Fields, Posted, see, step};
 use super::links::send_link;
-use super::parts::{Field, Part, button, check, confirm, empty, fact, form, icon, seen, select, state};
+use super::parts::{Field, Part, button, check, confirm, empty, fact, form, icon, search_box, seen, select, state};
 use super::shell::{self, Page, Sheet};
 use super::viewer::Viewer;
 use crate::App;
@@ -34,8 +34,7 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Proble
     let body = html! {
         section.panel aria-label=(v.t("People")) {
             form.filters method="get" {
-                label.vh for="filter" { (v.t("Name or mail address")) }
-                input.input #filter name="q" type="search" value=(v.asked("q").unwrap_or_default()) placeholder=(v.t("Name or mail address")) data-filter;
+                (search_box(v, "Name or mail address", &v.asked("q").unwrap_or_default()))
                 label.vh for="f-role" { (v.t("Role")) }
                 select.select.select-s #f-role name="role" data-auto { option value="" { (v.t("All roles")) } @for name in &names { option value=(name) selected[*name == role] { (name) } } }
                 button.btn.btn-s.no-js type="submit" { (v.t("Filter")) }

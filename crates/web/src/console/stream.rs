@@ -22,7 +22,7 @@ const TICK: Duration = Duration::from_secs(2);
 /// Most topics of one page.
 const MAX_TOPICS: usize = 32;
 /// A page asks for itself again this often at most, in milliseconds; and, the more pages are open, the less often.
-const GAP: u64 = 250;
+const GAP: u64 = 150;
 const GAP_PER_PAGE: u64 = 1;
 const LONGEST_GAP: u64 = 5_000;
 

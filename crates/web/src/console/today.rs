@@ -21,7 +21,7 @@ pub async fn page(State(app): State<App>, Extension(live): Extension<Arc<Live>>,
     let v = &viewer;
     let view = live.view(&app).await?;
     let body = if view.newest.any_item {
-        live.words(alike(v), || fragment(&app, v, &view, &live.counted(v, &view.config)))
+        live.words(alike(v, &view), || fragment(&app, v, &view, &live.counted(v, &view.config)))
     } else {
         html! { div #live { (empty::first_steps(v, &view)) } }
     };
@@ -30,11 +30,12 @@ pub async fn page(State(app): State<App>, Extension(live): Extension<Arc<Live>>,
     Ok(shell::page(v, Sheet { title: v.t("Today").into(), here: "/", topics, head, body }))
 }
 
-/// All that the words depend on besides the state itself: readers who are alike in it read the same.
-fn alike(v: &Viewer) -> String {
+/// All that the words depend on, the state among it: readers who are alike in it read the same.
+fn alike(v: &Viewer, view: &View) -> String {
     let grant = v.caller.as_ref().map(|c| c.grant.clone()).unwrap_or_default();
     let second = v.now / 1_000_000;
-    format!("{} {} {second} {grant:?} {:?} {:?}", v.language.code(), v.zone_name(), v.asked("chart"), (v.signs.exceptions, v.signs.critical))
+    let state = (view.newest.seq, view.totals_at, v.signs.exceptions, v.signs.critical);
+    format!("{} {} {second} {grant:?} {:?} {state:?}", v.language.code(), v.zone_name(), v.asked("chart"))
 }
 
 /// The button works with the script, and is there with it.

@@ -5,7 +5,7 @@ use super::{find, policy};
 use crate::App;
 use crate::console::export::{self, STEP};
 use crate::console::fields::{Posted, see, step};
-use crate::console::parts::{Field, Part, bar, button, empty, form, icon, pager, seen, state};
+use crate::console::parts::{Field, Part, bar, button, empty, form, icon, pager, search_box, seen, state};
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::viewer::Viewer;
 use crate::problem::Problem;
@@ -72,10 +72,7 @@ pub fn part(v: &Viewer, status: &ChannelStatus, asked: &Asked, list: &Rows<Listi
         (crate::console::parts::tabs(v, "Listings", &views))
         form.filters method="get" role="search" aria-label=(v.t("Filter")) {
             @if asked.only != Only::Any { input type="hidden" name="only" value=(v.asked("only").unwrap_or_default()); }
-            div.search.search-s {
-                label.vh for="l-q" { (v.t("Title, SKU or name there")) }
-                (icon("search")) input #l-q name="q" type="search" value=(asked.q) placeholder=(v.t("Title, SKU or name there")) data-filter data-auto autocomplete="off"; span.keys { kbd { "/" } }
-            }
+            (search_box(v, "Title, SKU or name there", &asked.q))
             button.btn.btn-s.no-js type="submit" { (v.t("Filter")) }
             @if status.listings > status.mapped && v.may(ListingsEdit) { a.btn.btn-s href={ "/channels/" (step(code)) "/alike" } { (v.t("Map by equal SKUs…")) } }
             a.btn.btn-s href={ "/channels/" (step(code)) "/waiting" } { (v.t("What would be sent")) }

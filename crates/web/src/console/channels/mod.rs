@@ -24,7 +24,7 @@ pub use settings::{page as settings, set as set_settings, set_policy, subscribe}
 
 use super::fields::step;
 use super::line_chart::spark;
-use super::parts::{Part, bar, button, empty, icon, state};
+use super::parts::{Part, bar, button, empty, icon, search_box, state};
 use super::shell::{self, Page, Sheet};
 use super::viewer::Viewer;
 use crate::App;
@@ -96,10 +96,7 @@ pub async fn page(
 fn filter(v: &Viewer, wanted: &str) -> Markup {
     html! {
         form.row method="get" role="search" {
-            div.search.search-s {
-                label.vh for="c-q" { (v.t("Name or code")) }
-                (icon("search")) input #c-q name="q" type="search" value=(wanted) placeholder=(v.t("Name or code")) data-filter data-auto autocomplete="off"; span.keys { kbd { "/" } }
-            }
+            (search_box(v, "Name or code", wanted))
             button.btn.btn-s.no-js type="submit" { (v.t("Filter")) }
         }
     }

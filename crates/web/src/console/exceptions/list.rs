@@ -2,7 +2,7 @@
 
 use super::Names;
 use super::ask::{Asked, NOBODY, Shown, kind_name, severity};
-use crate::console::parts::{csrf, empty, icon, once, pager, state, tabs};
+use crate::console::parts::{csrf, empty, icon, once, pager, search_box, state, tabs};
 use crate::console::show::iso;
 use crate::console::viewer::Viewer;
 use domain::Permission::ExceptionsSolve;
@@ -52,10 +52,7 @@ fn filter(v: &Viewer, asked: &Asked, shown: &Shown, names: &Names) -> Markup {
     html! {
         form.filters method="get" action="/exceptions" role="search" aria-label=(v.t("Filter")) {
             @for (name, value) in hidden.iter().filter(|(_, value)| !value.is_empty()) { input type="hidden" name=(name) value=(value); }
-            div.search.search-s {
-                label.vh for="x-q" { (v.t("Title, detail or order")) }
-                (icon("search")) input #x-q name="q" type="search" value=(asked.q) placeholder=(v.t("Title, detail or order")) data-filter data-auto autocomplete="off"; span.keys { kbd { "/" } }
-            }
+            (search_box(v, "Title, detail or order", &asked.q))
             (choice(v, "kind", "Kind", "All kinds", kinds.iter().filter(|(kind, n)| *n > 0 || asked.kind == Some(*kind) || asked.is == "solved").map(|(kind, n)| {
                 (kind.word(), if asked.is == "solved" { kind_name(v, kind.word()).to_owned() } else { format!("{} ({})", kind_name(v, kind.word()), v.num(*n)) })
             }), asked.kind.map(Kind::word)))

@@ -32,7 +32,7 @@ pub fn panel(v: &Viewer, deed: Deed, stock: &StockView, spots: &[Spot]) -> Marku
         div.panel-body.stack-m {
             nav.seg.seg-fill aria-label=(v.t("Action")) {
                 @for other in Deed::ALL.into_iter().filter(|d| v.may(d.permission())) {
-                    a href={ (v.address(&[("do", other.word())])) "#change" } data-key=(other.key()) aria-current=[(other == deed).then_some("true")] { (v.t(other.name())) }
+                    a href=(v.address(&[("do", other.word())])) data-key=(other.key()) aria-current=[(other == deed).then_some("true")] { (v.t(other.name())) }
                 }
             }
             @if open.is_empty() { p.muted { (v.t("There is no location yet that stock could lie at.")) } }

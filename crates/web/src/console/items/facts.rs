@@ -16,7 +16,7 @@ const WHEN: [WhenShort; 4] = [WhenShort::Deny, WhenShort::Partial, WhenShort::Ba
 pub fn panel(v: &Viewer, item: &ItemView, editing: bool) -> Markup {
     let may = v.may(Permission::ItemsEdit);
     let right = html! {
-        @if may && !editing { a.btn.btn-s.btn-ghost.right href={ (v.address(&[("do", "edit")])) "#facts" } data-key="e" title=(v.t("Edit the facts")) { (icon("edit")) (v.t("Edit")) } }
+        @if may && !editing { a.btn.btn-s.btn-ghost.right href=(v.address(&[("do", "edit")])) data-key="e" title=(v.t("Edit the facts")) { (icon("edit")) (v.t("Edit")) } }
     };
     let body = html! { div.panel-body { @if may && editing { (edit(v, item)) } @else { (list(v, item)) } } };
     Part::new("facts", v.t("Facts"), body).right(right).show()

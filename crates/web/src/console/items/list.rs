@@ -7,7 +7,7 @@ use super::{Spot, Where, path, words};
 use crate::App;
 use crate::console::export;
 use crate::console::find::{self, Hits};
-use crate::console::parts::{csrf, empty, icon, pager, sorted, state, tabs};
+use crate::console::parts::{csrf, empty, icon, pager, search_box, sorted, state, tabs};
 use crate::console::shell::{self, Sheet};
 use crate::console::viewer::Viewer;
 use crate::problem::Problem;
@@ -190,12 +190,7 @@ fn filters(v: &Viewer, asked: &Asked, spots: &[Spot]) -> Markup {
     html! {
         form.toolbar.toolbar-top method="get" action="/items" {
             @for (name, value) in [("view", asked.view.as_str()), ("sort", sort.as_str())] { @if !value.is_empty() { input type="hidden" name=(name) value=(value); } }
-            div.search.search-s {
-                label.vh for="items-q" { (v.t("Filter by SKU, name or barcode")) }
-                (icon("search"))
-                input #items-q type="search" name="q" value=(asked.q.as_deref().unwrap_or("")) placeholder=(v.t("SKU, name or barcode")) autocomplete="off" data-filter data-auto;
-                span.keys { kbd { "/" } }
-            }
+            (search_box(v, "SKU, name or barcode", asked.q.as_deref().unwrap_or("")))
             label.vh for="items-at" { (v.t("Location")) }
             select.select.select-s #items-at name="at" data-auto {
                 option value="" { (v.t("All locations")) }

@@ -7,7 +7,7 @@ pub mod one;
 use super::fields::step;
 use super::live::{Live, View};
 use super::panels::{Today, capacity, used};
-use super::parts::{Part, empty, icon, pager, sorted, state, tabs};
+use super::parts::{Part, empty, icon, pager, search_box, sorted, state, tabs};
 use super::shell::{self, Sheet};
 use super::viewer::Viewer;
 use crate::App;
@@ -147,8 +147,7 @@ fn list(v: &Viewer, shown: &[Row<'_>], count: usize, closed: usize) -> Markup {
         section.panel aria-label=(v.t("Locations")) {
             (tabs(v, "State", &[tab("", "All", count), tab("active", "Active", count - closed), tab("closed", "Closed", closed)]))
             form.filters method="get" {
-                label.vh for="filter" { (v.t("Code, name or country")) }
-                input.input.search-s #filter name="q" type="search" value=(v.asked("q").unwrap_or_default()) placeholder=(v.t("Code, name or country")) data-filter data-auto;
+                (search_box(v, "Code, name or country", &v.asked("q").unwrap_or_default()))
                 label.vh for="f-kind" { (v.t("Kind")) }
                 select.select.select-s #f-kind name="kind" data-auto {
                     option value="" { (v.t("All kinds")) }

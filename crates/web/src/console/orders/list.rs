@@ -4,7 +4,7 @@ use super::{destination, is_unfinished, late};
 use crate::App;
 use crate::console::export;
 use crate::console::find::{self, Hits};
-use crate::console::parts::{bar, empty, icon, pager, sorted, tabs};
+use crate::console::parts::{bar, empty, icon, pager, search_box, sorted, tabs};
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::show::iso;
 use crate::console::status;
@@ -255,12 +255,7 @@ fn filters(v: &Viewer, asked: &Asked, found: &Found) -> Markup {
     };
     html! {
         form.filters action="/orders" role="search" {
-            div.search.search-s {
-                label.vh for="filter" { (v.t("Number, reference, customer, postal code or tracking number")) }
-                (icon("search"))
-                input #filter name="q" type="search" data-filter data-auto value=(asked.text.as_deref().unwrap_or("")) placeholder=(v.t("Number, customer, tracking")) autocomplete="off" maxlength="128";
-                span.keys { kbd { "/" } }
-            }
+            (search_box(v, "Number, customer, tracking", asked.text.as_deref().unwrap_or("")))
             (kept("status")) (kept("sort"))
             (chosen("channel", "Channel", asked.channel.as_ref(), "All channels", &found.channels))
             (chosen("location", "Location", asked.location.as_ref(), "All locations", &found.locations))

@@ -11,7 +11,7 @@ pub use edit::{create, delete, new, set_active, test, update};
 pub use log::{replay, replay_failed};
 pub use secrets::{add as add_secret, remove as remove_secret};
 
-use super::parts::{Part, button, empty, icon, state};
+use super::parts::{Part, button, empty, icon, search_box, state};
 use super::shell::{self, Page, Sheet};
 use super::show::iso;
 use super::viewer::Viewer;
@@ -40,10 +40,7 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Proble
             @if all.is_empty() { (nobody(v)) }
             @else {
                 form.filters method="get" {
-                    div.search.search-s {
-                        label.vh for="w-q" { (v.t("Name or address")) }
-                        (icon("search")) input #w-q name="q" type="search" value=(v.asked("q").unwrap_or_default()) placeholder=(v.t("Name or address")) data-filter data-auto autocomplete="off"; span.keys { kbd { "/" } }
-                    }
+                    (search_box(v, "Name or address", &v.asked("q").unwrap_or_default()))
                     button.btn.btn-s.no-js type="submit" { (v.t("Filter")) }
                 }
                 @if shown.is_empty() { (empty(v.t("None fits"), html! { (v.t("No webhook and no mail has this name or address.")) }, html! { div { a.btn href="/webhooks" { (v.t("Show all")) } } })) }
