@@ -236,7 +236,7 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refused::InsufficientStock { shortfalls } => {
-                write!(f, "Not enough stock, so nothing was held or ordered:")?;
+                write!(f, "Not enough stock, and nothing was changed:")?;
                 for (i, s) in shortfalls.iter().enumerate() {
                     let comma = if i == 0 { "" } else { "," };
                     write!(f, "{comma} {} of {} asked, {} available", s.requested, s.sku, s.available)?;

@@ -14,6 +14,7 @@ use crate::serve::{bind, open, runtime, serve, shutdown};
 use crate::{Done, Failed, now};
 use connectors::online_retail::Kind;
 use engine::orders::place::PlaceOrder;
+use engine::people::settings::{self, House};
 use engine::people::{self, NewPerson};
 use engine::{By, Options, Url};
 use sim::postgres::TempFolder;
@@ -111,7 +112,10 @@ fn owner(url: &Url) -> Result<String, Failed> {
         let known = people::by_login(tx, OWNER)?;
         let new = NewPerson { login: OWNER.into(), name: "Demo Owner".into(), role: "owner".into(), locations: None, channels: None };
         let person = known.map_or_else(|| people::create(tx, &by, now(), &new), Ok)?;
-        people::set_password(tx, &by, now(), &person.id, &phc, "")
+        people::set_password(tx, &by, now(), &person.id, &phc, "")?;
+        // The orders are of a British shop.
+        let house = House { currency: "GBP".into(), ..House::default() };
+        settings::set(tx, &by, now(), House::NAME, &house, (None, String::new()))
     })?;
     Ok(password)
 }

@@ -148,8 +148,16 @@ impl From<Stop> for Problem {
     }
 }
 
+/// What went with the answer of a problem, for whoever shows it as a page instead.
+#[derive(Debug, Clone)]
+pub struct Told {
+    pub title: String,
+    pub detail: String,
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response<Body> {
+        let told = Told { title: self.title.to_string(), detail: self.detail.clone() };
         let mut body = Map::new();
         body.insert("type".into(), format!("urn:holdfast:problem:{}", self.code).into());
         body.insert("title".into(), self.title.into());
@@ -159,6 +167,7 @@ impl IntoResponse for Problem {
         body.extend(self.more);
         let mut response = Response::new(Body::from(Value::Object(body).to_string()));
         *response.status_mut() = self.status;
+        response.extensions_mut().insert(told);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after_seconds {

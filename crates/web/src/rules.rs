@@ -181,5 +181,19 @@ async fn page(State((app, rule)): State<(App, Rule)>, mut request: Request, next
         return Ok(console::not_allowed(&app, &mut parts, permission).await.into_response());
     }
     request.extensions_mut().insert(caller);
-    Ok(next.run(request).await)
+    let asked = console::Asked::of(&request);
+    Ok(asked.answer(&app, next.run(request).await).await)
+}
+
+/// What is answered where there is nothing: a page to people, a problem to programs.
+pub async fn nowhere(State(app): State<App>, mut request: Request) -> Response {
+    let visit = Visit::from(&app, request.headers(), request.extensions());
+    if let Some(text) = auth::cookie(request.headers())
+        && let Ok(Some(caller)) = app.callers.person(text, &visit).await
+    {
+        request.extensions_mut().insert(caller);
+    }
+    let asked = console::Asked::of(&request);
+    let detail = format!("There is nothing at {}.", request.uri().path());
+    asked.answer(&app, Problem::new(StatusCode::NOT_FOUND, "unknown_path", detail).into_response()).await
 }

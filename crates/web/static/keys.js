@@ -111,6 +111,9 @@ function showKeys() {
   if (!dialog) return false;
   list();
   dialog.showModal();
+  // The first thing that can take the focus stands at the end.
+  dialog.querySelector('.btn')?.focus({ preventScroll: true });
+  dialog.scrollTop = 0;
   return true;
 }
 

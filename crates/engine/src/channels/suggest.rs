@@ -78,16 +78,21 @@ pub fn suggest(tx: &mut Tx<'_>, id: i64) -> Result<Vec<Suggestion>, Stop> {
     if listing.item.is_some() {
         return Ok(Vec::new());
     }
+    by_names(tx, listing.sku.as_deref(), listing.barcode.as_deref(), &listing.external)
+}
+
+/// What something may be that a marketplace calls so, the likeliest first: also for a listing that was not read yet.
+pub fn by_names(tx: &mut Tx<'_>, sku: Option<&str>, barcode: Option<&str>, external: &str) -> Result<Vec<Suggestion>, Stop> {
     let mut found: Vec<Suggestion> = Vec::new();
     let mut add = |item: &Item, units: i64, why: &str| {
         if item.active && found.len() < MOST && !found.iter().any(|s| s.sku == item.sku) {
             found.push(Suggestion { sku: item.sku.clone(), name: item.name.clone(), units_per_listing: units, why: why.to_owned() });
         }
     };
-    if let Some(barcode) = &listing.barcode {
+    if let Some(barcode) = barcode {
         tx.rows(BY_BARCODE, &[Value::Text(barcode)], Item::read)?.iter().for_each(|item| add(item, 1, "the same barcode"));
     }
-    for sku in [listing.sku.as_deref(), Some(listing.external.as_str())].into_iter().flatten() {
+    for sku in [sku, Some(external)].into_iter().flatten() {
         let guesses = guesses(sku);
         let mut names: Vec<&str> = guesses.iter().map(|(sku, ..)| sku.as_str()).collect();
         names.sort_unstable();
@@ -99,7 +104,7 @@ pub fn suggest(tx: &mut Tx<'_>, id: i64) -> Result<Vec<Suggestion>, Stop> {
             }
         }
     }
-    if let Some(sku) = listing.sku.as_deref().filter(|s| s.chars().count() >= 3) {
+    if let Some(sku) = sku.filter(|s| s.chars().count() >= 3) {
         // Everything that begins with it: the last character is the highest that there is.
         let end = format!("{sku}\u{10FFFF}");
         tx.rows(BY_PREFIX, &[Value::Text(sku), Value::Text(&end)], Item::read)?.iter().for_each(|item| add(item, 1, "begins with the same"));

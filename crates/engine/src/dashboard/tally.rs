@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 
 const AT_OR_AFTER: Sql = Sql("SELECT seq, at FROM events WHERE seq >= $1 ORDER BY seq LIMIT 1");
 // A shipping event tells what has shipped in all; the event before it, about the same order, tells what had. The `+ 0` keeps
-// SQLite from walking back over everybody's events instead of taking the index of the order's own.
+// SQLite from walking back over everybody's events instead of taking the index of the order's own, which holds `order.%` alone.
 const COUNTED: Sql = Sql(
-    "SELECT e.at, e.kind, e.data, CASE WHEN e.kind = 'order.shipped' THEN (SELECT p.data FROM events p WHERE p.subject = e.subject AND p.seq + 0 < e.seq ORDER BY p.seq + 0 DESC LIMIT 1) END FROM events e WHERE e.seq > $1 AND e.seq <= $2 AND e.kind IN ('order.placed', 'order.shipped') ORDER BY e.seq",
+    "SELECT e.at, e.kind, e.data, CASE WHEN e.kind = 'order.shipped' THEN (SELECT p.data FROM events p WHERE p.subject = e.subject AND p.kind LIKE 'order.%' AND p.seq + 0 < e.seq ORDER BY p.seq + 0 DESC LIMIT 1) END FROM events e WHERE e.seq > $1 AND e.seq <= $2 AND e.kind IN ('order.placed', 'order.shipped') ORDER BY e.seq",
 );
 
 const MINUTE_MICROS: i64 = 60_000_000;

@@ -155,7 +155,9 @@ fn line_there(tx: &mut Tx<'_>, config: &Config, grant: &Grant, channel: i64, lin
     };
     let suggestions = match (&item, id) {
         (None, Some(id)) => suggest::suggest(tx, id)?,
-        _ => Vec::new(),
+        // Ordered before it was read.
+        (None, None) => suggest::by_names(tx, line.sku.as_deref(), None, &line.listing)?,
+        (Some(_), _) => Vec::new(),
     };
     Ok(LineThere {
         listing: line.listing.clone(),

@@ -166,7 +166,7 @@ fn what_will_come_of_it_is_said_before_it_is_done() {
             ("do=receive&location=LEE&units=1", "Available, now 0 After 0 1 of them go to orders that waited. No promise is broken. Receive 1"),
             (
                 "do=adjust&location=LON&units=-1&reason=lost&state=available",
-                "Available, now 0 After – Not enough stock, so nothing was held or ordered: 1 of A asked, 0 available. Adjust by −1",
+                "Available, now 0 After – Not enough stock, and nothing was changed: 1 of A asked, 0 available. Adjust by −1",
             ),
             ("do=count&location=LON&units=10", "On hand, now 10 After 10 The books say the same: nothing is booked. No promise is broken. Count 10"),
             (

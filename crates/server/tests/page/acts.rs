@@ -65,12 +65,11 @@ impl Acts<'_> {
     }
 
     async fn open(&self, path: &str) -> WebDriverResult<()> {
-        self.browser.driver.goto(format!("{}{path}", self.url)).await?;
-        Ok(())
+        self.browser.open(&format!("{}{path}", self.url)).await
     }
 
     async fn until(&self, what: &str, script: &str) {
-        self.browser.until(&format!("{what} ({})", self.run), &format!("return {script}"), SOON).await;
+        self.browser.until(&format!("{what} ({})", self.run), &format!("return Boolean({script})"), SOON).await;
     }
 
     /// Waits until the API says so.
@@ -124,9 +123,9 @@ impl Acts<'_> {
         self.until("what was moved", "document.querySelector('[data-undo]')").await;
         self.keys(&["c"]).await;
         self.until("the form for counting", form).await;
-        let counted = had("available") - 2 - 3;
+        let counted = had("on_hand") - 3;
         self.keys(&[&counted.to_string(), ENTER]).await;
-        self.told("what was counted is there", "/stock/LAMP", |stock| Self::at(stock, place, "available") == counted).await;
+        self.told("what was counted is there", "/stock/LAMP", on_hand(counted)).await;
 
         self.until("what was counted", "document.querySelector('[data-undo]')").await;
         let there = Self::at(&before, other, "incoming");

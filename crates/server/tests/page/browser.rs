@@ -255,6 +255,13 @@ impl Browser {
         let _ = self.driver.quit().await;
     }
 
+    /// Goes to a page, and waits until its keys work.
+    pub async fn open(&self, address: &str) -> WebDriverResult<()> {
+        self.driver.goto(address).await?;
+        self.until("the scripts", "return document.documentElement.hasAttribute('data-scripts')", Duration::from_secs(4)).await;
+        Ok(())
+    }
+
     /// The value of a script.
     pub async fn js(&self, script: &str) -> Value {
         self.driver.execute(script, Vec::new()).await.unwrap_or_else(|e| panic!("{script}: {e}")).json().clone()

@@ -131,7 +131,7 @@ async fn live(browser: &Browser, server: &Server, key: &str, url: &str) -> WebDr
 
 /// With the keyboard alone: the palette finds an item, letters go to pages, `?` lists the keys.
 async fn keyboard(browser: &Browser, url: &str) -> WebDriverResult<()> {
-    browser.driver.goto(format!("{url}/people")).await?;
+    browser.open(&format!("{url}/people")).await?;
     browser.press("?").await;
     browser.until("the keys", "return document.querySelector('#keys').open", SOON).await;
     browser.js("document.querySelector('#keys').close()").await;

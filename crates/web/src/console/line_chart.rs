@@ -82,7 +82,10 @@ impl Lines<'_> {
     }
 
     fn grid(&self, top: f64) -> Markup {
-        let count = (1..=STEPS as usize).rev().find(|n| is_round(top / *n as f64)).unwrap_or(1);
+        // What is counted comes in whole steps.
+        let whole = self.series.iter().flat_map(|s| s.values.iter().flatten()).all(|value| value.fract() == 0.0) && top.fract() == 0.0;
+        let fits = |step: f64| is_round(step) && (!whole || step.fract() == 0.0);
+        let count = (1..=STEPS as usize).rev().find(|n| fits(top / *n as f64)).unwrap_or(1);
         html! {
             @for n in 0..=count {
                 @let value = top * n as f64 / count as f64;

@@ -49,7 +49,7 @@ use crate::rules::{Known, Pages, Rule};
 use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::IntoResponse;
 use axum::{Extension, Router};
@@ -224,6 +224,7 @@ pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
         .layer(Extension(Arc::new(channels::board::Board::default())))
         .layer(map_response(never_stored))
         .merge(files)
+        .fallback(crate::rules::nowhere)
         .layer(map_response(guarded));
     (router, known)
 }
@@ -262,4 +263,48 @@ pub async fn not_allowed(app: &App, parts: &mut Parts, permission: Permission) -
     );
     let page = shell::page(&v, Sheet { title: v.t("Not for your role").into(), here: "", topics: String::new(), head: html! {}, body });
     Page(StatusCode::FORBIDDEN, page.1).into_response()
+}
+
+/// The request of somebody who reads pages in a browser, kept in case its answer is a problem.
+pub struct Asked(Option<Parts>);
+
+impl Asked {
+    /// Scripts ask for parts of pages, and read problems as they are.
+    pub fn of(request: &axum::extract::Request) -> Asked {
+        let headers = request.headers();
+        let reads = headers.get(header::ACCEPT).and_then(|a| a.to_str().ok()).is_some_and(|a| a.contains("text/html"));
+        if !reads || headers.contains_key("x-part") {
+            return Asked(None);
+        }
+        let (mut parts, ()) = axum::http::Request::new(()).into_parts();
+        (parts.method, parts.uri, parts.headers) = (request.method().clone(), request.uri().clone(), headers.clone());
+        parts.extensions = request.extensions().clone();
+        Asked(Some(parts))
+    }
+
+    /// The answer itself, or if it is a problem the page that tells it.
+    pub async fn answer(self, app: &App, response: Response<Body>) -> Response<Body> {
+        let (Some(mut parts), Some(told)) = (self.0, response.extensions().get::<crate::problem::Told>().cloned()) else { return response };
+        let Ok(v) = Viewer::from_request_parts(&mut parts, app).await else { return response };
+        let v = &v;
+        let back = if parts.method.is_safe() { "/".to_owned() } else { fields::own_path(&referer(&parts.headers)).unwrap_or_else(|| "/".into()) };
+        let body = parts::empty(
+            &told.title,
+            html! { (told.detail) },
+            html! { div.row { a.btn.btn-primary href=(back) { @if back == "/" { (v.t("Back to today")) } @else { (v.t("Back")) } } a.btn href="/search" { (v.t("Search")) } } },
+        );
+        let sheet = Sheet { title: told.title.clone(), here: "", topics: String::new(), head: html! {}, body: html! { section.panel { (body) } } };
+        let page = if v.caller.is_some() { shell::page(v, sheet).1 } else { shell::bare(v, &told.title, html! { main #main { (sheet.body) } }) };
+        let mut shown = Page(response.status(), page).into_response();
+        if let Some(after) = response.headers().get(header::RETRY_AFTER) {
+            shown.headers_mut().insert(header::RETRY_AFTER, after.clone());
+        }
+        shown
+    }
+}
+
+/// The path of the page that a form stood on.
+fn referer(headers: &HeaderMap) -> String {
+    let text = headers.get(header::REFERER).and_then(|r| r.to_str().ok()).unwrap_or_default();
+    text.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| rest[at..].to_owned())).unwrap_or_default()
 }

@@ -222,7 +222,7 @@ pub fn check(v: &Viewer, name: &str, value: &str, is_on: bool, words: Markup) ->
 pub fn wrong(v: &Viewer) -> Markup {
     html! {
         @if let Some(wrong) = &v.wrong {
-            div.banner.banner-danger role="alert" { (icon("danger")) div { b { (v.t("Nothing was changed.")) " " } (wrong.detail) } }
+            div.banner.banner-danger role="alert" { (icon("danger")) div { @if v.caller.is_some() { b { (v.t("Nothing was changed.")) " " } } (wrong.detail) } }
         }
     }
 }
@@ -290,13 +290,14 @@ pub fn sorted(v: &Viewer, name: &str, label: &'static str, class: &str, default:
 
 /// The line below a list: how much is shown, and the way on.
 pub fn pager(v: &Viewer, shown: usize, next: Option<&str>) -> Markup {
-    let is_first = v.asked("after").is_none();
+    html! { div.panel-foot.pager { span.grow { (v.count(shown as i64, "row", "rows")) } (pages(v, next)) } }
+}
+
+/// The ways to the first and the next page, for a foot that says more.
+pub fn pages(v: &Viewer, next: Option<&str>) -> Markup {
     html! {
-        div.panel-foot.pager {
-            span.grow { (v.count(shown as i64, "row", "rows")) }
-            @if !is_first { a.btn.btn-s href=(v.address(&[("after", "")])) { (icon("left")) (v.t("First page")) } }
-            @if let Some(next) = next { a.btn.btn-s href=(v.address(&[("after", next)])) rel="next" { (v.t("Next")) (icon("right")) } }
-        }
+        @if v.asked("after").is_some() { a.btn.btn-s href=(v.address(&[("after", "")])) { (icon("left")) (v.t("First page")) } }
+        @if let Some(next) = next { a.btn.btn-s href=(v.address(&[("after", next)])) rel="next" { (v.t("Next")) (icon("right")) } }
     }
 }
 

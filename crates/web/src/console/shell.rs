@@ -227,7 +227,7 @@ fn keys(v: &Viewer) -> Markup {
                 (line(&["X"], "Tick the row")) (line(&["Enter"], "Open the row")) (line(&["Z"], "Undo")) (line(&["P"], "Pause, or go on"))
                 (line(&["G"], "Then a letter: go to a page")) (line(&["?"], "This list")) (line(&["Esc"], "Close"))
             }
-            div data-keys-here {}
+            dl.keys data-keys-here {}
             form.row method="dialog" {
                 label.check { input #single-keys type="checkbox" checked; (v.t("Single keys are on")) }
                 button.btn.btn-primary { (v.t("Close")) }

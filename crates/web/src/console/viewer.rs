@@ -44,7 +44,9 @@ impl Wrong {
             }
             other => other.to_string(),
         };
-        Wrong { field: refused.field().map(str::to_owned), detail }
+        // A field of an amount is named after the amount, not after its parts.
+        let field = refused.field().map(|f| f.trim_end_matches(".amount").trim_end_matches(".currency").to_owned());
+        Wrong { field, detail }
     }
 }
 

@@ -43,6 +43,13 @@ pub fn label(name: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
+/// “such as EBAY_US” as “Such as EBAY_US.”
+fn as_sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let begun: String = letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect());
+    if begun.is_empty() || begun.ends_with('.') { begun } else { format!("{begun}.") }
+}
+
 /// The field of a setting, with what it is. A secret is never shown: `is_kept` says that one is there, which an empty field keeps.
 pub fn field(v: &Viewer, setting: &SettingView, value: &str, is_kept: bool) -> Markup {
     let name = format!("settings.{}", setting.name);
@@ -56,7 +63,7 @@ pub fn field(v: &Viewer, setting: &SettingView, value: &str, is_kept: bool) -> M
                 placeholder=[(setting.secret && is_kept).then(|| v.t("Kept; type to replace"))] aria-describedby=(told) aria-invalid=[wrong.map(|_| "true")];
             @match wrong {
                 Some(wrong) => p.error id=(told) role="alert" { (wrong.detail) },
-                None => p.hint id=(told) { (v.t(setting.help)) @if setting.secret { " " (v.t("Encrypted, and never shown again.")) } },
+                None => p.hint id=(told) { (as_sentence(v.t(setting.help))) @if setting.secret { " " (v.t("Encrypted, and never shown again.")) } },
             }
         }
     }

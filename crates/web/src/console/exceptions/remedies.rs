@@ -4,12 +4,14 @@
 use super::Names;
 use super::ask::{Asked, Shown};
 use super::detail::Chosen;
-use crate::console::fields::Fields;
+use crate::console::fields::{Fields, step};
 use crate::console::parts::{Field, csrf, icon, once, seen, select};
 use crate::console::viewer::Viewer;
+use domain::Permission::ChannelsEdit;
 use domain::Refused;
 use engine::Stop;
 use engine::access::audit::etag_of;
+use engine::exceptions::Kind;
 use engine::exceptions::context::{Context, OrderThere};
 use engine::exceptions::solve::{Action, Solve};
 use engine::views::Time;
@@ -183,15 +185,23 @@ pub fn options(v: &Viewer, asked: &Asked, shown: &Shown, chosen: &Chosen) -> Mar
     let e = &chosen.found.exception;
     let to = next(asked, shown, e.id.0);
     let own = e.actions.iter().filter(|word| !["assign", "snooze", "reopen"].contains(word));
+    // What is mended elsewhere goes before what is only said here.
+    let settings = e.channel.as_deref().filter(|_| e.open && e.kind == Kind::AuthorizationExpired.word() && v.may(ChannelsEdit));
     html! {
         section aria-labelledby="x-do" {
             h3 #x-do { (v.t("What to do")) }
             ul.options {
+                @if let Some(code) = settings {
+                    li data-key="do-settings" {
+                        span { b { (v.t("Enter new credentials")) } small { (v.t("Opens the settings of the channel. This is over by itself once it answers again.")) } }
+                        a.btn.btn-primary href={ "/channels/" (step(code)) "/settings" } data-key="r" { (v.t("Settings")) " " kbd { "R" } }
+                    }
+                }
                 @for (n, word) in own.enumerate() {
                     @let (title, will) = words(word, &chosen.context);
                     li data-key={ "do-" (word) } {
                         span { b { (v.t(title)) } small { (v.t(will)) } }
-                        (option(v, chosen, word, &to, n == 0))
+                        (option(v, chosen, word, &to, n == 0 && settings.is_none()))
                     }
                 }
             }

@@ -65,8 +65,9 @@ fn particulars(v: &Viewer, deed: Deed, places: &[(String, String)], code: &str) 
     let states: Vec<(String, String)> = BY_HAND.map(|word| (word.to_owned(), words::account(v, word).to_owned())).into();
     let reasons: Vec<(String, String)> = deed.reasons().iter().map(|(value, text)| ((*value).to_owned(), v.t(text).to_owned())).collect();
     let units = Field::new("units", deed.units_label()).kind("number").required();
-    // Whoever came for this by its key types the number next.
-    let units = if v.asked("do").is_some() || v.wrong.is_some() { units.focus() } else { units };
+    // Whoever came for this by its key types the number next; whoever has just done something has all keys.
+    let is_next = v.asked("do").is_some() && v.asked("done").is_none() && v.asked("said").is_none();
+    let units = if is_next || v.wrong.is_some() { units.focus() } else { units };
     let reason = |v: &Viewer| select(v, "reason", "Reason", &reasons, "");
     html! {
         @match deed {

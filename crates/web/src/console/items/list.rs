@@ -7,7 +7,7 @@ use super::{Spot, Where, path, words};
 use crate::App;
 use crate::console::export;
 use crate::console::find::{self, Hits};
-use crate::console::parts::{csrf, empty, icon, pager, search_box, sorted, state, tabs};
+use crate::console::parts::{csrf, empty, icon, pages, search_box, sorted, state, tabs};
 use crate::console::shell::{self, Sheet};
 use crate::console::viewer::Viewer;
 use crate::problem::Problem;
@@ -231,7 +231,7 @@ fn rows(v: &Viewer, asked: &Asked, found: &StockPage) -> Markup {
             @for (name, value) in [("view", Some(&asked.view)), ("at", asked.at.as_ref()), ("q", asked.q.as_ref())] {
                 @if let Some(value) = value { input type="hidden" name=(name) value=(value); }
             }
-            div.table-wrap.table-long { table.table.table-tight {
+            div.table-wrap.table-long { table.table.table-tight.table-stack {
                 caption.vh { (v.t("Items with their stock")) }
                 thead { tr {
                     td.th-check { input type="checkbox" data-check-all data-js aria-label=(v.t("Select all rows on this page")); }
@@ -249,28 +249,30 @@ fn rows(v: &Viewer, asked: &Asked, found: &StockPage) -> Markup {
 fn line(v: &Viewer, row: &StockRow) -> Markup {
     let (shape, class, word) = words::state(v, row.state, row.cover_days);
     let b = &row.balances;
-    let cell = |n: i64| html! { td.num.zero[n == 0] { (v.num(n)) } };
+    let cell = |class: &str, label: &str, n: i64| html! { td class={ (class) @if n == 0 { " zero" } } data-label=(label) { (v.num(n)) } };
     html! {
         tr data-row=(row.sku) data-key=(row.sku) {
             td.check { label { input type="checkbox" name="sku" value=(row.sku) data-check aria-label=(v.say("Select {}", &[&row.sku])); } }
-            td.nowrap { (row.sku) }
+            td.nowrap data-label=(v.t("SKU")) { (row.sku) }
             th.clip scope="row" { a href=(path(&row.sku)) data-open { @if row.name.is_empty() { (row.sku) } @else { (row.name) } } @if row.is_kit { " " span.tag { (v.t("Kit")) } } }
-            td { (state(shape, class, &word)) }
-            @if row.is_kit { td.num.zero { "–" } td.num.zero { "–" } } @else { (cell(b.on_hand)) (cell(b.reserved + b.committed)) }
-            td.num.strong.zero[b.available == 0] { (v.num(b.available)) }
-            td.num.zero[b.incoming == 0] { @if b.incoming == 0 { "–" } @else { (v.signed(b.incoming)) } }
+            td data-label=(v.t("State")) { (state(shape, class, &word)) }
+            @if row.is_kit { td.num.zero { "–" } td.num.zero.wide { "–" } } @else { (cell("num", v.t("On hand"), b.on_hand)) (cell("num wide", v.t("Held"), b.reserved + b.committed)) }
+            td.num.strong.zero[b.available == 0] data-label=(v.t("Available")) { (v.num(b.available)) }
+            td.num.wide.zero[b.incoming == 0] { @if b.incoming == 0 { "–" } @else { (v.signed(b.incoming)) } }
             (cover(v, row.cover_days))
-            (cell(row.sold_7d))
+            (cell("num wide", v.t("Sold, 7 d"), row.sold_7d))
             td.wide { (spark(&row.days[DAYS - LATELY..], 56, 18, "spark spark-n")) }
-            td.num.quiet { @match row.moved_at.filter(|t| t.0 > 0) { Some(at) => { time datetime=(crate::console::show::iso(at.0)) { (v.when(at.0)) } }, None => "–" } }
+            td.num.quiet.wide { @match row.moved_at.filter(|t| t.0 > 0) { Some(at) => { time datetime=(crate::console::show::iso(at.0)) { (v.when(at.0)) } }, None => "–" } }
         }
     }
 }
 
 fn cover(v: &Viewer, days: Option<f64>) -> Markup {
     match days {
-        Some(days) => html! { td.num.is-danger[days < 1.0].is-warn[(1.0..7.0).contains(&days)] { (v.decimal(days.min(9_999.0), 1)) } },
-        None => html! { td.num.zero { "–" } },
+        Some(days) => {
+            html! { td.num.is-danger[days < 1.0].is-warn[(1.0..7.0).contains(&days)] data-label=(v.t("Cover, days")) { (v.decimal(days.min(9_999.0), 1)) } }
+        }
+        None => html! { td.num.zero.wide { "–" } },
     }
 }
 
@@ -290,9 +292,9 @@ fn foot(v: &Viewer, found: &StockPage) -> Markup {
                 }
                 span.sep {} button.btn.btn-s.btn-icon type="button" data-clear data-js aria-label=(v.t("Clear selection")) { svg.i.i-s aria-hidden="true" { use href="#i-x" {} } }
             }
-            @if let Some(matched) = found.matched { span { (v.count(matched as i64, "item", "items")) } }
+            span.grow { @match found.matched { Some(matched) => (v.count(matched as i64, "item", "items")), None => (v.count(found.rows.len() as i64, "row", "rows")) } }
+            (pages(v, next.as_deref()))
         }
-        (pager(v, found.rows.len(), next.as_deref()))
     }
 }
 

@@ -298,13 +298,13 @@ fn placed(v: &Viewer, asked: &Asked) -> Markup {
 fn table(v: &Viewer, found: &Found) -> Markup {
     let chooses = v.may(OrdersCancel) || v.may(OrdersShip);
     html! {
-        div.table-wrap.table-long { table.table.table-tight {
+        div.table-wrap.table-long { table.table.table-tight.table-stack {
             caption.vh { (v.t("Orders")) }
             thead { tr {
                 @if chooses { th.th-check scope="col" { label { input type="checkbox" data-check-all data-js aria-label=(v.t("Select all")); } } }
                 th scope="col" { (v.t("Order")) }
                 (sorted(v, "placed", "Placed", "", "-placed"))
-                th scope="col" { (v.t("Channel")) } th scope="col" { (v.t("Reference")) } th scope="col" { (v.t("Customer")) } th scope="col" { (v.t("Destination")) }
+                th scope="col" { (v.t("Channel")) } th.wide scope="col" { (v.t("Reference")) } th scope="col" { (v.t("Customer")) } th.wide scope="col" { (v.t("Destination")) }
                 th scope="col" { (v.t("State")) } th scope="col" { (v.t("From")) } th.w-bar scope="col" { (v.t("Shipped")) }
                 th.num scope="col" { (v.t("Total")) } th.num scope="col" { (v.t("Age")) }
             } }
@@ -323,19 +323,19 @@ fn line(v: &Viewer, row: &OrderRow, chooses: bool) -> Markup {
         tr data-row data-key=(row.number) {
             @if chooses { td.check { label { input type="checkbox" name="id" value=(row.id.0) form="bulk" data-check aria-label=(v.say("Select {}", &[&row.number])); } } }
             th scope="row" { a data-open href={ "/orders/" (row.id.0) } { (row.number) } }
-            td.nowrap { time datetime=(iso(row.placed_at.0)) title=(v.moment(row.placed_at.0)) { (v.when(row.placed_at.0)) } }
-            td.channel { (row.channel) }
-            td.places title=(row.reference) { (row.reference) }
-            td.places title=[row.customer.as_deref()] { (row.customer.as_deref().unwrap_or("–")) }
-            td.places title=(to) { (to) }
-            td { (status::cell(v, row.status)) }
-            td.places title=(places) { (places) }
-            td { div.barcell {
+            td.nowrap data-label=(v.t("Placed")) { time datetime=(iso(row.placed_at.0)) title=(v.moment(row.placed_at.0)) { (v.when(row.placed_at.0)) } }
+            td.channel data-label=(v.t("Channel")) { (row.channel) }
+            td.places.wide title=(row.reference) { (row.reference) }
+            td.places data-label=(v.t("Customer")) title=[row.customer.as_deref()] { (row.customer.as_deref().unwrap_or("–")) }
+            td.places.wide title=(to) { (to) }
+            td data-label=(v.t("State")) { (status::cell(v, row.status)) }
+            td.places data-label=(v.t("From")) title=(places) { (places) }
+            td data-label=(v.t("Shipped")) { div.barcell {
                 (bar(&shipped, row.units.max(1), &[("b-a", row.shipped), ("b-hatch", row.backordered)], None))
                 span.num { (v.num(row.shipped)) "/" (v.num(row.units)) }
             } }
-            td.num { @if let Some(total) = &row.total { (v.money(total)) } @else { span.quiet { "–" } } }
-            td.num { (waiting(v, row)) }
+            td.num data-label=(v.t("Total")) { @if let Some(total) = &row.total { (v.money(total)) } @else { span.quiet { "–" } } }
+            td.num data-label=(v.t("Age")) { (waiting(v, row)) }
         }
     }
 }

@@ -177,10 +177,7 @@ pub async fn place(State(app): State<App>, posted: Posted) -> Result<Response<Bo
             };
             let Posted { viewer, fields, .. } = posted;
             let outlook = outlook(&app, &viewer, &fields, &typed).await?;
-            let mut viewer = viewer.refused(line_editor::again(fields, &typed), stop)?;
-            if let Some(field) = viewer.wrong.as_mut().and_then(|w| w.field.as_mut()) {
-                *field = field.trim_end_matches(".amount").trim_end_matches(".currency").to_owned();
-            }
+            let viewer = viewer.refused(line_editor::again(fields, &typed), stop)?;
             Ok(show(&viewer, &offered, &short, &outlook).into_response())
         }
     }
@@ -218,11 +215,15 @@ async fn outlook(app: &App, v: &Viewer, fields: &Fields, typed: &[Typed]) -> Res
     if typed.is_empty() {
         return Ok(html! { p.muted { (v.t("Type lines to see what is available and where they would leave from.")) } });
     }
-    let order = order(v, fields, typed).map(|order| PlaceOrder {
-        // What is not typed yet is not what it fails for.
-        reference: if order.reference.is_empty() { format!("outlook {}", v.now) } else { order.reference },
-        channel: if order.channel.is_empty() { "support".into() } else { order.channel },
-        ..order
+    // A line that is still being typed fails for nothing yet.
+    let is_whole = typed.iter().all(|line| !line.quantity.is_empty());
+    let order = is_whole.then(|| order(v, fields, typed)).map(|order| {
+        order.map(|order| PlaceOrder {
+            // What is not typed yet is not what it fails for.
+            reference: if order.reference.is_empty() { format!("outlook {}", v.now) } else { order.reference },
+            channel: if order.channel.is_empty() { "support".into() } else { order.channel },
+            ..order
+        })
     });
     let skus: Vec<String> = typed.iter().take(LOOKED_UP).map(|line| line.sku.clone()).collect();
     let reader = v.clone();
@@ -230,7 +231,7 @@ async fn outlook(app: &App, v: &Viewer, fields: &Fields, typed: &[Typed]) -> Res
     Ok(tell(v, typed, &outlook))
 }
 
-fn look(tx: &mut Tx<'_>, config: &Arc<Config>, v: &Viewer, skus: &[String], order: Result<PlaceOrder, Refused>) -> Result<Outlook, Stop> {
+fn look(tx: &mut Tx<'_>, config: &Arc<Config>, v: &Viewer, skus: &[String], order: Option<Result<PlaceOrder, Refused>>) -> Result<Outlook, Stop> {
     let grant = v.grant();
     let mut found = Vec::with_capacity(skus.len());
     for sku in skus {
@@ -242,8 +243,9 @@ fn look(tx: &mut Tx<'_>, config: &Arc<Config>, v: &Viewer, skus: &[String], orde
     }
     let mut outlook = Outlook { stock: found, order: None, known: false };
     match order {
-        Err(refused) => outlook.order = Some(Err(refused.to_string())),
-        Ok(order) => match rehearse(tx, config, v.now, &v.by(), &[Command::PlaceOrder(Box::new(order))])?.pop().map(|r| r.outcome) {
+        None => {}
+        Some(Err(refused)) => outlook.order = Some(Err(refused.to_string())),
+        Some(Ok(order)) => match rehearse(tx, config, v.now, &v.by(), &[Command::PlaceOrder(Box::new(order))])?.pop().map(|r| r.outcome) {
             Some(Ok(Reply { answer: Answer::Order(order), replayed, .. })) => {
                 outlook.known = replayed;
                 outlook.order = Some(Ok(*order));

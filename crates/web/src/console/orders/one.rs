@@ -252,14 +252,9 @@ fn line_status(l: &OrderLineView, order: Status) -> Status {
     }
 }
 
-/// “6 × MUG-1, 2 of 4 × CUP”.
-fn units(v: &Viewer, lines: impl Iterator<Item = (String, i64, i64)>) -> String {
-    let one = |(sku, shipped, quantity): (String, i64, i64)| match shipped {
-        0 => format!("{} × {sku}", v.num(quantity)),
-        shipped if shipped == quantity => format!("{} × {sku}", v.num(quantity)),
-        shipped => v.say("{} of {} × {}", &[&v.num(shipped), &v.num(quantity), &sku]),
-    };
-    lines.map(one).collect::<Vec<_>>().join(", ")
+/// “6”, or “2 of 6” while some are shipped.
+fn units(v: &Viewer, shipped: i64, quantity: i64) -> String {
+    if shipped == 0 || shipped == quantity { v.num(quantity) } else { v.say("{} of {}", &[&v.num(shipped), &v.num(quantity)]) }
 }
 
 fn fulfillment(v: &Viewer, whole: &Whole, n: usize, f: &FulfillmentView) -> Markup {
@@ -268,7 +263,7 @@ fn fulfillment(v: &Viewer, whole: &Whole, n: usize, f: &FulfillmentView) -> Mark
     let is_open = matches!(status::parse(f.status), Status::Open | Status::PartiallyFulfilled);
     let title = if all == 1 { v.t("Fulfillment").to_owned() } else { v.say("Fulfillment {} of {}", &[&(n + 1), &all]) };
     let canceled: i64 = f.lines.iter().map(|l| l.canceled).sum();
-    let wanted = f.lines.iter().filter(|l| l.quantity > l.canceled).map(|l| (l.sku.to_string(), l.shipped, l.quantity - l.canceled));
+    let wanted: Vec<_> = f.lines.iter().filter(|l| l.quantity > l.canceled).collect();
     let today = day_of(v.now);
     let fact = |name: &'static str, value: Markup| html! { dt { (v.t(name)) } dd { (value) } };
     let body = html! {
@@ -276,13 +271,14 @@ fn fulfillment(v: &Viewer, whole: &Whole, n: usize, f: &FulfillmentView) -> Mark
             dl.facts {
                 (fact("From", html! { (whole.places.name(&f.location)) }))
                 (fact("Day", html! { (v.date(day(f) * 86_400_000_000 + 43_200_000_000)) @if let Some(late) = late(v, day(f), today).filter(|_| is_open) { " " (state("warn", "st-warn", &late)) } }))
-                @let wanted = units(v, wanted);
-                @if !wanted.is_empty() { (fact("Units", html! { (wanted) })) }
+                @if !wanted.is_empty() { (fact("Units", html! {
+                    ul.plain { @for l in &wanted { li { (units(v, l.shipped, l.quantity - l.canceled)) " × " (l.sku) " " span.quiet { (whole.name(&l.sku)) } } } }
+                })) }
                 @if canceled > 0 { (fact("Canceled here", html! { (v.count(canceled, "unit", "units")) })) }
                 @if let Some(handover) = whole.detail.handovers.get(&f.id.0) { (fact("Warehouse", with_warehouse(v, handover))) }
                 @for s in &f.shipments {
                     (fact("Shipped", html! {
-                        time datetime=(iso(s.shipped_at.0)) { (v.moment(s.shipped_at.0)) } ": " (units(v, s.lines.iter().map(|l| (l.sku.to_string(), 0, l.quantity))))
+                        time datetime=(iso(s.shipped_at.0)) { (v.moment(s.shipped_at.0)) } ", " (v.count(s.lines.iter().map(|l| l.quantity).sum(), "unit", "units"))
                         @if let Some(carrier) = &s.carrier { ", " (carrier) }
                         @if let Some(tracking) = &s.tracking_number { ", " span.mono { (tracking) } " " button.btn.btn-ghost.btn-s.btn-icon type="button" data-copy=(tracking) data-js aria-label=(v.t("Copy the tracking number")) { (icon("copy")) span.done { (icon("ok")) } } }
                     }))

@@ -43,7 +43,7 @@ pub fn panel(v: &Viewer, places: &Places, decision: &StoredDecision, currency: O
             span.grow {} (again)
         }
     };
-    Part::new("why", title, body).head(head).right(legend(v)).show()
+    Part::new("why", title, body).head(head).right(html! { @if !explained.candidates.is_empty() { (legend(v)) } }).show()
 }
 
 /// Which ink stands for which part of a cost.

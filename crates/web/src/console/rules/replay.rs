@@ -1,10 +1,10 @@
 //! What a draft would have made of the last orders, beside the rules in force: measures, orders by location, orders that move.
 
 use super::{ORDERS, Standing};
-use crate::console::locations::edit::money;
 use crate::console::parts::{Part, icon, state};
 use crate::console::viewer::Viewer;
 use engine::routing::whatif::{Outcome, WhatIf};
+use engine::views::Amount;
 use maud::{Markup, html};
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +42,13 @@ fn share(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
 }
 
+/// A sum of costs in micro-units, to the cent.
+fn cents(v: &Viewer, micro: i64) -> String {
+    let cents = (micro.unsigned_abs() + 5_000) / 10_000;
+    let amount = v.money(&Amount { amount: format!("{}.{:02}", cents / 100, cents % 100), currency: v.house.currency.clone() });
+    if micro < 0 && cents > 0 { format!("−{amount}") } else { amount }
+}
+
 /// A difference that is better, worse or none: a shape and a sign.
 fn difference(v: &Viewer, by: f64, places: usize, unit: &str, more_is_better: bool) -> Markup {
     let text = v.decimal(by.abs(), places);
@@ -70,14 +77,14 @@ fn measures(v: &Viewer, replay: &Replay) -> Markup {
                 (row("Units filled", percent(current.fill_rate * 100.0), percent(proposed.fill_rate * 100.0), difference(v, (proposed.fill_rate - current.fill_rate) * 100.0, 1, v.t(" pt"), true)))
                 (row("Further parcels", v.num(current.splits as i64), v.num(proposed.splits as i64), difference(v, proposed.splits as f64 - current.splits as f64, 0, "", false)))
                 (row("Mean distance", km(current), km(proposed), difference(v, proposed.mean_distance_km - current.mean_distance_km, 0, " km", false)))
-                (row("Cost an order", money(v, each(current) as i64), money(v, each(proposed) as i64), difference(v, (each(proposed) - each(current)) / 1e6, 2, "", false)))
+                (row("Cost an order", cents(v, each(current) as i64), cents(v, each(proposed) as i64), difference(v, (each(proposed) - each(current)) / 1e6, 2, "", false)))
             }
         }
         div.panel-foot { span {
             @match saved {
                 0 => { (v.t("The same cost in all")) }
-                1.. => { b { (v.say("{} less", &[&money(v, saved)])) } " " (v.t("for these orders")) }
-                _ => { b { (v.say("{} more", &[&money(v, -saved)])) } " " (v.t("for these orders")) }
+                1.. => { b { (v.say("{} less", &[&cents(v, saved)])) } " " (v.t("for these orders")) }
+                _ => { b { (v.say("{} more", &[&cents(v, -saved)])) } " " (v.t("for these orders")) }
             }
         } }
     }
@@ -139,7 +146,7 @@ pub fn moves(v: &Viewer, standing: &Standing, replay: &Replay) -> Markup {
                 tbody { @for m in &found.moves { tr data-row={ "o" (m.id.0) } data-key={ "o" (m.id.0) } {
                     th scope="row" { a href={ "/orders/" (m.id.0) } data-open { (m.number) } }
                     td { (places(&m.current)) } td { (places(&m.proposed)) }
-                    td.num { @if m.cost_difference == 0 { span.quiet { (money(v, 0)) } } @else { span class=(if m.cost_difference < 0 { "is-ok" } else { "is-warn" }) { @if m.cost_difference > 0 { "+" } (money(v, m.cost_difference)) } } }
+                    td.num { @if m.cost_difference == 0 { span.quiet { (cents(v, 0)) } } @else { span class=(if m.cost_difference < 0 { "is-ok" } else { "is-warn" }) { @if m.cost_difference > 0 { "+" } (cents(v, m.cost_difference)) } } }
                 } } }
             } }
         }

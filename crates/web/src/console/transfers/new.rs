@@ -148,7 +148,9 @@ async fn outlook(app: &App, v: &Viewer, fields: &Fields, typed: &[line_editor::T
     if typed.is_empty() {
         return Ok(html! { p.muted { (v.t("Type lines to see what is there.")) } });
     }
-    let transfer = transfer(fields, typed);
+    // A line that is still being typed fails for nothing yet.
+    let is_whole = typed.iter().all(|line| !line.quantity.is_empty());
+    let transfer = is_whole.then(|| transfer(fields, typed));
     let from = fields.text("from").to_owned();
     let skus: Vec<String> = typed.iter().take(LOOKED_UP).map(|line| line.sku.clone()).collect();
     let (by, now, grant) = (v.by(), v.now, v.grant());
@@ -164,8 +166,9 @@ async fn outlook(app: &App, v: &Viewer, fields: &Fields, typed: &[line_editor::T
                 });
             }
             let refused = match transfer {
-                Err(refused) => Some(refused.to_string()),
-                Ok(transfer) => {
+                None => None,
+                Some(Err(refused)) => Some(refused.to_string()),
+                Some(Ok(transfer)) => {
                     let rehearsed = rehearse(tx, config, now, &by, &[Command::SendTransfer(transfer)])?.pop();
                     rehearsed.and_then(|r| r.outcome.err()).map(|refused| refused.to_string())
                 }
@@ -177,6 +180,7 @@ async fn outlook(app: &App, v: &Viewer, fields: &Fields, typed: &[line_editor::T
         div.stack-m {
             @match &refused {
                 Some(why) => p.is-danger { (icon("danger")) " " (why) },
+                None if !is_whole => {},
                 None => p { (icon("ok")) " " (v.t("All of it can be sent.")) },
             }
             table.table.table-tight.table-flush.no-top {
