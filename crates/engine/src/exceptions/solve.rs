@@ -7,7 +7,7 @@ use crate::Stop;
 use crate::batch::Batch;
 use crate::channels::listings::MapListing;
 use crate::channels::outbox;
-use crate::channels::rows::market_key;
+use crate::channels::rows::{Listing, market_key};
 use crate::channels::take_orders::{self, How};
 use crate::command::{Answer, Needs, Reply};
 use crate::config::Config;
@@ -17,7 +17,7 @@ use crate::orders::place::ShipTo;
 use crate::orders::reroute::{self, Reroute};
 use crate::views::Time;
 use crate::warehouses::hand_over;
-use connectors::marketplace::MarketOrder;
+use connectors::marketplace::{MarketLine, MarketOrder};
 use domain::{Noun, Refused, limits};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -297,14 +297,27 @@ impl Solve {
     /// Says which item a listing of the order is.
     fn remap(&self, batch: &mut Batch<'_>, key: &str) -> Result<(), Stop> {
         let there = batch.market_orders.get(key).ok_or_else(|| Refused::unknown(Noun::Order, key, "id"))?.value.clone();
-        let listing_of = |external: &str| batch.external(there.channel, external).and_then(|id| batch.listings.get(id));
-        let unmapped = |external: &&str| listing_of(external).is_some_and(|l| l.item.is_none());
-        let external = match &self.listing {
-            Some(external) => Some(external.as_str()),
-            None => there.told.lines.iter().map(|l| l.listing.as_str()).find(unmapped),
+        let listing_of = |batch: &Batch<'_>, external: &str| batch.external(there.channel, external).and_then(|id| batch.listings.get(id)).cloned();
+        // What was ordered before it was read is no listing here yet; its SKU may say what it is.
+        let unmapped = |line: &&MarketLine| match listing_of(batch, &line.listing) {
+            Some(listing) => listing.item.is_none(),
+            None => line.sku.as_deref().is_none_or(|sku| batch.any_item(sku).is_none()),
         };
-        let field = external.unwrap_or_default().to_owned();
-        let id = external.and_then(listing_of).map(|l| l.id).ok_or_else(|| Refused::unknown(Noun::Listing, field, "listing"))?;
+        let line = match &self.listing {
+            Some(external) => there.told.lines.iter().find(|l| l.listing == *external),
+            None => there.told.lines.iter().find(unmapped),
+        };
+        let external = line.map(|l| l.listing.as_str()).or(self.listing.as_deref()).unwrap_or_default();
+        let id = match (listing_of(batch, external), line) {
+            (Some(listing), _) => listing.id,
+            (None, Some(line)) => {
+                let id = batch.id()?;
+                let new = Listing::new(id, there.channel, line.listing.clone());
+                batch.add_listing(Listing { sku: line.sku.clone(), title: line.title.clone(), ..new });
+                id
+            }
+            (None, None) => return Err(Refused::unknown(Noun::Listing, external, "listing").into()),
+        };
         let sku = self.sku.clone().ok_or_else(|| Refused::invalid("sku", "must name the item that the listing is"))?;
         MapListing { id, sku: Some(sku), units_per_listing: self.units_per_listing, ..MapListing::default() }.decide(batch)?;
         Ok(())

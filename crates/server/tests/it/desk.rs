@@ -51,6 +51,14 @@ fn a_listing_is_mapped_where_its_order_waits() {
         market.edit_behind_our_back("102", 1);
         market.buy("102", 1).unwrap();
         site.until("the next one needs nobody", || (orders(&site).len() == 2).then_some(()));
+        // Listed and bought before the catalog was read again.
+        market.list(Listing { id: "103".into(), sku: "LAMP-NEW".into(), title: "A lamp".into(), price: 999, ..Listing::default() });
+        market.edit_behind_our_back("103", 1);
+        market.buy("103", 1).unwrap();
+        let (act, _) = site.until("a person is told", || open(&site, "unmapped"));
+        assert_eq!(site.call(&act, json!({"action": "remap", "sku": "LAMP", "listing": "999"})).told(), "404 unknown_listing");
+        assert_eq!(site.call(&act, json!({"action": "remap", "sku": "LAMP"})).body["open"], false);
+        site.until("it is here", || (orders(&site).len() == 3).then_some(()));
         site.verify();
     });
 }

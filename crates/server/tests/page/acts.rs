@@ -80,7 +80,10 @@ impl Acts<'_> {
             if so(&answer) {
                 return answer;
             }
-            assert!(began.elapsed() < Duration::from_secs(20), "{what} ({}): {answer}", self.run);
+            if began.elapsed() > Duration::from_secs(20) {
+                let page = self.browser.js("return location.pathname + ' ' + document.activeElement.outerHTML.slice(0, 200) + ' ' + document.querySelector('main').innerText").await;
+                panic!("{what} ({}): {answer}; the page: {page}", self.run);
+            }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

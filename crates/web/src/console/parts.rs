@@ -252,7 +252,7 @@ pub fn said(v: &Viewer) -> Markup {
         Some("nothing") => "Nothing had to be changed.",
         _ => return html! {},
     };
-    html! { div.flash role="status" { (icon("ok")) span { (v.t(text)) } } }
+    html! { div.banner.banner-ok.flash role="status" { (icon("ok")) div { (v.t(text)) } } }
 }
 
 /// The box of a list that is filtered as one types; `/` leads to it.

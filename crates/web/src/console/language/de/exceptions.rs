@@ -37,6 +37,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Dismiss {}", "{} verwerfen"),
     ("Dismissed.", "Verworfen."),
     ("Dismiss…", "Verwerfen …"),
+    ("Enter new credentials", "Neue Zugangsdaten eintragen"),
     ("Exception {}", "Klärfall {}"),
     ("First remedy", "Erste Abhilfe"),
     ("Fulfillment {} at {}, ", "Versandauftrag {} in {}, "),
@@ -91,6 +92,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Open for", "Offen seit"),
     ("Open the first", "Den ersten öffnen"),
     ("Opened again.", "Wieder geöffnet."),
+    (
+        "Opens the settings of the channel. This is over by itself once it answers again.",
+        "Öffnet die Einstellungen des Kanals. Der Klärfall erledigt sich, sobald er wieder antwortet.",
+    ),
     ("Or until", "Oder bis"),
     (
         "Orders that cannot be taken on, quantities that a channel refuses, channels that do not answer and counts that differ stand here as soon as they are met.",

@@ -62,7 +62,6 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Hier steht alles, was verkauft wird, mit seinem Bestand. Legen Sie den ersten Artikel an oder importieren Sie alle aus einer Datei.",
     ),
     ("Exposure", "Noch verkäuflich"),
-    ("Filter by SKU, name or barcode", "Nach SKU, Name oder Strichcode filtern"),
     ("Fixed at {}", "Fest bei {}"),
     ("For each row that has no number of its own", "Für jede Zeile ohne eigene Zahl"),
     ("Found", "Gefunden"),
