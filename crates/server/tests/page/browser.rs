@@ -103,7 +103,7 @@ impl Server {
     /// Lets somebody in, who has no password yet.
     pub fn person(&self, login: &str, name: &str, role: &str) {
         let made = Command::new(env!("CARGO_BIN_EXE_holdfast"))
-            .args(["person", "create", "--login", login, "--name", name, "--role", role, "--database", &self.database])
+            .args(["person", "create", login, "--name", name, "--role", role, "--database", &self.database])
             .output()
             .unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
@@ -248,6 +248,8 @@ impl Browser {
         wanted.set("goog:chromeOptions", json!({ "args": arguments })).unwrap();
         wanted.set("goog:loggingPrefs", json!({ "browser": "ALL" })).unwrap();
         let driver = WebDriver::builder(at.clone(), wanted).client(Wire).await.unwrap_or_else(|e| panic!("{e}; {HOW_TO_INSTALL}"));
+        // Looking for what shuts people out takes seconds on a long page and a busy machine.
+        driver.set_script_timeout(Duration::from_secs(120)).await.unwrap();
         Browser { driver, at, _process: process, _profile: profile }
     }
 
@@ -309,7 +311,12 @@ impl Browser {
         let lines = lines.as_array().cloned().unwrap_or_default();
         let text = |line: &Value| format!("{} {}", line["level"].as_str().unwrap_or_default(), line["message"].as_str().unwrap_or_default());
         let is_loud = |line: &Value| ["SEVERE", "WARNING"].contains(&line["level"].as_str().unwrap_or_default());
-        lines.iter().filter(|l| is_loud(l)).map(text).filter(|t| !(t.contains("/sign-in") && t.contains("401"))).collect()
+        lines
+            .iter()
+            .filter(|l| is_loud(l))
+            .map(text)
+            .filter(|t| !(t.contains("/sign-in") && t.contains("401")) && !t.contains("/nothing-here"))
+            .collect()
     }
 }
 
