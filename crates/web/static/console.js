@@ -12,3 +12,14 @@ document.documentElement.setAttribute('data-scripts', '');
 const nav = document.getElementById('nav');
 const here = nav?.querySelector('[aria-current]');
 if (here) nav.scrollLeft = here.offsetLeft - (nav.clientWidth - here.offsetWidth) / 2;
+
+// What scrolls sideways can be reached, and moved, with the keyboard.
+function reachable() {
+  for (const box of document.querySelectorAll('.table-wrap, .chart-wrap')) {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    else box.removeAttribute('tabindex');
+  }
+}
+reachable();
+document.addEventListener('morphed', reachable);
+window.addEventListener('resize', reachable);

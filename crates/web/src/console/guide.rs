@@ -103,7 +103,7 @@ pub async fn search(State(app): State<App>, viewer: Viewer) -> Result<Page, Prob
     let body = html! {
         section.panel aria-label=(v.t("Results")) {
             form.filters action="/search" { label.vh for="words" { (v.t("Search")) } input.input #words name="q" type="search" value=(words) autofocus data-filter; button.btn type="submit" { (v.t("Search")) } }
-            div.palette-list { (found) }
+            div.palette-list role="listbox" aria-label=(v.t("Results")) { (found) }
         }
     };
     let title = v.say("Search: {}", &[&words]);
