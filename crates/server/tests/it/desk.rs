@@ -56,7 +56,7 @@ fn a_listing_is_mapped_where_its_order_waits() {
         market.edit_behind_our_back("103", 1);
         market.buy("103", 1).unwrap();
         let (act, _) = site.until("a person is told", || open(&site, "unmapped"));
-        assert_eq!(site.call(&act, json!({"action": "remap", "sku": "LAMP", "listing": "999"})).told(), "404 unknown_listing");
+        assert_eq!(site.call(&act, json!({"action": "remap", "sku": "LAMP", "listing": "999"})).told(), "422 unknown_listing");
         assert_eq!(site.call(&act, json!({"action": "remap", "sku": "LAMP"})).body["open"], false);
         site.until("it is here", || (orders(&site).len() == 3).then_some(()));
         site.verify();
