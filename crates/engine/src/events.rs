@@ -54,7 +54,7 @@ fn read(row: &crate::db::Row<'_>) -> EventView {
 }
 
 /// Every kind of event, and what it tells; those of one noun stand together. A test finds a kind that is missing.
-pub const KINDS: [(&str, &str); 43] = [
+pub const KINDS: [(&str, &str); 44] = [
     ("order.placed", "An order was taken on"),
     ("order.routed", "A queued order was routed"),
     ("order.left_over", "A queued order could not be routed"),
@@ -66,6 +66,7 @@ pub const KINDS: [(&str, &str); 43] = [
     ("order.canceled", "Units of an order were canceled"),
     ("order.return_expected", "A channel announced a return"),
     ("order.returned", "Units of an order came back"),
+    ("order.noted", "Somebody wrote a note on an order"),
     ("reservation.held", "Units were held"),
     ("reservation.extended", "A hold lasts longer"),
     ("reservation.ordered", "A hold became an order"),

@@ -10,6 +10,7 @@ use engine::secrets::Vault;
 use engine::stock::sales;
 use engine::{By, Engine, Options, Stop, Url, jobs};
 use search::Search;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -109,7 +110,8 @@ async fn tell_first_owner(engine: &Engine, public_url: Option<&str>, address: &s
     let by = By::from("system");
     let code = engine.transact(move |tx, now| links::create(tx, &by, now, links::Kind::Owner, None)).await?;
     let url = public_url.map_or_else(|| format!("http://localhost:{}", address.port()), str::to_owned);
-    println!("Nobody can sign in yet. Make the first owner: {url}/setup?link={code}");
+    // Whoever started the server may have stopped reading what it says.
+    let _ = writeln!(std::io::stdout(), "Nobody can sign in yet. Make the first owner: {url}/setup?link={code}");
     Ok(())
 }
 

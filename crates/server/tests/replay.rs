@@ -325,7 +325,7 @@ fn the_demo_sells_ships_and_lets_holds_run_out_while_you_watch() {
     let mut lines = BufReader::new(demo.0.stdout.take().unwrap()).lines().map(Result::unwrap);
     let first = lines.next().unwrap();
     let address = first.split("http://").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap().to_owned();
-    let key = lines.next().unwrap().strip_prefix("Admin key: ").unwrap().to_owned();
+    let key = lines.find_map(|line| line.strip_prefix("Admin key for programs: ").map(str::to_owned)).unwrap();
     assert!(started.elapsed() < Duration::from_secs(10), "took {:?} to open", started.elapsed());
 
     let mut after = 0;

@@ -71,8 +71,10 @@ impl Target {
 fn empty(url: &str) -> Result<(), Stop> {
     let mut tables: Vec<&str> = engine::TABLES.iter().map(|t| t.name).collect();
     tables.extend(["leases", "api_keys"]);
-    let sql =
-        format!("TRUNCATE {}; UPDATE counters SET value = CASE name WHEN 'id' THEN 1000 WHEN 'event' THEN 0 ELSE value + 1 END", tables.join(", "));
+    let sql = format!(
+        "TRUNCATE {}; UPDATE counters SET value = CASE name WHEN 'id' THEN 1000 WHEN 'event' THEN 0 WHEN 'audit' THEN 0 ELSE value + 1 END",
+        tables.join(", ")
+    );
     Ok(Conn::open(&Url::parse(url)?)?.batch(&sql)?)
 }
 

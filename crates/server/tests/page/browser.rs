@@ -305,7 +305,7 @@ impl Browser {
     }
 
     /// Warnings and errors of the console since the last call: scripts, broken policies, failed requests. A refused
-    /// sign-in is an answer, not a fault, and so is a page that is not there.
+    /// sign-in is an answer, not a fault; so are a refused password at the setup and a page that is not there.
     pub async fn complaints(&self) -> Vec<String> {
         let lines = self.own("/se/log", json!({ "type": "browser" })).await;
         let lines = lines.as_array().cloned().unwrap_or_default();
@@ -315,7 +315,7 @@ impl Browser {
             .iter()
             .filter(|l| is_loud(l))
             .map(text)
-            .filter(|t| !(t.contains("/nothing-here") || t.contains("/sign-in") && t.contains("401")))
+            .filter(|t| !(t.contains("/nothing-here") || t.contains("/sign-in") && t.contains("401") || t.contains("/setup") && t.contains("422")))
             .collect()
     }
 }

@@ -138,7 +138,7 @@ async fn keyboard(browser: &Browser, url: &str) -> WebDriverResult<()> {
     browser.press("g").await;
     browser.press("a").await;
     browser.until("the audit log", "return location.pathname === '/audit'", SOON).await;
-    browser.js("document.dispatchEvent(new KeyboardEvent('keydown', { key: 'k', ctrlKey: true, bubbles: true }))").await;
+    browser.chord('\u{e009}', "k").await;
     browser.until("the palette", "return document.querySelector('#palette').open", SOON).await;
     browser.driver.find(By::Css("#palette input")).await?.send_keys("mug").await?;
     browser.until("the item", "return document.querySelector('#palette [role=option]')?.textContent.includes('MUG-1')", SOON).await;

@@ -96,7 +96,10 @@ fn errors_say_what_to_do() {
         (vec!["verify", "--database", "mysql://x"], "a database URL begins with sqlite: or postgres://"),
         (vec!["import", "dreams", "x.csv", "--database", &missing], "there are: items, locations, stock, orders, postal_codes"),
         (vec!["import", "items", "nothing.csv", "--database", &missing], "nothing.csv: No such file"),
-        (vec!["key", "create", "--name", "x", "--role", "king", "--database", &missing], "there are: read, operate, admin"),
+        (
+            vec!["key", "create", "--name", "x", "--role", "king", "--database", &missing],
+            "there are: owner, operations, warehouse, channels, finance, support, auditor, read, operate, admin",
+        ),
         (vec!["restore", "nothing.db", "--database", &missing], "nothing.db: No such file"),
         (vec!["replay", "nothing.csv", "--database", &missing], "nothing.csv"),
     ] {

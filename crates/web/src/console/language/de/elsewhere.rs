@@ -77,6 +77,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("See webhooks and what was delivered", "Webhooks und Zustellungen sehen"),
     ("Send and receive transfers", "Umlagerungen senden und einbuchen"),
     ("Send orders from another location", "Bestellungen von einem anderen Standort senden"),
+    ("Somebody wrote a note on an order", "Jemand hat eine Notiz zu einer Bestellung geschrieben"),
     (
         "The address seems to lead to something else, such as a web page: look at its beginning and its end.",
         "Die Adresse scheint zu etwas anderem zu führen, etwa einer Webseite: Sehen Sie sich ihren Anfang und ihr Ende an.",
