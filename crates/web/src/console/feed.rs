@@ -175,6 +175,10 @@ fn of_alert(t: &Told<'_>, kind: &str) -> Markup {
         "alert.deleted" => t.say("{} is no longer told of exceptions", &[html! { (t.text("name")) }]),
         "alert.switched_off" => t.say("Alerts to {} switched off: {}", &[webhook, html! { (t.text("reason")) }]),
         "alert.failed" => t.say("An alert to {} did not arrive", &[t.link(&format!("/webhooks/{}", t.id), "alert")]),
+        "alert.replayed" => t.say(
+            "{} sent again to {}",
+            &[html! { (t.v.count(t.int("deliveries"), "alert", "alerts")) }, t.link(&format!("/webhooks/{}", t.id), "alert")],
+        ),
         other => html! { (other) },
     }
 }
