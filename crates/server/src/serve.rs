@@ -190,6 +190,8 @@ pub async fn serve_app(app: App, listener: TcpListener, routing_run_seconds: u64
     let alerts = tokio::spawn(engine::alerts::worker::run(engine.clone(), app.vault.clone(), app.outside.clone()));
     let channels = tokio::spawn(app.workers.clone().run(engine.clone(), app.vault.clone()));
     let search = tokio::spawn(app.search.clone().run());
+    // So that the first look at the list of items does not wait for it.
+    engine.stock_table().begin();
     web::serve::serve(app, listener, stop).await;
     search.abort();
     work.abort();

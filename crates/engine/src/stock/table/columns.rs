@@ -111,6 +111,10 @@ impl Base {
         u16::try_from(place).unwrap_or(u16::MAX)
     }
 
+    pub fn location_ids(&self) -> impl Iterator<Item = i64> {
+        self.locations.iter().map(|(id, _)| *id)
+    }
+
     /// Which places belong to these locations.
     pub fn mask(&self, locations: &[i64]) -> Vec<bool> {
         self.locations.iter().map(|(id, _)| locations.contains(id)).collect()
@@ -181,7 +185,7 @@ pub struct Columns {
 }
 
 /// Sets of locations for which the sums are kept; about 20 MB each with a million items.
-const MOST_VIEWS: usize = 8;
+const MOST_VIEWS: usize = 16;
 
 impl Columns {
     /// With the view of all locations.
@@ -205,20 +209,33 @@ impl Columns {
 
     /// Replaces what was sold lately: (item, units), any number of times each.
     pub fn set_sold(&mut self, sold: &[(i64, i64)]) {
-        self.base.sold.fill(0);
+        let mut now = vec![0_u32; self.base.ids.len()];
         for (item, units) in sold {
             if let Some(n) = self.base.place_of(*item) {
-                self.base.sold[n] = self.base.sold[n].saturating_add(super::super::feed::fit(*units));
+                now[n] = now[n].saturating_add(super::super::feed::fit(*units));
             }
         }
+        let changed: Vec<usize> = (0..now.len()).filter(|n| now[*n] != self.base.sold[*n]).collect();
+        self.base.sold = now;
         for view in &mut self.views {
-            view.judge_all(&self.base);
+            changed.iter().for_each(|n| view.renew(&self.base, *n));
         }
     }
 
     /// The sums over these locations, or over all, if they are kept.
     pub fn view(&self, locations: Option<&[i64]>) -> Option<&View> {
-        self.views.iter().find(|v| v.is_of(locations))
+        self.views.iter().find(|v| v.locations() == locations)
+    }
+
+    /// Keeps the sums of each location by itself, of as many as there is room for, so that nobody waits for them.
+    pub fn keep_each_location(&mut self) {
+        let first: Vec<i64> = self.base.location_ids().take(MOST_VIEWS - 1).collect();
+        first.iter().for_each(|id| self.keep(&[*id]));
+    }
+
+    /// The sets of locations for which sums are kept, beside that of all.
+    pub fn kept(&self) -> Vec<Vec<i64>> {
+        self.views.iter().filter_map(|v| v.locations().map(<[i64]>::to_vec)).collect()
     }
 
     /// Begins to keep the sums over these locations; the least lately begun of too many go.

@@ -191,7 +191,14 @@ impl StockTable {
         self.feed.listen(true);
         self.feed.take_missed();
         self.feed.take_others();
-        let read = build::read(conn, self.clock.now());
+        let kept = whole(self.held.read()).columns.as_ref().map(Columns::kept);
+        let read = build::read(conn, self.clock.now()).map(|(mut columns, last_event)| {
+            match kept {
+                Some(kept) => kept.iter().for_each(|locations| columns.keep(locations)),
+                None => columns.keep_each_location(),
+            }
+            (columns, last_event)
+        });
         self.apply();
         let mut held = whole(self.held.write());
         let since = held.since.take().unwrap_or_default();

@@ -119,8 +119,9 @@ impl View {
         view
     }
 
-    pub fn is_of(&self, locations: Option<&[i64]>) -> bool {
-        self.locations.as_deref() == locations
+    /// Ids of the locations that it adds up; None is all.
+    pub fn locations(&self) -> Option<&[i64]> {
+        self.locations.as_deref()
     }
 
     pub fn counts_at(&self, location: u16) -> bool {
@@ -148,13 +149,5 @@ impl View {
         self.counts.remove(self.flags[n]);
         self.counts.add(flags);
         self.flags[n] = flags;
-    }
-
-    /// Says anew which state each item is in.
-    pub fn judge_all(&mut self, base: &Base) {
-        for n in 0..self.flags.len() {
-            self.flags[n] = (self.flags[n] & !7) | self.state(base, n) as u8;
-        }
-        self.counts = Counts::of(self.flags.iter().copied());
     }
 }
