@@ -1,9 +1,9 @@
 //! The audit log: who did what to what, before and after, from where, by which session or key.
 
 use super::fields::address;
-use super::parts::{empty, fact, icon, pager};
+use super::parts::{empty, fact, icon, pager, select};
 use super::shell::{self, Page, Sheet};
-use super::viewer::Viewer;
+use super::viewer::{Viewer, capital};
 use crate::App;
 use crate::problem::Problem;
 use axum::body::Body;
@@ -20,6 +20,96 @@ use std::collections::BTreeSet;
 const SHOWN: i64 = 50;
 /// Records read at once for the export.
 const CHUNK: i64 = 1_000;
+
+/// What is recorded, by its code, in words.
+const ACTIONS: [(&str, &str); 56] = [
+    ("item.create", "Item created"),
+    ("item.update", "Item changed"),
+    ("location.create", "Location created"),
+    ("location.update", "Location changed"),
+    ("rules.set", "Routing rules made live"),
+    ("stock.receive", "Stock received"),
+    ("stock.adjust", "Stock adjusted"),
+    ("stock.move", "Stock moved"),
+    ("stock.count", "Stock counted"),
+    ("stock.undo", "Stock entry undone"),
+    ("transfer.send", "Transfer sent"),
+    ("transfer.receive", "Transfer received"),
+    ("reservation.hold", "Units reserved"),
+    ("reservation.release", "Reservation released"),
+    ("reservation.extend", "Reservation extended"),
+    ("order.place", "Order placed"),
+    ("order.cancel", "Order canceled"),
+    ("order.ship", "Fulfillment shipped"),
+    ("order.reroute", "Fulfillment rerouted"),
+    ("order.return", "Return taken back"),
+    ("order.note", "Note on an order"),
+    ("orders.route", "Waiting orders routed"),
+    ("import", "File imported"),
+    ("channel.connect", "Channel connected"),
+    ("channel.update", "Channel changed"),
+    ("listing.map", "Listing mapped"),
+    ("contract.agree", "Contract agreed"),
+    ("contract.change", "Contract changed"),
+    ("exception.solve", "Exception worked on"),
+    ("webhook.create", "Webhook created"),
+    ("webhook.update", "Webhook changed"),
+    ("webhook.delete", "Webhook deleted"),
+    ("webhook.add_secret", "Secret of a webhook added"),
+    ("webhook.remove_secret", "Secret of a webhook removed"),
+    ("webhook.test", "Webhook tested"),
+    ("webhook.replay", "Delivery sent again"),
+    ("webhook.replay_failed", "Failed deliveries sent again"),
+    ("key.create", "Key created"),
+    ("key.revoke", "Key revoked"),
+    ("person.create", "Person invited"),
+    ("person.update", "Person changed"),
+    ("person.locked", "Sign-in locked"),
+    ("person.sign_in", "Signed in"),
+    ("person.sign_out", "Signed out"),
+    ("person.set_password", "Password set"),
+    ("person.set_company", "Company sign-in tied"),
+    ("person.set_second_factor", "Second factor set"),
+    ("person.remove_second_factor", "Second factor removed"),
+    ("person.show_second_factor", "Second factor shown"),
+    ("person.use_recovery_code", "Recovery code used"),
+    ("person.add_passkey", "Passkey added"),
+    ("person.remove_passkey", "Passkey removed"),
+    ("link.create", "Sign-in link made"),
+    ("role.set", "Role set"),
+    ("role.delete", "Role deleted"),
+    ("settings.set", "Settings changed"),
+];
+
+/// An action in words; its code if it has none.
+fn words<'a>(v: &Viewer, action: &'a str) -> &'a str {
+    ACTIONS.iter().find(|(code, _)| *code == action).map_or(action, |(_, words)| v.t(words))
+}
+
+/// What actions are about.
+const NOUNS: [&str; 21] = [
+    "item",
+    "location",
+    "rule set",
+    "movement",
+    "transfer",
+    "reservation",
+    "order",
+    "fulfillment",
+    "import",
+    "channel",
+    "listing",
+    "contract",
+    "exception",
+    "alert endpoint",
+    "key",
+    "person",
+    "owner",
+    "invite",
+    "reset",
+    "role",
+    "setting",
+];
 
 fn filter(v: &Viewer) -> Filter {
     let text = |name: &str| v.asked(name).unwrap_or_default().trim().to_owned();
@@ -54,17 +144,23 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Bod
 }
 
 fn filters(v: &Viewer, wanted: &Filter) -> Markup {
-    let field = |name: &str, label: &'static str, kind: &str, value: String| {
-        html! { label.vh for={ "f-" (name) } { (v.t(label)) } input.input #{ "f-" (name) } name=(name) type=(kind) value=(value) placeholder=(v.t(label)) title=(v.t(label)) data-filter[name == "actor"]; }
+    let field = |name: &str, label: &'static str, kind: &str, value: &str| {
+        html! { div.field { label for={ "f-" (name) } { (v.t(label)) } input.input #{ "f-" (name) } name=(name) type=(kind) value=(value) data-filter[name == "actor"]; } }
     };
+    let mut actions: Vec<(String, String)> = ACTIONS.iter().map(|(code, words)| ((*code).to_owned(), v.t(words).to_owned())).collect();
+    actions.sort_by(|a, b| a.1.cmp(&b.1));
+    let mut nouns: Vec<(String, String)> = NOUNS.iter().map(|noun| ((*noun).to_owned(), capital(&v.whole(noun)))).collect();
+    nouns.sort_by(|a, b| a.1.cmp(&b.1));
+    let any = (String::new(), v.t("Any").to_owned());
+    [&mut actions, &mut nouns].into_iter().for_each(|options| options.insert(0, any.clone()));
     html! {
-        form.filters method="get" {
-            (field("actor", "Who", "search", wanted.actor.clone()))
-            (field("action", "What", "search", wanted.action.clone()))
-            (field("noun", "Kind of thing", "search", wanted.noun.clone()))
-            (field("subject", "Which one", "search", wanted.subject.clone()))
-            (field("from", "From", "date", v.asked("from").unwrap_or_default()))
-            (field("until", "Until", "date", v.asked("until").unwrap_or_default()))
+        form.filters.filters-fields method="get" {
+            (field("actor", "Who", "search", &wanted.actor))
+            (select(v, "action", "What", &actions, &wanted.action))
+            (select(v, "noun", "Kind of thing", &nouns, &wanted.noun))
+            (field("subject", "Which one", "search", &wanted.subject))
+            (field("from", "From", "date", &v.asked("from").unwrap_or_default()))
+            (field("until", "Until", "date", &v.asked("until").unwrap_or_default()))
             button.btn.btn-s type="submit" { (v.t("Filter")) }
             a.btn.btn-s.btn-ghost href="/audit" { (v.t("Clear")) }
         }
@@ -74,15 +170,16 @@ fn filters(v: &Viewer, wanted: &Filter) -> Markup {
 fn table(v: &Viewer, rows: &[RecordView]) -> Markup {
     let to = |name: &str, value: &str| address("/audit", [(name.to_owned(), value.to_owned())].into_iter());
     html! {
-        div.table-wrap { table.table {
+        div.table-wrap { table.table.table-stack {
             thead { tr { th.num scope="col" { (v.t("No.")) } th scope="col" { (v.t("When")) } th scope="col" { (v.t("Who")) } th scope="col" { (v.t("What")) } th scope="col" { (v.t("To what")) } th scope="col" { (v.t("Change")) } th scope="col" { (v.t("From where")) } } }
             tbody { @for r in rows {
                 tr data-row=(r.number) data-key=(r.number) {
-                    td.num { a href={ "/audit/" (r.number) } data-open { (r.number) } }
-                    td { (v.date(r.at.0)) " " (v.clock(r.at.0)) } td { a href=(to("actor", &r.actor)) { (r.actor) } }
-                    td { a href=(to("action", &r.action)) { (r.action) } }
-                    td { (r.noun) " " a href=(address("/audit", [("noun".to_owned(), r.noun.clone()), ("subject".to_owned(), r.subject.clone())].into_iter())) { (r.subject) } }
-                    td.clip { (summary(v, r)) } td { (r.address) }
+                    td.num data-label=(v.t("No.")) { a href={ "/audit/" (r.number) } data-open { (r.number) } }
+                    td data-label=(v.t("When")) { (v.date(r.at.0)) " " (v.clock(r.at.0)) }
+                    td data-label=(v.t("Who")) { a href=(to("actor", &r.actor)) { (r.actor) } }
+                    th scope="row" { a href=(to("action", &r.action)) title=(r.action) { (words(v, &r.action)) } }
+                    td data-label=(v.t("To what")) { (capital(&v.whole(&r.noun))) " " a href=(address("/audit", [("noun".to_owned(), r.noun.clone()), ("subject".to_owned(), r.subject.clone())].into_iter())) { (r.subject) } }
+                    td.clip data-label=(v.t("Change")) { (summary(v, r)) } td data-label=(v.t("From where")) { (r.address) }
                 }
             } }
         } }
@@ -135,7 +232,7 @@ pub async fn one(State(app): State<App>, Path(number): Path<String>, viewer: Vie
         section.panel aria-label=(v.t("Facts")) { div.panel-body { dl.facts-row {
             (fact(v.t("When"), html! { (v.date(record.at.0)) " " (v.clock(record.at.0)) })) (fact(v.t("Who"), html! { (record.actor) }))
             (fact(v.t("By"), html! { (record.means) })) (fact(v.t("From where"), html! { (record.address) }))
-            (fact(v.t("To what"), html! { (record.noun) " " (record.subject) }))
+            (fact(v.t("To what"), html! { (capital(&v.whole(&record.noun))) " " (record.subject) }))
         } p.small.quiet { (v.t("Hash")) " " code { (record.hash) } } } }
         section.panel aria-labelledby="h-diff" { div.panel-head { h2 #h-diff { (v.t("Before and after")) } }
             div.table-wrap { table.table.diff {
@@ -146,7 +243,7 @@ pub async fn one(State(app): State<App>, Path(number): Path<String>, viewer: Vie
     };
     let head = shell::head(
         &format!("{} {}", v.t("Record"), record.number),
-        html! { (record.action) },
+        html! { (words(v, &record.action)) " " code { (record.action) } },
         html! { a.btn href="/audit" { (icon("left")) (v.t("All records")) } },
     );
     Ok(shell::page(v, Sheet { title: format!("{} {}", v.t("Record"), record.number), here: "/audit", topics: String::new(), head, body }))
@@ -165,4 +262,29 @@ fn export(app: &App, wanted: Filter) -> Response<Body> {
         };
         Ok((rows.into_iter().map(line).collect(), next))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ACTIONS;
+
+    /// An action without words would be shown by its code.
+    #[test]
+    fn every_action_has_words() {
+        let sources = [
+            include_str!("../../../engine/src/access/audit.rs"),
+            include_str!("../../../engine/src/alerts/mod.rs").split("fn ").find(|f| f.starts_with("action(")).unwrap(),
+            include_str!("../../../engine/src/keys.rs"),
+            include_str!("../../../engine/src/people/sign_in.rs"),
+            include_str!("../../../engine/src/people/mod.rs"),
+            include_str!("../../../engine/src/people/links.rs"),
+            include_str!("../../../engine/src/people/settings.rs"),
+            include_str!("../../../engine/src/people/roles.rs"),
+        ];
+        let is_code = |t: &&str| t.contains('.') && t.chars().all(|c| c.is_ascii_lowercase() || c == '.' || c == '_');
+        let is_told = |code: &str| ACTIONS.iter().any(|(known, _)| *known == code);
+        let found: Vec<&str> = sources.iter().flat_map(|s| s.split('"').skip(1).step_by(2)).filter(is_code).collect();
+        assert!(found.len() > 40, "the search found only {found:?}");
+        assert_eq!(found.into_iter().filter(|code| !is_told(code)).collect::<Vec<_>>(), Vec::<&str>::new());
+    }
 }

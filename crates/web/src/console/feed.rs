@@ -78,6 +78,11 @@ impl Told<'_> {
         html! { a href={ "/orders/" (self.id) } { b { (self.text("number")) } } }
     }
 
+    /// An exception by its title.
+    fn exception(&self) -> Markup {
+        html! { a href={ "/exceptions/" (self.id) } { (self.v.whole(&self.text("title"))) } }
+    }
+
     /// “ from LON, LEE”, “, 3 waiting”: what an order's sentence ends with.
     fn tail(&self) -> Markup {
         let places: Vec<&str> = self.data["locations"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -173,7 +178,7 @@ fn of_alert(t: &Told<'_>, kind: &str) -> Markup {
         "alert.updated" if t.data["active"] == false => t.say("Alerts to {} switched off", &[webhook]),
         "alert.updated" => t.say("Alerts to {} changed", &[webhook]),
         "alert.deleted" => t.say("{} is no longer told of exceptions", &[html! { (t.text("name")) }]),
-        "alert.switched_off" => t.say("Alerts to {} switched off: {}", &[webhook, html! { (t.text("reason")) }]),
+        "alert.switched_off" => t.say("Alerts to {} switched off: {}", &[webhook, html! { (t.v.whole(&t.text("reason"))) }]),
         "alert.failed" => t.say("An alert to {} did not arrive", &[t.link(&format!("/webhooks/{}", t.id), "alert")]),
         "alert.replayed" => t.say(
             "{} sent again to {}",
@@ -205,8 +210,8 @@ fn of_others(t: &Told<'_>, kind: &str) -> Markup {
         "contract.agreed" => t.say("Contract {} with {}", &[t.bold("code"), plain("customer")]),
         "contract.changed" => t.say("Contract {} changed", &[t.bold("code")]),
         "listing.mapped" => t.say("Listing of {} on {} mapped", &[t.bold("item"), plain("channel")]),
-        "exception.opened" => t.link(&format!("/exceptions/{}", t.id), "title"),
-        "exception.solved" => t.say("Solved: {}", &[t.link(&format!("/exceptions/{}", t.id), "title")]),
+        "exception.opened" => t.exception(),
+        "exception.solved" => t.say("Solved: {}", &[t.exception()]),
         "rules.changed" => t.say("Routing rules {} are live", &[t.bold("name")]),
         "import.progressed" => import(t),
         other => html! { (other) " " (t.id) },

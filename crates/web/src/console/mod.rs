@@ -287,14 +287,15 @@ impl Asked {
         let (Some(mut parts), Some(told)) = (self.0, response.extensions().get::<crate::problem::Told>().cloned()) else { return response };
         let Ok(v) = Viewer::from_request_parts(&mut parts, app).await else { return response };
         let v = &v;
+        let (title, detail) = (v.whole(&told.title), v.whole(&told.detail));
         let back = if parts.method.is_safe() { "/".to_owned() } else { fields::own_path(&referer(&parts.headers)).unwrap_or_else(|| "/".into()) };
         let body = parts::empty(
-            &told.title,
-            html! { (told.detail) },
+            &title,
+            html! { (detail) },
             html! { div.row { a.btn.btn-primary href=(back) { @if back == "/" { (v.t("Back to today")) } @else { (v.t("Back")) } } a.btn href="/search" { (v.t("Search")) } } },
         );
-        let sheet = Sheet { title: told.title.clone(), here: "", topics: String::new(), head: html! {}, body: html! { section.panel { (body) } } };
-        let page = if v.caller.is_some() { shell::page(v, sheet).1 } else { shell::bare(v, &told.title, html! { main #main { (sheet.body) } }) };
+        let sheet = Sheet { title: title.to_string(), here: "", topics: String::new(), head: html! {}, body: html! { section.panel { (body) } } };
+        let page = if v.caller.is_some() { shell::page(v, sheet).1 } else { shell::bare(v, &title, html! { main #main { (sheet.body) } }) };
         let mut shown = Page(response.status(), page).into_response();
         if let Some(after) = response.headers().get(header::RETRY_AFTER) {
             shown.headers_mut().insert(header::RETRY_AFTER, after.clone());

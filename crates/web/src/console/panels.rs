@@ -150,7 +150,7 @@ pub fn channels(v: &Viewer, view: &View, health: impl Fn(i64) -> Option<Health>)
         html! {
             tr data-row={ "c" (channel.id) } data-key={ "c" (channel.id) } {
                 th scope="row" { a href={ "/channels/" (step(&channel.code)) } data-open { (channel.name) } }
-                td title=[health.fault.as_ref().map(|(_, text)| text)] {
+                td title=[health.fault.as_ref().map(|(_, text)| v.whole(text))] {
                     @match () {
                         () if channel.paused => (state("pause", "st-off", v.t("Paused"))),
                         () if health.fault.is_some() => (state("danger", "st-danger", v.t("Failing"))),
@@ -249,7 +249,7 @@ pub fn exceptions(v: &Viewer, view: &View) -> Markup {
                 li data-row={ "x" (e.id.0) } data-key={ "x" (e.id.0) } {
                     a.list-a href={ "/exceptions/" (e.id.0) } data-open {
                         svg class={ "i " (class) } aria-hidden="true" { use href={ "#i-" (shape) } {} }
-                        span { span.what { span.vh { (v.t(word)) ": " } (e.title) } span.why { (e.detail) } }
+                        span { span.what { span.vh { (v.t(word)) ": " } (v.whole(&e.title)) } span.why { (v.whole(&e.detail)) } }
                         span.when { @if e.due_at.0 < v.now { span.is-warn { (v.say("{} late", &[&v.age(v.now - e.due_at.0)])) } } @else { (v.say("in {}", &[&v.age(e.due_at.0 - v.now)])) } }
                     }
                 }

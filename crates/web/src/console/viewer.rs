@@ -15,6 +15,7 @@ use engine::people::settings::{self, House};
 use engine::{By, Stop};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// What stands in the navigation beside the links.
@@ -36,18 +37,21 @@ pub struct Wrong {
 
 impl Wrong {
     /// Beside a field its name need not be said again.
-    pub fn new(refused: &Refused) -> Wrong {
+    pub fn new(v: &Viewer, refused: &Refused) -> Wrong {
         let detail = match refused {
-            Refused::Invalid { reason, .. } => {
-                let (first, rest) = reason.split_at(reason.chars().next().map_or(0, char::len_utf8));
-                format!("{}{}.", first.to_uppercase(), rest.trim_end_matches('.'))
-            }
-            other => other.to_string(),
+            Refused::Invalid { reason, .. } => capital(v.whole(reason).trim_end_matches('.')) + ".",
+            other => v.whole(&other.to_string()).into_owned(),
         };
         // A field of an amount is named after the amount, not after its parts.
         let field = refused.field().map(|f| f.trim_end_matches(".amount").trim_end_matches(".currency").to_owned());
         Wrong { field, detail }
     }
+}
+
+/// Words as they begin a sentence.
+pub fn capital(words: &str) -> String {
+    let (first, rest) = words.split_at(words.chars().next().map_or(0, char::len_utf8));
+    first.to_uppercase() + rest
 }
 
 #[derive(Clone)]
@@ -118,6 +122,11 @@ impl Viewer {
         self.language.text(english)
     }
 
+    /// A text that the engine wrote, in the person's language: a refusal, the title of an exception.
+    pub fn whole<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.language.whole(text)
+    }
+
     /// The same with figures or names where `{}` stands, in their order.
     pub fn say(&self, english: &'static str, parts: &[&dyn std::fmt::Display]) -> String {
         let mut pieces = self.t(english).split("{}");
@@ -180,7 +189,7 @@ impl Viewer {
     /// The same viewer after a form was refused: the page shows it again with what was typed and why. A fault goes on.
     pub fn refused(mut self, typed: Vec<(String, String)>, stop: Stop) -> Result<Viewer, Problem> {
         let Some(refused) = stop.refused().cloned() else { return Err(stop.into()) };
-        self.wrong = Some(Wrong::new(&refused));
+        self.wrong = Some(Wrong::new(&self, &refused));
         self.typed = typed;
         Ok(self)
     }

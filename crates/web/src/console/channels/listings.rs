@@ -139,7 +139,7 @@ fn row(v: &Viewer, l: &ListingView, scale: i64) -> Markup {
 
 fn standing(v: &Viewer, l: &ListingView) -> Markup {
     match () {
-        () if l.fault.is_some() => html! { span title=[l.fault.as_deref()] { (state("danger", "st-danger", v.t("Refused"))) } },
+        () if l.fault.is_some() => html! { span title=[l.fault.as_deref().map(|f| v.whole(f))] { (state("danger", "st-danger", v.t("Refused"))) } },
         () if l.item.is_none() => state("off", "st-off", v.t("Not sold here")),
         () if l.write_under_way => state("half", "st-info", v.t("Sending")),
         () if l.write_wanted => state("queued", "st-info", v.t("Waits")),
@@ -197,7 +197,7 @@ async fn show(app: &App, v: &Viewer, code: &str, id: i64) -> Result<Page, Proble
     let may = v.may(ListingsEdit);
     let body = html! {
         @if let Some(fault) = &listing.fault {
-            div.banner.banner-danger { (icon("danger")) div { b { (v.t("The channel refuses its quantity.")) } " " (fault) ". " (v.t("Mend the listing there, then try again; until then nothing is sent for it.")) }
+            div.banner.banner-danger { (icon("danger")) div { b { (v.t("The channel refuses its quantity.")) } " " (v.whole(fault)) ". " (v.t("Mend the listing there, then try again; until then nothing is sent for it.")) }
                 @if may { (button(v, &v.path, "btn", &[("do", "retry"), ("seen", &etag_of(&listing.mapping()))], html! { (v.t("Try again")) })) }
             }
         }

@@ -94,7 +94,7 @@ pub async fn map_alike(State(app): State<App>, Path(code): Path<String>, posted:
         // Each by itself: one that is refused does not keep the others from being mapped.
         match app.engine.submit(Command::MapListing(command), posted.viewer.by(), posted.once(&id.to_string())).await {
             Ok(_) => mapped += 1,
-            Err(stop) if stop.refused().is_some() => refused.push(format!("{sku}: {stop}")),
+            Err(stop) if stop.refused().is_some() => refused.push(format!("{sku}: {}", posted.viewer.whole(&stop.to_string()))),
             Err(stop) => return Err(stop.into()),
         }
     }

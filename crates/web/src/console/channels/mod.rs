@@ -170,7 +170,7 @@ fn row(v: &Viewer, status: &ChannelStatus, health: &Health, available: Option<i6
     html! {
         tr data-row=(channel.code) data-key={ "c" (channel.id.0) } {
             th scope="row" { a href={ "/channels/" (step(&channel.code)) } data-open { (channel.name) } " " span.aside { (channel.code) } }
-            td data-label=(v.t("State")) title=[health.fault.as_ref().map(|(_, text)| text)] { (standing(v, status, health)) }
+            td data-label=(v.t("State")) title=[health.fault.as_ref().map(|(_, text)| v.whole(text))] { (standing(v, status, health)) }
             td.num data-label="p50 ms" { (ms(v, latency.map(|l| l.0))) } td.num data-label="p95 ms" { (ms(v, latency.map(|l| l.1))) }
             td.num data-label="p99 ms" { (ms(v, latency.map(|l| l.2))) }
             td data-label=(v.t("Last hour")) { (spark(&hour)) }
@@ -205,7 +205,7 @@ fn others(v: &Viewer, app: &App, shown: &[&ChannelStatus]) -> Markup {
                 @let (channel, health) = (&status.channel, app.workers.health(status.channel.id.0).unwrap_or_default());
                 tr data-row=(channel.code) data-key={ "c" (channel.id.0) } {
                     th scope="row" { a href={ "/channels/" (step(&channel.code)) } data-open { (channel.name) } " " span.aside { (channel.code) } }
-                    td data-label=(v.t("State")) title=[health.fault.as_ref().map(|(_, text)| text)] { (standing(v, status, &health)) }
+                    td data-label=(v.t("State")) title=[health.fault.as_ref().map(|(_, text)| v.whole(text))] { (standing(v, status, &health)) }
                     td data-label=(v.t("Stands for")) { (channel.location.as_deref().unwrap_or("–")) }
                     td.num data-label=(v.t("Counted otherwise, units")) { (v.num(status.drift_units)) }
                     td.num data-label=(v.t("Calls")) { (v.num(health.calls as i64)) }

@@ -133,7 +133,7 @@ fn trouble(v: &Viewer, status: &ChannelStatus, health: &Health) -> Markup {
             (banner("banner-info", "pause", v.t("Updates are paused.").to_owned(), v.t("It goes on selling what it shows, all of which is lent to it; orders are counted. Quantities that change wait.").to_owned()))
         }
         @if let Some((at, text)) = &health.fault {
-            (banner("banner-danger", "danger", v.say("The last call failed {}.", &[&v.ago(*at)]), text.clone()))
+            (banner("banner-danger", "danger", v.say("The last call failed {}.", &[&v.ago(*at)]), v.whole(text).into_owned()))
         } @else if waits > SLOW && !channel.paused {
             (banner("banner-warn", "warn", v.say("Quantities wait for {}.", &[&v.age(waits)]), v.t("Units that were lent stay lent until it has taken them back, so that nothing is sold twice meanwhile.").to_owned()))
         }
@@ -146,7 +146,7 @@ fn compared(v: &Viewer, resync: &Resync) -> Markup {
     let count = v.say("{} of {}", &[&v.num(resync.read as i64), &v.num(resync.of as i64)]);
     match (&resync.fault, resync.ended_at) {
         (Some(fault), _) => {
-            html! { div.banner.banner-warn { (icon("warn")) div { b { (v.say("Comparing stopped after {}.", &[&count])) } " " (fault) } } }
+            html! { div.banner.banner-warn { (icon("warn")) div { b { (v.say("Comparing stopped after {}.", &[&count])) } " " (v.whole(fault)) } } }
         }
         (None, Some(at)) => html! { p.small.quiet { (v.say("{} compared, {}.", &[&v.count(resync.read as i64, "number", "numbers"), &v.ago(at)])) } },
         (None, None) => html! {
@@ -318,7 +318,7 @@ fn handed_over(v: &Viewer, code: &str, handed: &Rows<HandoverView, i64>) -> Mark
                     th scope="row" { (h.fulfillment.0) }
                     td data-label=(v.t("Order")) { @if v.may(OrdersView) { a href={ "/orders/" (h.order.0) } data-open { (h.order.0) } } @else { (h.order.0) } }
                     td data-label=(v.t("There")) { (h.external.as_deref().unwrap_or("–")) }
-                    td data-label=(v.t("State")) title=[h.fault.as_deref()] { (handed_state(v, h)) }
+                    td data-label=(v.t("State")) title=[h.fault.as_deref().map(|f| v.whole(f))] { (handed_state(v, h)) }
                     td.num data-label=(v.t("Handed over")) { (v.ago(h.handed_at.0)) }
                     td.num data-label=(v.t("Last heard of")) { (v.ago(h.heard_at.0)) }
                 } } }

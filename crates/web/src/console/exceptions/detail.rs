@@ -39,7 +39,7 @@ pub fn article(v: &Viewer, asked: &Asked, shown: &Shown, chosen: &Chosen, names:
                         a.narrow-only href=(asked.address(&[])) { (icon("left")) (v.t("All exceptions")) }
                         (state(shape, class, v.t(word))) span { (kind_name(v, &e.kind)) } span { (v.say("no. {}, opened {}", &[&e.id.0, &v.moment(e.created_at.0)])) }
                     }
-                    h2.title #x-h { (e.title) }
+                    h2.title #x-h { (v.whole(&e.title)) }
                 }
                 @if may { (remedies::whose(v, chosen, asked, shown, names)) }
             }
@@ -48,7 +48,7 @@ pub fn article(v: &Viewer, asked: &Asked, shown: &Shown, chosen: &Chosen, names:
                 @else if let Some(until) = e.snoozed_until.filter(|until| until.0 > v.now) {
                     div.banner.banner-info { (icon("clock")) div { b { (v.t("Put aside")) } " " (v.say("until {}; it comes back by itself.", &[&v.moment(until.0)])) } }
                 }
-                p.lede { (e.detail) }
+                p.lede { (v.whole(&e.detail)) }
                 (figures(v, chosen, names))
                 @if may && e.open { (remedies::options(v, asked, shown, chosen)) }
                 (about(v, chosen))

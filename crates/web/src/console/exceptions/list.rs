@@ -109,7 +109,7 @@ fn entry(v: &Viewer, asked: &Asked, e: &ExceptionView, is_chosen: bool, names: &
         li data-row=(e.id.0) data-key={ "x" (e.id.0) } {
             a.list-a href=(asked.at(e.id.0)) data-open aria-current=[is_chosen.then_some("true")] {
                 svg.i class=(class) aria-hidden="true" { use href={ "#i-" (shape) } {} }
-                span { span.what { span.vh { (v.t(word)) ": " } (kind_name(v, &e.kind)) } span.why { (e.title) } }
+                span { span.what { span.vh { (v.t(word)) ": " } (kind_name(v, &e.kind)) } span.why { (v.whole(&e.title)) } }
                 span.when.row {
                     @if let Some(owner) = &e.owner { (avatar(names, owner)) }
                     @if e.open && e.due_at.0 < v.now { span.is-warn title=(v.say("due {}", &[&v.moment(e.due_at.0)])) { (v.age(v.now - when)) } }
@@ -181,7 +181,7 @@ fn row(v: &Viewer, asked: &Asked, e: &ExceptionView, may: bool, names: &Names) -
     html! {
         tr data-row=(e.id.0) data-key={ "x" (e.id.0) } {
             @if may { td.check { label { input type="checkbox" name="id" value=(e.id.0) data-check aria-label=(v.say("Tick {}", &[&e.title])); } } }
-            th.clip scope="row" { a href=(asked.at(e.id.0)) data-open title=(e.title) { (e.title) } }
+            th.clip scope="row" { a href=(asked.at(e.id.0)) data-open title=(v.whole(&e.title)) { (v.whole(&e.title)) } }
             td data-label=(v.t("Kind")) { (kind_name(v, &e.kind)) }
             td data-label=(v.t("Severity")) { (state(shape, class, v.t(word))) }
             td data-label=(v.t("Channel")) { (e.channel.as_deref().unwrap_or("–")) }

@@ -94,7 +94,7 @@ fn table(v: &Viewer, found: &[ExceptionView], names: &Names) -> Markup {
         section.panel aria-label=(v.t("What it is done to")) { div.table-wrap { table.table.no-top {
             thead { tr { th scope="col" { (v.t("What")) } th scope="col" { (v.t("Kind")) } th scope="col" { (v.t("Channel")) } th scope="col" { (v.t("Owner")) } th scope="col" { (v.t("State")) } } }
             tbody { @for e in found { tr {
-                th.clip scope="row" title=(e.title) { (e.title) }
+                th.clip scope="row" title=(v.whole(&e.title)) { (v.whole(&e.title)) }
                 td { (ask::kind_name(v, &e.kind)) } td { (e.channel.as_deref().unwrap_or("–")) }
                 td { (e.owner.as_deref().map_or(v.t("Nobody"), |o| owner_name(names, o))) }
                 td { @if e.open { (state("open", "st-info", v.t("Open"))) } @else { (state("off", "st-off", v.t("Solved already: left alone"))) } }
@@ -114,7 +114,7 @@ pub async fn act(State(app): State<App>, posted: Posted) -> Result<Response<Body
                 let word = posted.fields.text("what").to_owned();
                 return Ok(show(&app, &super::remedies::at_field(viewer, &word), &posted.fields).await?.into_response());
             }
-            Err(stop) if stop.refused().is_some() => refused.push((id, stop.to_string())),
+            Err(stop) if stop.refused().is_some() => refused.push((id, posted.viewer.whole(&stop.to_string()).into_owned())),
             Err(stop) => return Err(stop.into()),
         }
     }

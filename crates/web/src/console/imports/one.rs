@@ -65,7 +65,7 @@ pub async fn page(
 fn begins(v: &Viewer, run: &Run) -> Markup {
     html! {
         @match &run.fault {
-            Some(fault) => div.banner.banner-danger role="alert" { (icon("danger")) div { b { (v.t("It ended before its first row.")) } " " (fault) } }
+            Some(fault) => div.banner.banner-danger role="alert" { (icon("danger")) div { b { (v.t("It ended before its first row.")) } " " (v.whole(fault)) } }
             None => section.panel aria-label=(v.t("Progress")) { p.none { (v.say("{} begin…", &[&v.count(run.rows as i64, "row", "rows")])) } }
         }
     }
@@ -75,7 +75,7 @@ fn told(v: &Viewer, import: &ImportLine, found: &ImportState, here: Option<&Run>
     let fault = here.and_then(|r| r.fault.as_ref());
     html! {
         @if let Some(fault) = fault {
-            div.banner.banner-danger role="alert" { (icon("danger")) div { b { (v.say("It ended at row {}.", &[&v.num(import.rows_done as i64)])) } " " (fault) } }
+            div.banner.banner-danger role="alert" { (icon("danger")) div { b { (v.say("It ended at row {}.", &[&v.num(import.rows_done as i64)])) } " " (v.whole(fault)) } }
         } @else if !import.finished && !runs(v, import) {
             div.banner.banner-warn role="status" { (icon("warn")) div {
                 b { (v.say("It stopped at row {}.", &[&v.num(import.rows_done as i64)])) } " "
@@ -192,7 +192,7 @@ fn show_mend(v: &Viewer, import: &ImportLine, found: &ImportState) -> Page {
                             @let name = cell_name(n, m);
                             td { input.input name=(name) value=(v.typed(&name).unwrap_or(value)) aria-label={ (column) " " (row.line) } aria-invalid=[(*column == row.column).then_some("true")]; }
                         }
-                        td.wrap.small { (row.detail) }
+                        td.wrap.small { (v.whole(&row.detail)) }
                     } } }
                 } }
                 div.panel-foot {

@@ -250,7 +250,7 @@ fn line(v: &Viewer, deed: Deed, fields: &Fields, row: &Row, code: &str) -> Marku
             td.num.sum { @match after { Some(n) => (v.num(n)), None => "–" } }
             td.wrap {
                 @match (row.refused(), &row.ahead) {
-                    (Some(refused), _) => span.st.st-danger { (icon("danger")) span.wrap { (Deed::why(refused)) } },
+                    (Some(refused), _) => span.st.st-danger { (icon("danger")) span.wrap { (Deed::why(v, refused)) } },
                     (None, Some(_)) => {
                         span.st.st-ok { (icon("ok")) (v.t("Can be done")) }
                         @if served > 0 { span.aside { (v.say("{} go to orders that waited", &[&v.num(served)])) } }

@@ -183,8 +183,8 @@ impl Deed {
     }
 
     /// A refusal as a sentence for people.
-    pub fn why(refused: &Refused) -> String {
-        Wrong::new(refused).detail
+    pub fn why(v: &Viewer, refused: &Refused) -> String {
+        Wrong::new(v, refused).detail
     }
 }
 

@@ -69,7 +69,7 @@ impl Ahead<'_> {
                 div { span.label { (v.t("After")) } b { @match &after { Some(after) => (v.num(self.figure(after))), None => "–" } } }
             }
             @if let Some(refused) = self.refused() {
-                p.verdict.is-danger { (icon("danger")) span { (Deed::why(refused)) } }
+                p.verdict.is-danger { (icon("danger")) span { (Deed::why(v, refused)) } }
             } @else if let Some(after) = &after {
                 @for sentence in self.sentences(v, after) { p.small.muted { (sentence) } }
                 (self.promises(v))

@@ -164,7 +164,7 @@ fn table(v: &Viewer, rows: &[Row], boxes: bool) -> Markup {
                 th.clip scope="row" { (row.item.name) }
                 td { (Selling::of(&row.item).words(v)) }
                 td {
-                    @if let Some(refused) = &row.refused { span.st.st-danger { (icon("danger")) span.wrap { (Wrong::new(refused).detail) } } }
+                    @if let Some(refused) = &row.refused { span.st.st-danger { (icon("danger")) span.wrap { (Wrong::new(v, refused).detail) } } }
                     @else if row.changes() { b { (row.to.words(v)) } } @else { span.quiet { (v.t("As it is")) } }
                 }
             } } }

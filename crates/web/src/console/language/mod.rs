@@ -2,6 +2,7 @@
 //! where each goes, in their order.
 
 mod de;
+mod whole;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

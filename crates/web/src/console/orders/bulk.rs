@@ -63,7 +63,7 @@ async fn plan(app: &App, v: Viewer, deed: Deed, ids: Vec<i64>) -> Result<Page, P
                 deed.command(order).map_err(|why| reader.t(why).to_owned())?;
                 match outcomes.next() {
                     Some(Ok(Reply { answer: Answer::Order(after), .. })) => Ok(*after),
-                    Some(Err(refused)) => Err(refused.to_string()),
+                    Some(Err(refused)) => Err(reader.whole(&refused.to_string()).into_owned()),
                     _ => Err(String::new()),
                 }
             };
@@ -246,7 +246,7 @@ async fn carry_out(app: &App, posted: Posted, deed: Deed) -> Result<Page, Proble
     for (order, outcome) in join_all(each).await {
         let result = match outcome {
             Ok(reply) => Ok(reply),
-            Err(stop) if stop.refused().is_some() => Err(stop.to_string()),
+            Err(stop) if stop.refused().is_some() => Err(posted.viewer.whole(&stop.to_string()).into_owned()),
             Err(stop) => return Err(stop.into()),
         };
         results.push((order, result));

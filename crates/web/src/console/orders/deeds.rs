@@ -393,7 +393,7 @@ async fn reroute_form(app: &App, v: &Viewer, whole: &Whole, f: &FulfillmentView)
             serde_json::from_str(after.decision.get()).map_err(|e| Stop::broken(format!("a decision cannot be read: {e}")))?
         }
         Some(Err(Refused::InsufficientStock { .. })) => return Ok(nothing(v, whole, v.t("No other location has these units."))),
-        Some(Err(refused)) => return Ok(nothing(v, whole, &refused.to_string())),
+        Some(Err(refused)) => return Ok(nothing(v, whole, &v.whole(&refused.to_string()))),
         _ => return Ok(nothing(v, whole, v.t("Nothing of this order is ready to be sent from elsewhere."))),
     };
     let mut decision = decision;

@@ -244,13 +244,13 @@ fn look(tx: &mut Tx<'_>, config: &Arc<Config>, v: &Viewer, skus: &[String], orde
     let mut outlook = Outlook { stock: found, order: None, known: false };
     match order {
         None => {}
-        Some(Err(refused)) => outlook.order = Some(Err(refused.to_string())),
+        Some(Err(refused)) => outlook.order = Some(Err(v.whole(&refused.to_string()).into_owned())),
         Some(Ok(order)) => match rehearse(tx, config, v.now, &v.by(), &[Command::PlaceOrder(Box::new(order))])?.pop().map(|r| r.outcome) {
             Some(Ok(Reply { answer: Answer::Order(order), replayed, .. })) => {
                 outlook.known = replayed;
                 outlook.order = Some(Ok(*order));
             }
-            Some(Err(refused)) => outlook.order = Some(Err(refused.to_string())),
+            Some(Err(refused)) => outlook.order = Some(Err(v.whole(&refused.to_string()).into_owned())),
             _ => {}
         },
     }

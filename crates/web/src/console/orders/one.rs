@@ -69,7 +69,7 @@ pub fn show(v: &Viewer, whole: &Whole, deed: Option<Markup>) -> Page {
     let body = html! {
         (figures(v, whole))
         @if v.may(ExceptionsView) { @for e in &whole.detail.exceptions {
-            div.banner.banner-warn { (icon("warn")) div { b { (e.title) } " " (e.detail) } a.btn.btn-s href={ "/exceptions/" (e.id.0) } { (v.t("Look at it")) } }
+            div.banner.banner-warn { (icon("warn")) div { b { (v.whole(&e.title)) } " " (v.whole(&e.detail)) } a.btn.btn-s href={ "/exceptions/" (e.id.0) } { (v.t("Look at it")) } }
         } }
         div.cols.cols-side {
             div.stack {

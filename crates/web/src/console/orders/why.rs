@@ -4,7 +4,7 @@
 use super::Places;
 use crate::console::parts::{Part, state};
 use crate::console::show::percent;
-use crate::console::viewer::Viewer;
+use crate::console::viewer::{Viewer, capital};
 use domain::Permission::RoutingView;
 use domain::routing::{Considered, Price};
 use engine::orders::place::StoredDecision;
@@ -86,12 +86,11 @@ pub fn candidates(
 }
 
 fn verdict(v: &Viewer, c: &Considered, whole: bool) -> Markup {
-    let (first, rest) = c.reason.split_at(c.reason.chars().next().map_or(0, char::len_utf8));
     html! {
         @if c.chosen { b { (state("ok", "st-ok", v.t("Chosen"))) } }
         @else if c.cost.is_some() && whole { (state("minus", "st-off", v.t("Lost"))) }
         @else { (state("x", "st-off", v.t("Ruled out"))) }
-        small { (first.to_uppercase()) (rest) }
+        small { (capital(&v.whole(&c.reason))) }
     }
 }
 

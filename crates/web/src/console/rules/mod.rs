@@ -123,7 +123,7 @@ fn show(v: &Viewer, standing: &Standing, draft: &Draft, seen: &str, replay: Opti
 /// The page again after a refusal: with the draft as it travelled, and what was typed where it could not be read.
 fn show_wrong(viewer: Viewer, standing: &Standing, fields: Fields, read: Option<Draft>, stop: Stop, seen: &str) -> Result<Page, Problem> {
     let Some(refused) = stop.refused().cloned() else { return Err(stop.into()) };
-    let mut wrong = Wrong::new(&refused);
+    let mut wrong = Wrong::new(&viewer, &refused);
     let mut draft = read.clone().or_else(|| Draft::carried(&fields).ok()).unwrap_or_else(|| Draft::of(standing.live.clone()));
     // What was read stands in the draft; what was typed is shown only where it could not be.
     let typed = if read.is_some() { Vec::new() } else { fields.0 };

@@ -179,7 +179,7 @@ async fn outlook(app: &App, v: &Viewer, fields: &Fields, typed: &[line_editor::T
     Ok(html! {
         div.stack-m {
             @match &refused {
-                Some(why) => p.is-danger { (icon("danger")) " " (why) },
+                Some(why) => p.is-danger { (icon("danger")) " " (v.whole(why)) },
                 None if !is_whole => {},
                 None => p { (icon("ok")) " " (v.t("All of it can be sent.")) },
             }
