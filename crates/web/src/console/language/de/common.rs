@@ -20,6 +20,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("All locations", "Alle Standorte"),
     ("All orders", "Alle Bestellungen"),
     ("Another kind", "Andere Art"),
+    ("Any", "Alle"),
     ("Apply", "Anwenden"),
     ("Audit", "Protokoll"),
     ("Available", "Verfügbar"),
