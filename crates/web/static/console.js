@@ -3,6 +3,7 @@
 import './live.js';
 import './keys.js';
 import './form.js';
+import './suggest.js';
 import './chart.js';
 import './passkey.js';
 

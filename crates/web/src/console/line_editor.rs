@@ -87,7 +87,7 @@ pub fn editor(v: &Viewer, with_price: bool, below: impl Fn(usize) -> Markup) -> 
                 @if with_price { th.num scope="col" { (v.t("Unit price")) } }
             } }
             tbody { @for n in 0..rows(v) { tr {
-                td { (Cell::new(&format!("lines[{n}].sku"), v.say("SKU of line {}", &[&(n + 1)])).show(v)) (below(n)) }
+                td { (Cell::new(&format!("lines[{n}].sku"), v.say("SKU of line {}", &[&(n + 1)])).item().show(v)) (below(n)) }
                 td.num { (Cell::new(&format!("lines[{n}].quantity"), v.say("Quantity of line {}", &[&(n + 1)])).number().show(v)) }
                 @if with_price { td.num { (Cell::new(&format!("lines[{n}].unit_price"), v.say("Unit price of line {}", &[&(n + 1)])).number().show(v)) } }
             } } }
@@ -111,12 +111,18 @@ pub struct Cell<'a> {
     label: String,
     value: String,
     is_number: bool,
+    is_item: bool,
     key: Option<&'a str>,
 }
 
 impl<'a> Cell<'a> {
     pub fn new(name: &'a str, label: String) -> Cell<'a> {
-        Cell { name, label, value: String::new(), is_number: false, key: None }
+        Cell { name, label, value: String::new(), is_number: false, is_item: false, key: None }
+    }
+
+    /// For an item's SKU, of which those that fit are offered.
+    pub fn item(self) -> Cell<'a> {
+        Cell { is_item: true, ..self }
     }
 
     /// For a whole number.
@@ -139,7 +145,7 @@ impl<'a> Cell<'a> {
         let told = format!("d-{}", self.name);
         html! {
             input class=(if self.is_number { "input input-s" } else { "input" }) name=(self.name) aria-label=(self.label) value=(v.typed(self.name).unwrap_or(&self.value))
-                inputmode=[self.is_number.then_some("numeric")] autocomplete="off" spellcheck="false" data-key=[self.key]
+                inputmode=[self.is_number.then_some("numeric")] autocomplete="off" spellcheck="false" data-key=[self.key] data-suggest=[self.is_item.then_some("items")]
                 aria-invalid=[fault.as_ref().map(|_| "true")] aria-describedby=[fault.as_ref().map(|_| &told)];
             @if let Some(fault) = fault { p.error.small id=(told) role="alert" { (fault) } }
         }

@@ -39,6 +39,7 @@ mod show;
 pub mod sign_in;
 mod status;
 mod stream;
+mod suggest;
 mod today;
 mod transfers;
 mod viewer;
@@ -126,6 +127,7 @@ pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
         .post("/transfers/{id}/receive", May(Permission::StockTransfer), transfers::one::receive)
         .get("/palette", SignedIn, guide::palette)
         .get("/search", SignedIn, guide::search)
+        .get("/suggest/{what}", SignedIn, suggest::suggest)
         .get("/guide", SignedIn, guide::page)
         .get("/locations", May(Permission::StockView), locations::page)
         .post("/locations", May(Permission::LocationsEdit), locations::edit::create)

@@ -95,6 +95,8 @@ pub struct Field<'a> {
     has_focus: bool,
     data_key: Option<&'a str>,
     form: Option<&'a str>,
+    suggest: Option<&'static str>,
+    has_many: bool,
 }
 
 impl<'a> Field<'a> {
@@ -111,6 +113,8 @@ impl<'a> Field<'a> {
             has_focus: false,
             data_key: None,
             form: None,
+            suggest: None,
+            has_many: false,
         }
     }
 
@@ -153,6 +157,16 @@ impl<'a> Field<'a> {
         Field { data_key: Some(key), ..self }
     }
 
+    /// What could stand there is offered while one types: "items", "locations" or "channels" (`suggest.rs`).
+    pub fn suggest(self, what: &'static str) -> Field<'a> {
+        Field { suggest: Some(what), ..self }
+    }
+
+    /// Several, with commas between.
+    pub fn many(self) -> Field<'a> {
+        Field { has_many: true, ..self }
+    }
+
     pub fn show(self, v: &Viewer) -> Markup {
         let secret = self.kind == "password";
         let value = if secret { String::new() } else { v.typed(self.name).map_or(self.value, str::to_owned) };
@@ -165,7 +179,7 @@ impl<'a> Field<'a> {
                 label for=(id) { (v.t(self.label)) }
                 input.input #(id) name=(self.name) type=(if is_number { "text" } else { self.kind }) inputmode=[is_number.then_some("numeric")] value=(value)
                     autocomplete=(self.autocomplete) placeholder=[(!self.placeholder.is_empty()).then_some(&self.placeholder)] required[self.is_required] autofocus[self.has_focus]
-                    spellcheck=[(self.kind != "text").then_some("false")] aria-invalid=[fault.as_ref().map(|_| "true")] aria-describedby=[described.then_some(&told)] data-key=[self.data_key] form=[self.form];
+                    spellcheck=[(self.kind != "text").then_some("false")] aria-invalid=[fault.as_ref().map(|_| "true")] aria-describedby=[described.then_some(&told)] data-key=[self.data_key] form=[self.form] data-suggest=[self.suggest] data-many[self.has_many];
                 (below(&told, fault, self.hint))
             }
         }

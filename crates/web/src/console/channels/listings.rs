@@ -242,7 +242,7 @@ fn mapping(v: &Viewer, l: &ListingView, suggestions: &[Suggestion]) -> Markup {
         (form(v, &v.path, html! {
             (seen(&etag)) input type="hidden" name="do" value="map";
             div.form-grid {
-                (Field::new("sku", "SKU of the item").value(l.item.as_deref().or(best.map(|s| &*s.sku)).unwrap_or_default()).required().key("m").show(v))
+                (Field::new("sku", "SKU of the item").value(l.item.as_deref().or(best.map(|s| &*s.sku)).unwrap_or_default()).required().key("m").suggest("items").show(v))
                 (Field::new("units_per_listing", "Units of it in one listing").kind("number").value(best.filter(|_| l.item.is_none()).map_or(l.units_per_listing, |s| s.units_per_listing)).hint(html! { (v.t("6 for a pack of six.")) }).show(v))
             }
             div.form-foot { button.btn.btn-primary type="submit" { @if l.item.is_some() { (v.t("Map it anew")) } @else { (v.t("Map it")) } } }

@@ -273,7 +273,7 @@ fn remap(v: &Viewer, order: &OrderThere) -> Markup {
     };
     html! {
         @if listings.len() > 1 { (select(v, "remap-listing", "Listing", &listings, "")) }
-        (Field::new("remap-sku", "SKU of the item").value(best.map_or("", |s| &s.sku)).hint(hint).required().show(v))
+        (Field::new("remap-sku", "SKU of the item").value(best.map_or("", |s| &s.sku)).hint(hint).required().suggest("items").show(v))
         (Field::new("remap-units_per_listing", "Units of it in one listing").kind("number").value(best.map_or(1, |s| s.units_per_listing)).show(v))
         button.btn.btn-primary type="submit" { (v.t("Map and take the order on")) }
     }
@@ -290,7 +290,7 @@ fn substitute(v: &Viewer, order: &OrderThere) -> Markup {
         .collect();
     html! {
         (select(v, "substitute-instead_of", "In the place of", &items, ""))
-        (Field::new("substitute-sku", "SKU of what is sent").required().show(v))
+        (Field::new("substitute-sku", "SKU of what is sent").required().suggest("items").show(v))
         (Field::new("substitute-note", "Note for the history").show(v))
         button.btn.btn-primary type="submit" { (v.t("Send it instead")) }
     }

@@ -2,7 +2,7 @@
 
 use super::Standing;
 use super::draft::{Draft, OTHERWISE, PREFER, TIMING, cost_text};
-use super::sentence::{costs, sentence};
+use super::sentence::{costs, last_sentence, sentence};
 use crate::console::locations::{KINDS, kind_name};
 use crate::console::parts::{Field, check, csrf, icon, once, select};
 use crate::console::viewer::Viewer;
@@ -41,7 +41,7 @@ pub fn form(v: &Viewer, standing: &Standing, draft: &Draft, changes: usize, seen
                 p.rule-group { b { (v.t("From the top.")) } " " (v.t("The first rule that is for an order decides; where it cannot fill the order whole, it says what happens then.")) }
                 ol { @for (n, rule) in draft.rules.rules.iter().enumerate() { (row(v, standing, draft, n, rule)) } }
                 @if draft.rules.rules.is_empty() { p.none { (v.t("No rule of your own yet.")) } }
-                div.rule { span.grip {} span.n { "–" } span { span.say { b { (v.t("Otherwise")) } } span.why.blk { (sentence(v, &Rule::default())) } } span {} }
+                div.rule { span.grip {} span.n { "–" } span { span.say { b { (v.t("Otherwise")) } } span.why.blk { (last_sentence(v)) } } span {} }
                 (reserved(v, standing, draft))
                 div.panel-foot {
                     button.btn.btn-s type="submit" name="do" value="add" data-key="n" title=(v.t("Add a rule")) { (icon("plus")) (v.t("Add a rule")) }
@@ -74,8 +74,7 @@ fn row(v: &Viewer, standing: &Standing, draft: &Draft, n: usize, rule: &Rule) ->
                 p.why { (sentence(v, rule)) @if let Some(costs) = costs(v, &rule.cost) { " " (costs) } }
             }
             div.row {
-                @if is_open { button.btn.btn-s type="submit" name="do" value="close" { (v.t("Done")) } }
-                @else { button.btn.btn-s.btn-ghost type="submit" name="do" value=(act("open")) { (icon("edit")) span { (v.t("Change")) span.vh { " " (name) } } } }
+                @if !is_open { button.btn.btn-s.btn-ghost type="submit" name="do" value=(act("open")) { (icon("edit")) span { (v.t("Change")) span.vh { " " (name) } } } }
                 details.menu {
                     summary.btn.btn-s.btn-icon.btn-ghost aria-label=(v.say("Rule {}, more actions", &[&(n + 1)])) { (icon("dots")) }
                     div.menu-body {
@@ -106,11 +105,11 @@ fn fields(v: &Viewer, rule: &Rule) -> Markup {
             (Field::new("r.name", "Name").value(&rule.name).focus().show(v))
             fieldset.stack-s { legend { (v.t("Which orders")) } p.small.quiet { (v.t("Commas between several; empty means any.")) }
                 div.form-grid {
-                    (Field::new("r.channels", "Channels").value(list(&rule.when.channels)).show(v))
+                    (Field::new("r.channels", "Channels").value(list(&rule.when.channels)).suggest("channels").many().show(v))
                     (Field::new("r.countries", "Countries").value(list(&rule.when.countries)).placeholder("GB, IE").show(v))
                     (Field::new("r.postal_prefixes", "Postal codes that begin with").value(list(&rule.when.postal_prefixes)).show(v))
                     (Field::new("r.customers", "Customers").value(list(&rule.when.customers)).show(v))
-                    (Field::new("r.skus", "SKUs").value(list(&rule.when.skus)).show(v))
+                    (Field::new("r.skus", "SKUs").value(list(&rule.when.skus)).suggest("items").many().show(v))
                     div.field-2 {
                         (Field::new("r.min_units", "Units, from").value(opt(rule.when.min_units)).show(v))
                         (Field::new("r.max_units", "to").value(opt(rule.when.max_units)).show(v))
@@ -119,7 +118,7 @@ fn fields(v: &Viewer, rule: &Rule) -> Markup {
             }
             fieldset.stack-s { legend { (v.t("From which locations")) }
                 div.form-grid {
-                    (Field::new("r.locations", "Locations").value(list(&rule.from.locations)).hint(html! { (v.t("Codes, in the order that “In the order listed” follows.")) }).show(v))
+                    (Field::new("r.locations", "Locations").value(list(&rule.from.locations)).suggest("locations").many().hint(html! { (v.t("Codes, in the order that “In the order listed” follows.")) }).show(v))
                     (Field::new("r.from_countries", "In the countries").value(list(&rule.from.countries)).show(v))
                     (Field::new("r.max_distance_km", "Within, km").value(rule.from.max_distance_km.map(|km| km.to_string()).unwrap_or_default()).show(v))
                 }
@@ -141,7 +140,10 @@ fn fields(v: &Viewer, rule: &Rule) -> Markup {
                     (Field::new("r.stock_out_risk", "Emptying a shelf, up to").value(cost_text(cost.stock_out_risk)).show(v))
                 }
             }
-            div.row { button.btn.btn-s.btn-primary type="submit" name="do" value="apply" { (v.t("Apply")) } }
+            div.row {
+                button.btn.btn-s.btn-primary type="submit" name="do" value="close" { (v.t("Done")) }
+                span.small.quiet { (v.t("Changes the draft; orders are routed as before until it is made live.")) }
+            }
         }
     }
 }

@@ -60,6 +60,24 @@ fn from(v: &Viewer, rule: &Rule) -> String {
 
 /// The whole rule without its name.
 pub fn sentence(v: &Viewer, rule: &Rule) -> String {
+    let then = v.t(match rule.otherwise {
+        Otherwise::Next => "If that cannot fill it whole, the next rule is tried.",
+        Otherwise::Stop => "If that cannot fill it whole, no other rule is tried.",
+    });
+    format!("{} {then}{}", choice(v, rule), timing(v, rule))
+}
+
+/// What is done with an order that no rule filled.
+pub fn last_sentence(v: &Viewer) -> String {
+    format!("{} {}", choice(v, &Rule::default()), v.t("What still cannot be filled is refused, or waits where the item may be backordered."))
+}
+
+fn timing(v: &Viewer, rule: &Rule) -> String {
+    if rule.timing == Timing::Run { format!(" {}", v.t("Its units are held until the next routing run.")) } else { String::new() }
+}
+
+/// “Orders on web from stores within 40 km, the nearest first, in one parcel.”
+fn choice(v: &Viewer, rule: &Rule) -> String {
     let order = v.t(match rule.prefer {
         Prefer::Cost => "the cheapest first",
         Prefer::Nearest => "the nearest first",
@@ -69,12 +87,7 @@ pub fn sentence(v: &Viewer, rule: &Rule) -> String {
         1 => v.t("in one parcel").to_owned(),
         n => v.say("in at most {} parcels", &[&n]),
     };
-    let then = v.t(match rule.otherwise {
-        Otherwise::Next => "If that cannot fill it whole, the next rule is tried.",
-        Otherwise::Stop => "If that cannot fill it whole, no other rule is tried.",
-    });
-    let timing = if rule.timing == Timing::Run { format!(" {}", v.t("Its units are held until the next routing run.")) } else { String::new() };
-    format!("{} {}, {order}, {parcels}. {then}{timing}", when(v, rule), from(v, rule))
+    format!("{} {}, {order}, {parcels}.", when(v, rule), from(v, rule))
 }
 
 /// The costs that a rule weighs, if they are not the usual ones.

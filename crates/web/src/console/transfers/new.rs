@@ -65,7 +65,7 @@ fn show(v: &Viewer, ends: &Ends, short: &[Shortfall], outlook: &Markup) -> Page 
     let named: Vec<(String, String)> = ends.places.0.iter().take(OFFERED + 1).map(|l| (l.code.clone(), l.name.clone())).collect();
     let end = |name: &'static str, label: &'static str, others: bool, chosen: &str| {
         let chosen = v.asked(name).unwrap_or_else(|| chosen.to_owned());
-        html! { @if named.len() > OFFERED || others { (Field::new(name, label).value(&chosen).required().hint(html! { (v.t("The code of a location")) }).show(v)) } @else { (select(v, name, label, &named, &chosen)) } }
+        html! { @if named.len() > OFFERED || others { (Field::new(name, label).value(&chosen).required().suggest("locations").hint(html! { (v.t("The code of a location")) }).show(v)) } @else { (select(v, name, label, &named, &chosen)) } }
     };
     let of_line = |n: usize| {
         let sku = v.typed(&format!("lines[{n}].sku")).unwrap_or_default();

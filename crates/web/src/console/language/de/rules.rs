@@ -9,6 +9,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Add a rule", "Regel hinzufügen"),
     ("Autumn", "Herbst"),
     ("Changed", "Geändert"),
+    (
+        "Changes the draft; orders are routed as before until it is made live.",
+        "Ändert den Entwurf; bis er in Kraft gesetzt ist, werden Bestellungen wie bisher zugeteilt.",
+    ),
     ("Choose a location", "Einen Standort wählen"),
     ("Codes, in the order that “In the order listed” follows.", "Codes, in der Folge, nach der „In der genannten Reihenfolge“ geht."),
     ("Commas between several; empty means any.", "Kommas zwischen mehreren; leer bedeutet jede."),
@@ -112,6 +116,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Went live", "Trat in Kraft"),
     ("What if", "Was wäre, wenn"),
+    (
+        "What still cannot be filled is refused, or waits where the item may be backordered.",
+        "Was dann noch fehlt, wird abgelehnt oder wartet, wo der Artikel Rückstände zulässt.",
+    ),
     ("What the cheapest weighs, {}", "Was die günstigste abwägt, {}"),
     ("Which orders", "Welche Bestellungen"),
     ("Within, km", "Im Umkreis, km"),
