@@ -54,6 +54,16 @@ pub fn by_skus(tx: &mut Tx<'_>, config: &Config, skus: &[&str]) -> Result<Vec<(i
     Ok(found)
 }
 
+/// Names of items, by their SKUs.
+pub type Named = HashMap<Arc<str>, String>;
+
+/// The names of these items; unknown ones are left out.
+pub fn names(tx: &mut Tx<'_>, skus: &[&str]) -> Result<Named, Stop> {
+    let wanted: BTreeSet<&str> = skus.iter().copied().collect();
+    let items = tx.by_names(&ITEMS_BY_SKU, &wanted.into_iter().collect::<Vec<_>>(), Item::read)?;
+    Ok(items.into_iter().map(|i| (i.sku, i.name)).collect())
+}
+
 /// The ids of items with this barcode, and of those whose SKU begins so, letter by letter: what can be found without a search index.
 pub fn named(tx: &mut Tx<'_>, text: &str, limit: i64) -> Result<Vec<i64>, Stop> {
     let mut ids = tx.rows(BY_BARCODE, &[Value::Text(text), Value::Int(limit)], |r| r.int(0))?;

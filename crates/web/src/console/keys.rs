@@ -30,7 +30,7 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Proble
                 button.btn.btn-s.no-js type="submit" { (v.t("Filter")) }
             }
             @if shown.is_empty() { (empty(v.t("No key"), html! { (v.t("A program that talks to the API needs one.")) }, html! { a.btn.btn-primary href="/keys/new" { (v.t("Make a key")) } })) }
-            @else { div.table-wrap { table.table {
+            @else { div.table-wrap { table.table.table-stack {
                 thead { tr { th scope="col" { (v.t("Name")) } th scope="col" { (v.t("Begins with")) } th scope="col" { (v.t("Role")) } th scope="col" { (v.t("Limited to")) } th scope="col" { (v.t("State")) } th scope="col" { (v.t("Made")) } th scope="col" { (v.t("Last used")) } th {} } }
                 tbody { @for (view, key) in &shown { (row(v, view, key)) } }
             } } }
@@ -54,9 +54,10 @@ fn row(v: &Viewer, view: &KeyView, key: &Key) -> Markup {
     };
     html! {
         tr data-row=(view.id) data-key=(view.id) {
-            th scope="row" { (view.name) } td { code { "hf_" (view.id) } } td { (view.role) }
-            td { @if limits.is_empty() { span.quiet { (v.t("Everywhere")) } } @else { (limits.join(", ")) } }
-            td { (standing) } td { (v.when(key.created_at)) } td { @if let Some(at) = key.used_at { (v.ago(at)) } @else { "–" } }
+            th scope="row" { (view.name) } td data-label=(v.t("Begins with")) { code { "hf_" (view.id) } } td data-label=(v.t("Role")) { (view.role) }
+            td data-label=(v.t("Limited to")) { @if limits.is_empty() { span.quiet { (v.t("Everywhere")) } } @else { (limits.join(", ")) } }
+            td data-label=(v.t("State")) { (standing) } td data-label=(v.t("Made")) { (v.when(key.created_at)) }
+            td data-label=(v.t("Last used")) { @if let Some(at) = key.used_at { (v.ago(at)) } @else { "–" } }
             td.num { @if key.is_in_force(v.now) {
                 (confirm(html! { (v.t("Revoke…")) }, "btn btn-s", html! { p { (v.t("Programs that use it are refused within a second, for good.")) } (button(v, &format!("/keys/{}/revoke", view.id), "btn btn-danger", &[], html! { (v.t("Revoke it")) })) }))
             } }

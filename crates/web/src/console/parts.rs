@@ -1,7 +1,9 @@
 //! The parts that pages are made of: panels, forms and their fields, tabs, pagers, banners. Each takes the [`Viewer`] for words,
 //! figures and what was typed before.
 
+use super::fields::step;
 use super::viewer::Viewer;
+use domain::Permission;
 use maud::{Markup, html};
 
 pub use super::show::{bar, icon};
@@ -230,6 +232,14 @@ pub fn area(v: &Viewer, name: &str, label: &'static str, value: &str, rows: u32)
 pub fn check(v: &Viewer, name: &str, value: &str, is_on: bool, words: Markup) -> Markup {
     let is_on = if v.typed.is_empty() { is_on } else { v.typed.iter().any(|(n, typed)| n == name && typed == value) };
     html! { label.check { input type="checkbox" name=(name) value=(value) checked[is_on]; span { (words) } } }
+}
+
+/// An item as tables name it: its SKU, as the way to it for whoever may look, and below it its name.
+pub fn item(v: &Viewer, sku: &str, name: Option<&String>) -> Markup {
+    html! {
+        @if v.may(Permission::StockView) { a href={ "/items/" (step(sku)) } { (sku) } } @else { (sku) }
+        @if let Some(name) = name { small.blk { (name) } }
+    }
 }
 
 /// What a form that was refused is told by, when no field of it is at fault.

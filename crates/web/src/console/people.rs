@@ -54,13 +54,14 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Proble
 
 fn table(v: &Viewer, shown: &[&(PersonView, Person)]) -> Markup {
     html! {
-        div.table-wrap { table.table {
+        div.table-wrap { table.table.table-stack {
             thead { tr { th scope="col" { (v.t("Name")) } th scope="col" { (v.t("Mail address")) } th scope="col" { (v.t("Role")) } th scope="col" { (v.t("Limited to")) } th scope="col" { (v.t("State")) } th scope="col" { (v.t("Last seen")) } } }
             tbody { @for (view, person) in shown {
                 tr data-row=(view.id) data-key=(view.id) {
                     th scope="row" { a href={ "/people/" (view.id) } data-open { (view.name) } }
-                    td { (view.login) } td { (view.role) } td { (limits(v, &view.limits)) } td { (standing(v, person)) }
-                    td { @if let Some(at) = person.seen_at { (v.ago(at)) } @else { "–" } }
+                    td data-label=(v.t("Mail address")) { (view.login) } td data-label=(v.t("Role")) { (view.role) }
+                    td data-label=(v.t("Limited to")) { (limits(v, &view.limits)) } td data-label=(v.t("State")) { (standing(v, person)) }
+                    td data-label=(v.t("Last seen")) { @if let Some(at) = person.seen_at { (v.ago(at)) } @else { "–" } }
                 }
             } }
         } }

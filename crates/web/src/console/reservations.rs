@@ -1,9 +1,9 @@
 //! Reservations: holds that run out, the next to do so first; and one of them, to be let go or kept longer.
 
 use super::export;
-use super::fields::{Posted, see, step};
+use super::fields::{Posted, see};
 use super::orders::Places;
-use super::parts::{Part, csrf, empty, fact, icon, once, pager, seen, tabs};
+use super::parts::{Part, csrf, empty, fact, icon, item, once, pager, seen, tabs};
 use super::shell::{self, Page, Sheet};
 use super::show::iso;
 use super::status;
@@ -16,10 +16,11 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::Response;
 use axum::response::IntoResponse;
-use domain::Permission::{OrdersPlace, StockView};
+use domain::Permission::OrdersPlace;
 use domain::steps::Status;
 use domain::{Grant, Noun, Refused};
 use engine::access::{audit, reach};
+use engine::catalog::read::{Named, names};
 use engine::page::Cursor;
 use engine::reservations::extend::Extend;
 use engine::reservations::list::{self, ReservationQuery};
@@ -197,7 +198,7 @@ fn nothing(v: &Viewer, view: &str, goes_on: bool) -> Markup {
     }
 }
 
-async fn load(app: &App, v: &Viewer, id: i64) -> Result<(ReservationView, String, Places), Stop> {
+async fn load(app: &App, v: &Viewer, id: i64) -> Result<(ReservationView, String, Places, Named), Stop> {
     let grant = v.grant();
     app.read(move |tx, config| {
         let view = read::one(tx, config, id)?;
@@ -205,18 +206,19 @@ async fn load(app: &App, v: &Viewer, id: i64) -> Result<(ReservationView, String
         if !reach::reservation(&view, &grant, config) {
             return Err(Refused::unknown(Noun::Reservation, id.to_string(), "id").into());
         }
-        Ok((view, etag, Places::of(config, &grant)))
+        let names = names(tx, &view.lines.iter().map(|l| &*l.sku).collect::<Vec<_>>())?;
+        Ok((view, etag, Places::of(config, &grant), names))
     })
     .await
 }
 
 pub async fn one(State(app): State<App>, Path(id): Path<String>, viewer: Viewer) -> Result<Page, Problem> {
     let id = number(Noun::Reservation, &id)?;
-    let (view, etag, places) = load(&app, &viewer, id).await?;
-    Ok(show_one(&viewer, &view, &etag, &places))
+    let (view, etag, places, named) = load(&app, &viewer, id).await?;
+    Ok(show_one(&viewer, &view, &etag, &places, &named))
 }
 
-fn show_one(v: &Viewer, r: &ReservationView, etag: &str, places: &Places) -> Page {
+fn show_one(v: &Viewer, r: &ReservationView, etag: &str, places: &Places, named: &Named) -> Page {
     let is_held = r.status == "held";
     let is_endless = r.expires_at.0 == i64::MAX;
     let facts = html! {
@@ -233,7 +235,7 @@ fn show_one(v: &Viewer, r: &ReservationView, etag: &str, places: &Places) -> Pag
             caption.vh { (v.t("Holds")) }
             thead { tr { th scope="col" { (v.t("Item")) } th scope="col" { (v.t("Location")) } th.num scope="col" { (v.t("Units")) } } }
             tbody { @for l in &r.lines { tr {
-                th scope="row" { @if v.may(StockView) { a href={ "/items/" (step(&l.sku)) } { (l.sku) } } @else { (l.sku) } }
+                th scope="row" { (item(v, &l.sku, named.get(&*l.sku))) }
                 td { (places.name(&l.location)) }
                 td.num.strong { (v.num(l.quantity)) }
             } } }
@@ -302,8 +304,8 @@ async fn change(app: &App, posted: Posted, id: i64, command: Result<Command, Ref
         Ok(_) => Ok(see(&format!("/reservations/{id}?said={said}"))),
         Err(stop) => {
             let viewer = posted.viewer.refused(posted.fields.0, stop)?;
-            let (view, etag, places) = load(app, &viewer, id).await?;
-            Ok(show_one(&viewer, &view, &etag, &places).into_response())
+            let (view, etag, places, named) = load(app, &viewer, id).await?;
+            Ok(show_one(&viewer, &view, &etag, &places, &named).into_response())
         }
     }
 }

@@ -25,14 +25,14 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Proble
     let all = app.engine.read(roles::list).await?;
     let body = html! { div.stack {
         section.panel aria-label=(v.t("Roles")) {
-            div.table-wrap { table.table {
+            div.table-wrap { table.table.table-stack {
                 thead { tr { th scope="col" { (v.t("Role")) } th scope="col" { (v.t("What it is for")) } th.num scope="col" { (v.t("Permissions")) } th scope="col" { (v.t("Second factor")) } th scope="col" { (v.t("Kind")) } } }
                 tbody { @for role in &all {
                     tr data-row=(role.name) data-key=(role.name) {
                         th scope="row" { a href={ "/roles/" (step(&role.name)) } data-open { (role.name) } }
-                        td { (about(v, role)) } td.num { (role.permissions.iter().count()) }
-                        td { @if role.second_factor { (v.t("Asked for")) } @else { span.quiet { (v.t("Up to each")) } } }
-                        td { @if role.built_in { (v.t("Always there")) } @else { (v.t("Your own")) } }
+                        td.wrap data-label=(v.t("What it is for")) { (about(v, role)) } td.num data-label=(v.t("Permissions")) { (role.permissions.iter().count()) }
+                        td data-label=(v.t("Second factor")) { @if role.second_factor { (v.t("Asked for")) } @else { span.quiet { (v.t("Up to each")) } } }
+                        td data-label=(v.t("Kind")) { @if role.built_in { (v.t("Always there")) } @else { (v.t("Your own")) } }
                     }
                 } }
             } }

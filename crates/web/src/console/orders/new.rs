@@ -15,6 +15,7 @@ use axum::http::Response;
 use axum::response::{Html, IntoResponse};
 use domain::{Refused, Shortfall};
 use engine::access::reach;
+use engine::catalog::read::{Named, names};
 use engine::db::Tx;
 use engine::orders::place::{PlaceLine, PlaceOrder, ShipTo};
 use engine::stock::read::stock;
@@ -206,6 +207,7 @@ pub async fn preview(State(app): State<App>, viewer: Viewer) -> Result<Html<Stri
 /// What is there of each line, and what would come of the whole.
 struct Outlook {
     stock: Vec<Option<StockView>>,
+    named: Named,
     order: Option<Result<OrderView, String>>,
     /// The order is there already.
     known: bool,
@@ -241,7 +243,8 @@ fn look(tx: &mut Tx<'_>, config: &Arc<Config>, v: &Viewer, skus: &[String], orde
             Err(stop) => return Err(stop),
         });
     }
-    let mut outlook = Outlook { stock: found, order: None, known: false };
+    let named = names(tx, &skus.iter().map(String::as_str).collect::<Vec<_>>())?;
+    let mut outlook = Outlook { stock: found, named, order: None, known: false };
     match order {
         None => {}
         Some(Err(refused)) => outlook.order = Some(Err(v.whole(&refused.to_string()).into_owned())),
@@ -270,7 +273,7 @@ fn tell(v: &Viewer, typed: &[Typed], outlook: &Outlook) -> Markup {
                 caption.vh { (v.t("Available")) }
                 thead { tr { th scope="col" { (v.t("Item")) } th scope="col" { (v.t("Where")) } th.num scope="col" { (v.t("Available")) } } }
                 tbody { @for (line, stock) in typed.iter().zip(&outlook.stock) { tr {
-                    th scope="row" { (line.sku) }
+                    th scope="row" { (line.sku) @if let Some(name) = outlook.named.get(&*line.sku) { small.blk { (name) } } }
                     @match stock {
                         None => td.is-danger colspan="2" { (v.t("There is no such item")) },
                         Some(stock) => {

@@ -13,6 +13,7 @@ use axum::extract::State;
 use axum::http::Response;
 use axum::response::{Html, IntoResponse};
 use domain::{Refused, Shortfall};
+use engine::catalog::read::names;
 use engine::stock::read::stock;
 use engine::stock::transfer::SendTransfer;
 use engine::{Answer, Command, Reply, Stop, rehearse};
@@ -154,7 +155,7 @@ async fn outlook(app: &App, v: &Viewer, fields: &Fields, typed: &[line_editor::T
     let from = fields.text("from").to_owned();
     let skus: Vec<String> = typed.iter().take(LOOKED_UP).map(|line| line.sku.clone()).collect();
     let (by, now, grant) = (v.by(), v.now, v.grant());
-    let (has, refused) = app
+    let (has, refused, named) = app
         .read_shared(move |tx, config| {
             let seen = config.by_code(&from).is_some_and(|l| grant.at(l.id));
             let mut has: Vec<Option<i64>> = Vec::new();
@@ -173,7 +174,8 @@ async fn outlook(app: &App, v: &Viewer, fields: &Fields, typed: &[line_editor::T
                     rehearsed.and_then(|r| r.outcome.err()).map(|refused| refused.to_string())
                 }
             };
-            Ok((has, refused))
+            let named = names(tx, &skus.iter().map(String::as_str).collect::<Vec<_>>())?;
+            Ok((has, refused, named))
         })
         .await?;
     Ok(html! {
@@ -186,7 +188,7 @@ async fn outlook(app: &App, v: &Viewer, fields: &Fields, typed: &[line_editor::T
             table.table.table-tight.table-flush.no-top {
                 caption.vh { (v.t("Available")) }
                 thead { tr { th scope="col" { (v.t("Item")) } th.num scope="col" { (v.t("Available there")) } } }
-                tbody { @for (line, has) in typed.iter().zip(&has) { tr { th scope="row" { (line.sku) } @match has { Some(n) => td.num.strong { (v.num(*n)) }, None => td.is-danger { (v.t("There is no such item")) } } } } }
+                tbody { @for (line, has) in typed.iter().zip(&has) { tr { th scope="row" { (line.sku) @if let Some(name) = named.get(&*line.sku) { small.blk { (name) } } } @match has { Some(n) => td.num.strong { (v.num(*n)) }, None => td.is-danger { (v.t("There is no such item")) } } } } }
             }
         }
     })

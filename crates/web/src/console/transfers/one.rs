@@ -2,10 +2,10 @@
 
 use super::place;
 use crate::App;
-use crate::console::fields::{Fields, Posted, see, step};
+use crate::console::fields::{Fields, Posted, see};
 use crate::console::line_editor::Cell;
 use crate::console::orders::Places;
-use crate::console::parts::{Part, bar, fact, form, icon, seen};
+use crate::console::parts::{Part, bar, fact, form, icon, item, seen};
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::status;
 use crate::console::viewer::Viewer;
@@ -15,37 +15,39 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::Response;
 use axum::response::IntoResponse;
-use domain::Permission::{StockTransfer, StockView};
+use domain::Permission::StockTransfer;
 use domain::{Noun, Refused};
 use engine::access::{audit, reach};
+use engine::catalog::read::{Named, names};
 use engine::orders::read;
 use engine::stock::transfer::{ReceiveTransfer, ReceivedLine};
 use engine::views::{TransferLineView, TransferView};
 use engine::{Command, Stop};
 use maud::{Markup, html};
 
-async fn load(app: &App, v: &Viewer, id: i64) -> Result<(TransferView, Places), Stop> {
+async fn load(app: &App, v: &Viewer, id: i64) -> Result<(TransferView, Places, Named), Stop> {
     let grant = v.grant();
     app.read(move |tx, config| {
         let view = read::transfer(tx, config, id)?;
         if !reach::transfer(&view, &grant, config) {
             return Err(Refused::unknown(Noun::Transfer, id.to_string(), "id").into());
         }
-        Ok((view, Places::of(config, &grant)))
+        let names = names(tx, &view.lines.iter().map(|l| &*l.sku).collect::<Vec<_>>())?;
+        Ok((view, Places::of(config, &grant), names))
     })
     .await
 }
 
 pub async fn page(State(app): State<App>, Path(id): Path<String>, viewer: Viewer) -> Result<Page, Problem> {
-    let (transfer, places) = load(&app, &viewer, number(Noun::Transfer, &id)?).await?;
-    Ok(show(&viewer, &transfer, &places))
+    let (transfer, places, named) = load(&app, &viewer, number(Noun::Transfer, &id)?).await?;
+    Ok(show(&viewer, &transfer, &places, &named))
 }
 
 fn left(line: &TransferLineView) -> i64 {
     line.quantity - line.received - line.lost
 }
 
-fn show(v: &Viewer, t: &TransferView, places: &Places) -> Page {
+fn show(v: &Viewer, t: &TransferView, places: &Places, named: &Named) -> Page {
     let sum = |figure: fn(&TransferLineView) -> i64| t.lines.iter().map(figure).sum::<i64>();
     let (units, received, lost, open) = (sum(|l| l.quantity), sum(|l| l.received), sum(|l| l.lost), sum(left));
     let (from, to) = (place(v, places, &t.from), place(v, places, &t.to));
@@ -76,19 +78,19 @@ fn show(v: &Viewer, t: &TransferView, places: &Places) -> Page {
             (form(v, &format!("/transfers/{}/receive", t.id.0), html! {
                 (seen(&audit::etag_of(t)))
                 (Part::new("lines", v.t("Receive"), html! {
-                    (lines(v, t, true))
+                    (lines(v, t, named, true))
                     div.panel-foot {
                         button.btn.btn-primary type="submit" { (icon("ok")) (v.t("Receive")) }
                         span.small.quiet { (v.t("What is neither received nor lost is still on its way. Lost units are written off.")) }
                     }
                 }).head(html! { span.sub { (v.say("at {}", &[&to])) } }).show())
             }))
-        } @else { (Part::new("lines", v.t("Lines"), lines(v, t, false)).show()) }
+        } @else { (Part::new("lines", v.t("Lines"), lines(v, t, named, false)).show()) }
     };
     shell::page(v, Sheet { title: v.say("Transfer {}", &[&t.id.0]), here: "/transfers", topics: "transfers".into(), head, body })
 }
 
-fn lines(v: &Viewer, t: &TransferView, receives: bool) -> Markup {
+fn lines(v: &Viewer, t: &TransferView, named: &Named, receives: bool) -> Markup {
     let figure = |label: &'static str, n: i64| html! { td.num.zero[n == 0] data-label=(v.t(label)) { (v.num(n)) } };
     let open = t.lines.iter().enumerate().filter(|(_, l)| left(l) > 0).map(|(n, _)| n).next();
     html! {
@@ -99,7 +101,7 @@ fn lines(v: &Viewer, t: &TransferView, receives: bool) -> Markup {
                 th.num scope="col" { (v.t("Still to come")) } @if receives { th.num scope="col" { (v.t("Received now")) } th.num scope="col" { (v.t("Lost now")) } }
             } }
             tbody { @for (n, l) in t.lines.iter().enumerate() { tr {
-                th scope="row" { @if v.may(StockView) { a href={ "/items/" (step(&l.sku)) } { (l.sku) } } @else { (l.sku) } }
+                th scope="row" { (item(v, &l.sku, named.get(&*l.sku))) }
                 (figure("Sent", l.quantity)) (figure("Received", l.received)) (figure("Lost", l.lost)) (figure("Still to come", left(l)))
                 @if receives {
                     @if left(l) > 0 {
@@ -162,6 +164,6 @@ pub async fn receive(State(app): State<App>, Path(id): Path<String>, posted: Pos
             _ => {}
         }
     }
-    let (transfer, places) = load(&app, &viewer, id).await?;
-    Ok(show(&viewer, &transfer, &places).into_response())
+    let (transfer, places, named) = load(&app, &viewer, id).await?;
+    Ok(show(&viewer, &transfer, &places, &named).into_response())
 }
