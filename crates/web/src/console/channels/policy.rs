@@ -54,14 +54,14 @@ pub fn fields(v: &Viewer, policy: &Policy, inherits: Option<bool>) -> Markup {
     html! {
         (select(v, "policy.mode", "Way", &modes, chosen))
         p.small.quiet { (v.t("A quota is lent: its units are nobody else's until they are proved to be back, so no two channels sell the same unit. Shared shows the same units on several channels, for deep stock: it can oversell when stock runs out faster than the buffer allows for. Fixed is lent as a quota is, as long as there are as many.")) }
-        div.form-grid {
-            (number("policy.mode.buffer", "Buffer, units", buffer, "For shared: what is kept back."))
-            (number("policy.mode.units", "Units shown", units, "For fixed: how many listing units."))
+        div.form-grid.of-policy {
+            div.of-shared { (number("policy.mode.buffer", "Buffer, units", buffer, "For shared: what is kept back.")) }
+            div.of-fixed { (number("policy.mode.units", "Units shown", units, "For fixed: how many listing units.")) }
             (number("policy.percent", "At most, percent", opt(policy.percent), "Of the item's units; no limit if empty."))
             (number("policy.cap", "Never show more than", opt(policy.cap), "Listing units; no limit if empty."))
             (number("policy.stop_at", "Stop selling at", opt(Some(policy.stop_at).filter(|n| *n > 0)), "Units of the item left; keeps the last ones for other channels."))
         }
-        (check(v, "policy.never", "yes", policy.never, html! { (v.t("Never sell it here")) }))
+        div.of-policy { (check(v, "policy.never", "yes", policy.never, html! { (v.t("Never sell it here")) })) }
     }
 }
 
