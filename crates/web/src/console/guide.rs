@@ -2,6 +2,7 @@
 //! what comes next. And the palette: what one can go to and do.
 
 use super::fields::step;
+use super::items::Deed;
 use super::parts::{icon, state};
 use super::shell::{self, Page, Sheet, places};
 use super::viewer::Viewer;
@@ -9,8 +10,9 @@ use crate::App;
 use crate::problem::Problem;
 use axum::extract::State;
 use axum::response::Html;
-use domain::Permission;
+use domain::{Grant, Permission};
 use engine::dashboard;
+use engine::stock::list::StockRow;
 use maud::{Markup, html};
 
 pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Problem> {
@@ -60,6 +62,22 @@ const ACTIONS: [(&str, &str, &str, Permission); 10] = [
 /// Most items, and most orders, that are offered.
 const OFFERED: usize = 7;
 
+/// Most items that an act is offered for.
+const ACTED_ON: usize = 3;
+
+/// “rec mug”: what is done to stock by hand, for the items that the rest of the words finds.
+async fn act_on(app: &App, v: &Viewer, words: &str, grant: &Grant) -> Result<Vec<(Deed, StockRow)>, Problem> {
+    let Some((verb, rest)) = words.trim().split_once(' ') else { return Ok(Vec::new()) };
+    let verb = verb.to_lowercase();
+    let begins = |name: &str| name.to_lowercase().starts_with(&verb);
+    let deeds: Vec<Deed> = Deed::ALL.into_iter().filter(|d| v.may(d.permission()) && (begins(v.t(d.name())) || begins(d.name()))).collect();
+    if deeds.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (items, _) = super::find::find(app, grant, rest, ACTED_ON).await?;
+    Ok(items.into_iter().flat_map(|i| deeds.iter().map(move |d| (*d, i.clone())).collect::<Vec<_>>()).collect())
+}
+
 /// What fits the words typed: items, orders, pages, actions. Empty words offer the pages.
 async fn find(app: &App, v: &Viewer, words: &str) -> Result<Markup, Problem> {
     let lower = words.trim().to_lowercase();
@@ -68,10 +86,11 @@ async fn find(app: &App, v: &Viewer, words: &str) -> Result<Markup, Problem> {
     let actions: Vec<_> = ACTIONS.iter().filter(|a| v.may(a.3) && !lower.is_empty() && (fits(v.t(a.0)) || fits(a.0))).collect();
     let grant = v.caller.as_ref().map(|c| c.grant.clone()).unwrap_or_default();
     let (items, orders) = if lower.is_empty() { (Vec::new(), Vec::new()) } else { super::find::find(app, &grant, words, OFFERED).await? };
+    let acts = act_on(app, v, words, &grant).await?;
     let option = |href: &str, glyph: &str, text: Markup, aside: Markup| {
         html! { a.opt role="option" href=(href) { (icon(glyph)) span.grow { (text) } span.aside { (aside) } } }
     };
-    let is_nothing = items.is_empty() && orders.is_empty() && actions.is_empty() && pages.is_empty();
+    let is_nothing = items.is_empty() && orders.is_empty() && actions.is_empty() && acts.is_empty() && pages.is_empty();
     Ok(html! {
         @if !items.is_empty() { div role="group" aria-label=(v.t("Items")) { div.group role="presentation" { (v.t("Items")) }
             @for i in &items { (option(&format!("/items/{}", step(&i.sku)), "box", html! { b { (i.sku) } " " (i.name) }, html! { (v.say("{} available", &[&v.num(i.balances.available)])) })) }
@@ -79,7 +98,8 @@ async fn find(app: &App, v: &Viewer, words: &str) -> Result<Markup, Problem> {
         @if !orders.is_empty() { div role="group" aria-label=(v.t("Orders")) { div.group role="presentation" { (v.t("Orders")) }
             @for o in &orders { (option(&format!("/orders/{}", o.id.0), "order", html! { b { (o.number) } " " (o.channel) " " (o.reference) }, html! { (super::status::cell(v, o.status)) })) }
         } }
-        @if !actions.is_empty() { div role="group" aria-label=(v.t("Actions")) { div.group role="presentation" { (v.t("Actions")) }
+        @if !actions.is_empty() || !acts.is_empty() { div role="group" aria-label=(v.t("Actions")) { div.group role="presentation" { (v.t("Actions")) }
+            @for (deed, i) in &acts { (option(&format!("/items/{}?do={}", step(&i.sku), deed.word()), deed.icon(), html! { (v.t(deed.name())) " " b { (i.sku) } " " (i.name) }, html! { (v.say("{} available", &[&v.num(i.balances.available)])) })) }
             @for (text, href, glyph, _) in actions { (option(href, glyph, html! { (v.t(text)) }, html! {})) }
         } }
         @if !pages.is_empty() { div role="group" aria-label=(v.t("Pages")) { div.group role="presentation" { (v.t("Pages")) }

@@ -75,6 +75,16 @@ impl Deed {
         }
     }
 
+    pub fn icon(self) -> &'static str {
+        match self {
+            Receive => "plus",
+            Adjust => "edit",
+            Move => "move",
+            Transfer => "truck",
+            Count => "count",
+        }
+    }
+
     /// The single key that leads to it.
     pub fn key(self) -> &'static str {
         match self {

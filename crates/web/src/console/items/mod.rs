@@ -21,6 +21,8 @@ mod quota;
 mod sell;
 mod words;
 
+pub use deeds::Deed;
+
 use super::fields::step;
 use super::viewer::Viewer;
 use crate::rules::{Pages, Rule::May};
