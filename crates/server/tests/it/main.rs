@@ -8,6 +8,7 @@ mod catchers;
 mod channels;
 mod contracts;
 mod desk;
+mod finding;
 mod hostile;
 mod imports;
 mod item_pages;
