@@ -8,7 +8,11 @@ fn world(site: &Site) {
     site.locations(&[("LON", json!({ "name": "London north" })), ("LEE", json!({ "name": "Leeds" })), ("BAT", json!({ "name": "Bath & spa" }))]);
     site.item("MUG-1", json!({ "name": "Mug, <blue>" }), "LON 20, LEE 2");
     site.item("MUG-2", json!({}), "");
-    site.ok("POST /channels", json!({ "code": "acme", "name": "Acme Ltd", "kind": "simulated" }));
+    let settings = json!({ "access_token": "a", "client_secret": "b", "location": "1", "poll_seconds": "5" });
+    site.ok(
+        "POST /channels",
+        json!({ "code": "acme", "kind": "shopify", "name": "Acme Ltd", "address": "http://127.0.0.1:9", "settings": settings }),
+    );
 }
 
 /// The values that a field is offered, in their order.
