@@ -311,13 +311,18 @@ fn literals(source: &str) -> Vec<(usize, String)> {
     found
 }
 
-#[test]
-fn pages_speak_german() {
-    let german: Vec<(String, String)> = files(&[".rs"])
+/// English text, German text: all that stands in the tables.
+fn german() -> Vec<(String, String)> {
+    files(&[".rs"])
         .into_iter()
         .filter(|(name, _)| name.starts_with("crates/web/src/console/language/de/") && !name.ends_with("/mod.rs"))
         .flat_map(|(_, text)| literals(&text).chunks_exact(2).map(|pair| (pair[0].1.clone(), pair[1].1.clone())).collect::<Vec<_>>())
-        .collect();
+        .collect()
+}
+
+#[test]
+fn pages_speak_german() {
+    let german = german();
     assert!(german.len() > 1_500, "{}", german.len());
     let mut faults = Vec::new();
     let mut keys: BTreeSet<&str> = BTreeSet::new();
@@ -344,4 +349,59 @@ fn pages_speak_german() {
         }
     }
     none(faults, "mend the tables in crates/web/src/console/language/de");
+}
+
+/// A text with `{}` for whatever is put into it.
+fn pattern(text: &str) -> String {
+    let mut pieces = text.split('{');
+    let first = pieces.next().unwrap_or("").to_owned();
+    pieces.fold(first, |known, piece| known + "{}" + piece.split_once('}').map_or("", |(_, rest)| rest))
+}
+
+/// How far a parenthesis reaches that opens just before this code.
+fn inside(code: &str) -> usize {
+    let mut depth = 1;
+    let closes = |c: char| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        depth == 0
+    };
+    code.find(closes).unwrap_or(code.len())
+}
+
+#[test]
+fn the_engine_speaks_german() {
+    let german = german();
+    let keys: BTreeSet<&str> = german.iter().map(|(english, _)| english.as_str()).collect();
+    // What people are told: texts in the parentheses of these, and what these are set to.
+    let calls = ["invalid(", "trouble(", "raise(", "settle(", "close(", "solved(", "Problem::new("];
+    let doors = ["title:", "title =", "detail:", "detail ="];
+    let rooms = ["crates/domain/src/", "crates/engine/src/", "crates/connectors/src/", "crates/web/src/"];
+    let (mut faults, mut told) = (Vec::new(), 0);
+    for (name, source) in files(&[".rs"]).iter().filter(|(name, _)| rooms.iter().any(|room| name.starts_with(room)) && !name.contains("/language/")) {
+        let code = without_tests(source);
+        let opened = calls.iter().flat_map(|call| code.match_indices(*call).map(move |(at, _)| at + call.len()));
+        let insides: Vec<std::ops::Range<usize>> = opened.map(|from| from..from + inside(&code[from..])).collect();
+        let (verdicts, words) = (name.ends_with("domain/src/routing.rs"), name.ends_with("domain/src/steps.rs"));
+        let refusals = if name.ends_with("domain/src/refused.rs") { code.find("impl fmt::Display").unwrap_or(0) } else { code.len() };
+        for (at, text) in literals(code) {
+            let english = pattern(&text);
+            let before = code[..at].trim_end();
+            let before = before.strip_suffix("format!(").map_or(before, str::trim_end);
+            let is_told = verdicts || at > refusals || insides.iter().any(|i| i.contains(&at)) || doors.iter().any(|door| before.ends_with(*door));
+            let is_text = is_told && english.contains(' ') && english.contains(char::is_alphabetic);
+            if !is_text && (!words || text.is_empty()) {
+                continue;
+            }
+            told += 1;
+            // A refusal is written in pieces where it names several things.
+            let piece = english.trim_matches([' ', ';']);
+            let piece = piece.strip_prefix("{} ").unwrap_or(piece);
+            let is_piece = at > refusals && !english.ends_with('.') && keys.iter().any(|key| key.contains(piece));
+            if !keys.contains(english.as_str()) && !is_piece {
+                faults.push(format!("{name}:{}: “{english}” is not there", code[..at].matches('\n').count() + 1));
+            }
+        }
+    }
+    assert!(told > 300, "{told}");
+    none(faults, "add them to crates/web/src/console/language/de/engine.rs, or to faults.rs beside it");
 }

@@ -4,7 +4,9 @@ mod account;
 mod channels;
 mod common;
 mod elsewhere;
+mod engine;
 mod exceptions;
+mod faults;
 mod frame;
 mod imports;
 mod items;
@@ -17,12 +19,14 @@ mod today;
 mod webhooks;
 
 /// English text, German text. No English text stands in two of them.
-pub const TABLES: [&[(&str, &str)]; 15] = [
+pub const TABLES: [&[(&str, &str)]; 17] = [
     account::TEXTS,
     channels::TEXTS,
     common::TEXTS,
     elsewhere::TEXTS,
+    engine::TEXTS,
     exceptions::TEXTS,
+    faults::TEXTS,
     frame::TEXTS,
     imports::TEXTS,
     items::TEXTS,
