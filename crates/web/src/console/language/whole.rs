@@ -15,7 +15,7 @@ struct Pattern {
 
 /// Those that say most come first: `“{}” {}.` would take many that a longer one means.
 static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
-    let with_figures = de::ENGINE.iter().filter(|(english, _)| english.contains("{}"));
+    let with_figures = de::WHOLE.into_iter().flatten().filter(|(english, _)| english.contains("{}"));
     let mut patterns: Vec<Pattern> = with_figures.map(|(english, german)| Pattern { pieces: english.split("{}").collect(), german }).collect();
     patterns.sort_by_key(|p| std::cmp::Reverse(p.pieces.iter().map(|piece| piece.len()).sum::<usize>()));
     patterns
@@ -54,8 +54,16 @@ fn german(text: &str) -> Cow<'_, str> {
     if let Some(known) = GERMAN.get(text) {
         return Cow::Borrowed(known);
     }
+    if let Some(reasons) = text.strip_suffix(';') {
+        return Cow::Owned(reasons.split(';').map(named).collect::<Vec<_>>().join(";") + ";");
+    }
     let found = PATTERNS.iter().find_map(|p| Some(p.fill(&p.figures(text)?)));
     found.map_or(Cow::Borrowed(text), Cow::Owned)
+}
+
+/// “LON: not active”: a reason behind the location that it is about.
+fn named(text: &str) -> String {
+    text.split_once(": ").map_or_else(|| german(text).into_owned(), |(name, reason)| format!("{name}: {}", german(reason)))
 }
 
 impl Language {
@@ -71,7 +79,6 @@ impl Language {
 #[cfg(test)]
 mod tests {
     use super::Language::{English, German};
-    use domain::stock::Account;
     use domain::{Noun, Refused, Shortfall};
 
     fn check(refused: Refused, expected: &str) {
@@ -82,13 +89,20 @@ mod tests {
 
     #[test]
     fn refusals_keep_their_figures() {
-        let _ = Account::Available;
-        check(Refused::unknown(Noun::Item, "Order", "sku"), "");
-        check(Refused::TooMany { sku: "MUG".into(), asked: 5, left: 2 }, "");
-        check(Refused::invalid("name", "must not be empty"), "");
-        check(Refused::invalid("name", "must be 1 to 200 bytes long, is 300"), "");
+        check(Refused::unknown(Noun::Item, "Order", "sku"), "Artikel „Order“ gibt es nicht.");
+        check(Refused::TooMany { sku: "MUG".into(), asked: 5, left: 2 }, "5 von MUG gewünscht, nur 2 sind noch zu erledigen.");
+        check(Refused::invalid("name", "must not be empty"), "„name“ darf nicht leer sein.");
+        check(Refused::invalid("name", "must be 1 to 200 bytes long, is 300"), "„name“ muss 1 bis 200 Bytes lang sein, nicht 300.");
         let short = |sku: &str| Shortfall { sku: sku.into(), requested: 3, available: 1 };
-        check(Refused::InsufficientStock { shortfalls: vec![short("MUG"), short("CUP")] }, "");
+        check(
+            Refused::InsufficientStock { shortfalls: vec![short("MUG"), short("CUP")] },
+            "Nicht genug Bestand, und nichts wurde geändert: 3 von MUG gewünscht, 1 verfügbar, 3 von CUP gewünscht, 1 verfügbar.",
+        );
+        let reasons = [("LON", "not active"), ("LEE", "has only 1 of 2 lines whole")];
+        check(
+            Refused::NotRoutable { reasons: reasons.map(|(l, r)| (l.into(), r.into())).to_vec() },
+            "Die Stücke sind da, aber die Routing-Regeln lassen keinen Standort sie senden: LON: nicht aktiv; LEE: hat nur 1 von 2 Positionen ganz;",
+        );
     }
 
     #[test]

@@ -460,6 +460,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("{} of {} asked, only {} left to do.", "{} von {} gewünscht, nur {} sind noch zu erledigen."),
     ("{} of {} asked, the contract leaves {} to order.", "{} von {} gewünscht, der Vertrag lässt noch {} zu."),
     ("{} of {} asked, {} available", "{} von {} gewünscht, {} verfügbar"),
+    ("{} of {} asked, {} available, {}", "{} von {} gewünscht, {} verfügbar, {}"),
     ("{} of {} backordered.", "{} von {} im Rückstand."),
     ("{} of {} not accepted.", "{} von {} nicht angenommen."),
     (

@@ -38,3 +38,6 @@ pub const TABLES: [&[(&str, &str)]; 17] = [
     today::TEXTS,
     webhooks::TEXTS,
 ];
+
+/// Those of texts that come whole, with their figures in them.
+pub const WHOLE: [&[(&str, &str)]; 2] = [engine::TEXTS, faults::TEXTS];
