@@ -181,7 +181,9 @@ fn figures(v: &Viewer, status: &ChannelStatus, health: &Health) -> Markup {
                 (kpi("Calls", v.num(health.calls as i64), v.say("{} throttled", &[&v.num(health.throttled as i64)]), false))
                 (kpi("Stands for", status.channel.location.as_deref().unwrap_or("–").to_owned(), v.t("location").to_owned(), false))
             }
-        } }
+        }
+        @if is_place { p.panel-foot.small.quiet { (v.t("Latency is that of the latest 10,000 quantities, orders are those read since this server was started; drift and what was oversold count from the day the channel was connected.")) } }
+        }
     }
 }
 

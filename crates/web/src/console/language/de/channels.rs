@@ -116,6 +116,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Last heard of", "Zuletzt gehört"),
     ("Last worked", "Zuletzt gearbeitet"),
     ("Latency", "Latenz"),
+    (
+        "Latency is that of the latest 10,000 quantities, orders are those read since this server was started; drift and what was oversold count from the day the channel was connected.",
+        "Die Latenz ist die der letzten 10.000 Mengen, Bestellungen sind die seit dem Start dieses Servers gelesenen; Abweichung und Überverkauftes zählen seit dem Tag, an dem der Kanal verbunden wurde.",
+    ),
     ("Latency p99, ms", "Latenz p99, ms"),
     ("Left", "Rest"),
     ("Left to order", "Noch bestellbar"),
