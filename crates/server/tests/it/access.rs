@@ -419,6 +419,35 @@ fn a_present_password_is_guessed_a_few_times_only() {
 }
 
 #[test]
+fn keys_and_passkeys_ask_for_the_password_once_more() {
+    on_both(|url| {
+        let site = Site::new(url);
+        person(&site, "ada@example.com", "owner");
+        let cookie = sign_in(&site, "ada@example.com", PASSWORD).unwrap();
+        let page = site.ask("GET", "/keys/new", Vec::new(), &[("cookie", &cookie)]).text();
+        assert!(page.contains("Present password"), "{page}");
+        let token = page.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+        let form = [("cookie", cookie.as_str()), ("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")];
+        let made = |old: &str| site.ask("POST", "/keys", format!("csrf={token}&old={old}&name=till&role=read").into_bytes(), &form);
+        for old in ["", "wrong"] {
+            let refused = made(old);
+            assert!(refused.status == 200 && refused.text().contains("Is not your present password"), "{}", refused.status);
+        }
+        assert!(made(&PASSWORD.replace(' ', "+")).text().contains("hf_"));
+        let begin = |body: serde_json::Value| {
+            let headers =
+                [("cookie", cookie.as_str()), ("x-csrf-token", token), ("content-type", "application/json"), ("sec-fetch-site", "same-origin")];
+            site.ask("POST", "/account/passkeys/begin", body.to_string().into_bytes(), &headers).told()
+        };
+        for body in [json!({}), json!({ "passkey.old": "wrong" }), json!({ "old": PASSWORD })] {
+            assert_eq!(begin(body), "422 invalid_field");
+        }
+        let removed = |old: &str| site.ask("POST", "/account/passkeys/any/remove", format!("csrf={token}&any.old={old}").into_bytes(), &form);
+        assert!(removed("wrong").text().contains("Is not your present password"));
+    });
+}
+
+#[test]
 fn a_role_can_ask_for_a_second_factor() {
     on_both(|url| {
         let site = Site::new(url);

@@ -62,6 +62,9 @@ async fn story(browser: &Browser, server: &mut Server, key: &str) -> WebDriverRe
     browser.until("the button for passkeys", "return document.querySelector('[data-passkey=register]')?.checkVisibility()", SOON).await;
     browser.js("document.querySelector('#passkeys [name=name]').value = 'Laptop'").await;
     browser.js("document.querySelector('[data-passkey=register]').click()").await;
+    browser.until("the refusal", "return document.querySelector('#passkey-error')?.checkVisibility()", SOON).await;
+    browser.js(&format!("document.querySelector('#passkeys [name=\"passkey.old\"]').value = '{PASSWORD}'")).await;
+    browser.js("document.querySelector('[data-passkey=register]').click()").await;
     browser.until("the passkey", "return document.querySelector('#passkeys table')?.textContent.includes('Laptop')", SOON).await;
 
     // Out, in with the passkey, out, in with the password, at the page one wanted.

@@ -22,7 +22,7 @@ use maud::{Markup, PreEscaped, html};
 use std::sync::Arc;
 
 /// Whoever is signed in; routes that need a session have one.
-fn own(v: &Viewer) -> Result<Arc<SignedIn>, Problem> {
+pub(super) fn own(v: &Viewer) -> Result<Arc<SignedIn>, Problem> {
     let signed_in = v.caller.as_ref().and_then(|c| c.signed_in.clone());
     signed_in.ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED, "session_required", "Sign in again."))
 }
@@ -89,7 +89,7 @@ pub async fn set_preferences(State(app): State<App>, posted: Posted) -> Result<R
 fn password_part(v: &Viewer, has_one: bool) -> Markup {
     let body = html! {
         div.panel-body { (form(v, "/account/password", html! {
-            @if has_one { (Field::new("old", "Present password").kind("password").autocomplete("current-password").required().show(v)) }
+            (proof(v, "old"))
             div.form-grid {
                 (Field::new("password", "New password").kind("password").autocomplete("new-password").required().show(v))
                 (Field::new("again", "New password again").kind("password").autocomplete("new-password").required().show(v))
@@ -113,24 +113,30 @@ pub async fn set_password(State(app): State<App>, posted: Posted) -> Result<Resp
 }
 
 async fn change_password(app: &App, v: &Viewer, me: &SignedIn, fields: &Fields) -> Result<(), Stop> {
-    prove(app, v, me, fields).await?;
+    prove(app, v, me, fields, "old").await?;
     let phc = new_password(fields, &[&me.person.name, &me.person.login]).await?;
     let (by, id, session) = (v.by(), me.person.id.clone(), me.session.id.clone());
     app.engine.transact(move |tx, now| people::set_password(tx, &by, now, &id, &phc, &session)).await
 }
 
+/// The field that [`prove`] reads, for whoever has a password.
+pub(super) fn proof(v: &Viewer, name: &str) -> Markup {
+    let has_one = v.caller.as_ref().and_then(|c| c.signed_in.as_ref()).is_some_and(|s| s.person.password.is_some());
+    html! { @if has_one { (Field::new(name, "Present password").kind("password").autocomplete("current-password").required().show(v)) } }
+}
+
 /// Asks for the present password once more before something that matters, as an open page may be anybody's for a moment.
-async fn prove(app: &App, v: &Viewer, me: &SignedIn, fields: &Fields) -> Result<(), Stop> {
+pub(super) async fn prove(app: &App, v: &Viewer, me: &SignedIn, fields: &Fields, name: &str) -> Result<(), Stop> {
     let Some(phc) = me.person.password.clone() else { return Ok(()) };
-    let too_often = |seconds: i64| Refused::invalid("old", format!("was wrong too often; come again in {seconds} s"));
+    let too_often = |seconds: i64| Refused::invalid(name, format!("was wrong too often; come again in {seconds} s"));
     app.tries.count(v.visit.address).map_err(|seconds| too_often(seconds as i64))?;
     let (by, login, id) = (v.by(), me.person.login.clone(), me.person.id.clone());
     if let Try::Locked { until } = app.engine.transact(move |tx, now| sign_in::attempt(tx, &by, now, &login)).await? {
         return Err(too_often((until - v.now).max(0) / 1_000_000 + 1).into());
     }
-    let old = fields.raw("old").to_owned();
+    let old = fields.raw(name).to_owned();
     if !blocking(move || password::verify(&old, &phc)).await? {
-        return Err(Refused::invalid("old", "is not your present password").into());
+        return Err(Refused::invalid(name, "is not your present password").into());
     }
     app.engine.transact(move |tx, _| sign_in::forgive(tx, &id)).await
 }
@@ -142,7 +148,7 @@ fn second_factor(v: &Viewer, is_set: bool, left: usize) -> Markup {
                 p { (icon("ok")) " " (v.say("Codes from your app are asked for. {} recovery codes are left.", &[&left])) }
                 (confirm(html! { (v.t("Remove it…")) }, "btn btn-danger", form(v, "/account/second-factor/remove", html! {
                     p { (v.t("Your password alone will open your account again.")) }
-                    (Field::new("old", "Present password").kind("password").autocomplete("current-password").required().show(v))
+                    (proof(v, "factor.old"))
                     button.btn.btn-danger type="submit" { (v.t("Remove the second factor")) }
                 })))
             } @else {
@@ -175,7 +181,7 @@ fn show_enroll(v: &Viewer, me: &SignedIn, secret: &totp::Secret, sealed: &str) -
             (form(v, "/account/second-factor", html! {
                 input type="hidden" name="sealed" value=(sealed);
                 (Field::new("code", "Code from the app").autocomplete("one-time-code").required().focus().show(v))
-                @if me.person.password.is_some() { (Field::new("old", "Present password").kind("password").autocomplete("current-password").required().show(v)) }
+                (proof(v, "old"))
                 div.form-foot { button.btn.btn-primary type="submit" { (v.t("Turn it on")) } @if !must { a.btn.btn-ghost href="/account" { (v.t("Not now")) } } }
             }))
         } }
@@ -200,7 +206,7 @@ pub async fn set_second_factor(State(app): State<App>, posted: Posted) -> Result
 }
 
 async fn turn_on(app: &App, v: &Viewer, me: &SignedIn, fields: &Fields, secret: &totp::Secret, sealed: String) -> Result<Vec<String>, Stop> {
-    prove(app, v, me, fields).await?;
+    prove(app, v, me, fields, "old").await?;
     let step = secret.check(fields.text("code"), (v.now / 1_000_000).max(0) as u64, None);
     let step = step.and_then(|s| i64::try_from(s).ok()).ok_or_else(|| Refused::invalid("code", "is wrong; is the clock of your phone right?"))?;
     let codes = recovery::Codes::random().map_err(|e| Stop::broken(e.to_string()))?;
@@ -232,7 +238,7 @@ pub async fn remove_second_factor(State(app): State<App>, posted: Posted) -> Res
     let Posted { viewer, fields, .. } = posted;
     let me = own(&viewer)?;
     let work = async {
-        prove(&app, &viewer, &me, &fields).await?;
+        prove(&app, &viewer, &me, &fields, "factor.old").await?;
         let (by, id) = (viewer.by(), me.person.id.clone());
         app.engine.transact(move |tx, now| people::set_second_factor(tx, &by, now, &id, None, Vec::new())).await
     };
@@ -251,7 +257,7 @@ fn passkeys_part(v: &Viewer, passkeys: &[Passkey]) -> Markup {
             thead { tr { th scope="col" { (v.t("Name")) } th scope="col" { (v.t("Last used")) } th {} } }
             tbody { @for key in passkeys { tr data-key=(key.id) {
                 th scope="row" { (key.name) } td { @if let Some(at) = key.used_at { (v.ago(at)) } @else { "–" } }
-                td.num { (button(v, &format!("/account/passkeys/{}/remove", super::fields::step(&key.id)), "btn btn-s btn-ghost", &[], html! { (v.t("Remove")) })) }
+                td.num { (removal(v, &key.id)) }
             } } }
         } } }
         div.panel-body.stack {
@@ -259,7 +265,8 @@ fn passkeys_part(v: &Viewer, passkeys: &[Passkey]) -> Markup {
             form.row {
                 (csrf(v))
                 (Field::new("name", "Name of the device").show(v))
-                button.btn type="button" data-passkey="register" data-begin="/account/passkeys/begin" data-finish="/account/passkeys/finish" data-error="passkey-error" data-fields="name" data-failed=(v.t("The passkey was not made.")) hidden { (icon("plus")) (v.t("Add a passkey")) }
+                (proof(v, "passkey.old"))
+                button.btn type="button" data-passkey="register" data-begin="/account/passkeys/begin" data-finish="/account/passkeys/finish" data-error="passkey-error" data-fields="name passkey.old" data-failed=(v.t("The passkey was not made.")) hidden { (icon("plus")) (v.t("Add a passkey")) }
             }
             p #passkey-error.error role="alert" hidden {}
         }
@@ -267,8 +274,28 @@ fn passkeys_part(v: &Viewer, passkeys: &[Passkey]) -> Markup {
     Part::new("passkeys", v.t("Passkeys"), body).show()
 }
 
+fn removal(v: &Viewer, id: &str) -> Markup {
+    let proven = format!("{id}.old");
+    let body = form(
+        v,
+        &format!("/account/passkeys/{}/remove", super::fields::step(id)),
+        html! {
+            p { (v.t("Whoever holds it cannot sign in with it any more.")) }
+            (proof(v, &proven))
+            button.btn.btn-danger type="submit" { (v.t("Remove the passkey")) }
+        },
+    );
+    let was_refused = v.wrong.as_ref().is_some_and(|w| w.field.as_ref() == Some(&proven));
+    html! { details.confirm open[was_refused] { summary.btn.btn-s.btn-ghost { (v.t("Remove…")) } div { (body) } } }
+}
+
 pub async fn remove_passkey(State(app): State<App>, Path(id): Path<String>, posted: Posted) -> Result<Response<Body>, Problem> {
-    let (by, person) = (posted.viewer.by(), own(&posted.viewer)?.person.id.clone());
+    let Posted { viewer, fields, .. } = posted;
+    let me = own(&viewer)?;
+    if let Err(stop) = prove(&app, &viewer, &me, &fields, &format!("{id}.old")).await {
+        return Ok(show(&app, &viewer.refused(Vec::new(), stop)?).await?.into_response());
+    }
+    let (by, person) = (viewer.by(), me.person.id.clone());
     app.engine.transact(move |tx, now| people::remove_passkey(tx, &by, now, &person, &id)).await?;
     app.callers.forget_sessions();
     Ok(see("/account?said=deleted"))

@@ -1,5 +1,6 @@
 //! API keys: what programs may do, since when they were used, until when they hold.
 
+use super::account::{own, proof, prove};
 use super::fields::{Posted, see};
 use super::parts::{Field, button, confirm, empty, form, icon, search_box, select, state};
 use super::people::{limit_fields, limits_of};
@@ -88,6 +89,7 @@ async fn show_new(app: &App, v: &Viewer) -> Result<Page, Problem> {
             (select(v, "role", "Role", &options, "operate"))
             (select(v, "days", "Holds", &lasts, "365"))
             (limit_fields(v, &locations, &channels, &Limits::default()))
+            (proof(v, "old"))
             div.form-foot { button.btn.btn-primary type="submit" { (v.t("Make the key")) } a.btn.btn-ghost href="/keys" { (v.t("Cancel")) } }
         })) } }
     };
@@ -98,9 +100,11 @@ async fn show_new(app: &App, v: &Viewer) -> Result<Page, Problem> {
 pub async fn create(State(app): State<App>, posted: Posted) -> Result<Response<Body>, Problem> {
     let Posted { viewer, fields, .. } = posted;
     let Limits { locations, channels } = limits_of(&fields);
+    let me = own(&viewer)?;
     let made = async {
         let expires_in_seconds = fields.opt_int("days")?.map(|days| days.saturating_mul(86_400));
         let new = NewKey { name: fields.text("name").into(), role: fields.text("role").into(), expires_in_seconds, locations, channels };
+        prove(&app, &viewer, &me, &fields, "old").await?;
         let by = viewer.by();
         app.engine.transact(move |tx, now| keys::create(tx, &by, now, &new)).await
     };

@@ -1,6 +1,7 @@
 //! Passkeys: registering one for oneself, and signing in with one. The browser talks JSON here.
 
-use super::fields::check_token;
+use super::account;
+use super::fields::{Fields, check_token};
 use super::sign_in;
 use super::viewer::Viewer;
 use crate::App;
@@ -98,8 +99,18 @@ fn token(v: &Viewer, headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// Begins to register a passkey for whoever is signed in.
-pub async fn begin_registration(State(app): State<App>, viewer: Viewer, headers: HeaderMap) -> Result<Response<Body>, Problem> {
+/// What stands in the form beside the button.
+#[derive(Deserialize)]
+struct Asked {
+    #[serde(default, rename = "passkey.old")]
+    old: String,
+}
+
+pub async fn begin_registration(State(app): State<App>, viewer: Viewer, headers: HeaderMap, body: Bytes) -> Result<Response<Body>, Problem> {
     token(&viewer, &headers)?;
+    let asked: Asked = read(&body)?;
+    let fields = Fields(vec![("passkey.old".into(), asked.old)]);
+    account::prove(&app, &viewer, &*account::own(&viewer)?, &fields, "passkey.old").await?;
     let person = own(&viewer)?;
     let id = person.id.clone();
     let known = app.engine.read(move |tx| people::passkeys(tx, &id)).await?;

@@ -58,6 +58,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Preferences", "Vorlieben"),
     ("Present password", "Jetziges Passwort"),
     ("Recovery codes", "Wiederherstellungscodes"),
+    ("Remove the passkey", "Passkey entfernen"),
     ("Remove the second factor", "Zweiten Faktor entfernen"),
     ("Scan, then type the code", "Scannen, dann den Code eintippen"),
     ("Send me a link", "Link zusenden"),
@@ -96,6 +97,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Too many wrong tries with this account. Come again in {} s.", "Zu viele falsche Versuche mit diesem Konto. Kommen Sie in {} s wieder."),
     ("Turn it on", "Einschalten"),
     ("Where you are signed in", "Wo Sie angemeldet sind"),
+    ("Whoever holds it cannot sign in with it any more.", "Wer ihn hat, kann sich damit nicht mehr anmelden."),
     ("Your name", "Ihr Name"),
     ("Your password alone will open your account again.", "Ihr Passwort allein wird Ihr Konto wieder öffnen."),
     (
