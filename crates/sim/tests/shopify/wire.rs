@@ -175,7 +175,8 @@ async fn no_secret_is_ever_shown() {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
-    let _log = tracing::subscriber::set_default(subscriber);
+    // For all threads: one of another test that came first to a place that logs would switch it off for this one.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
     let mut shown = String::new();
 
     // A server that quotes every request that it gets, body and token, in each way of saying no.

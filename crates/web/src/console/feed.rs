@@ -211,6 +211,8 @@ fn of_others(t: &Told<'_>, kind: &str) -> Markup {
         "contract.changed" => t.say("Contract {} changed", &[t.bold("code")]),
         "listing.mapped" => t.say("Listing of {} on {} mapped", &[t.bold("item"), plain("channel")]),
         "exception.opened" => t.exception(),
+        "exception.changed" if t.data["owner"].is_string() => t.say("{} looks after {}", &[t.bold("owner"), t.exception()]),
+        "exception.changed" => t.say("Changed: {}", &[t.exception()]),
         "exception.solved" => t.say("Solved: {}", &[t.exception()]),
         "rules.changed" => t.say("Routing rules {} are live", &[t.bold("name")]),
         "import.progressed" => import(t),
