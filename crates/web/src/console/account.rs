@@ -39,7 +39,7 @@ async fn show(app: &App, v: &Viewer) -> Result<Page, Problem> {
     let body = html! {
         div.stack {
         div.cols.cols-2 {
-            div.stack { (preferences(v, &person.preferences)) (password_part(v, person.password.is_some())) }
+            div.stack { (preferences(v, &person.preferences)) (password_part(v)) }
             div.stack { (second_factor(v, person.totp.is_some(), person.recovery.len())) (passkeys_part(v, &passkeys)) }
         }
         (sessions_part(v, &sessions, &me.session.id))
@@ -86,7 +86,7 @@ pub async fn set_preferences(State(app): State<App>, posted: Posted) -> Result<R
     Ok(see("/account?said=saved"))
 }
 
-fn password_part(v: &Viewer, has_one: bool) -> Markup {
+fn password_part(v: &Viewer) -> Markup {
     let body = html! {
         div.panel-body { (form(v, "/account/password", html! {
             (proof(v, "old"))
