@@ -54,8 +54,8 @@ fn german(text: &str) -> Cow<'_, str> {
     if let Some(known) = GERMAN.get(text) {
         return Cow::Borrowed(known);
     }
-    if let Some(reasons) = text.strip_suffix(';') {
-        return Cow::Owned(reasons.split(';').map(named).collect::<Vec<_>>().join(";") + ";");
+    if let Some(reasons) = text.strip_prefix(' ').and_then(|t| t.strip_suffix(';')) {
+        return Cow::Owned(format!(" {};", reasons.split("; ").map(named).collect::<Vec<_>>().join("; ")));
     }
     let found = PATTERNS.iter().find_map(|p| Some(p.fill(&p.figures(text)?)));
     found.map_or(Cow::Borrowed(text), Cow::Owned)
