@@ -145,7 +145,7 @@ impl<'a> Cell<'a> {
         let told = format!("d-{}", self.name);
         html! {
             input class=(if self.is_number { "input input-s" } else { "input" }) name=(self.name) aria-label=(self.label) value=(v.typed(self.name).unwrap_or(&self.value))
-                inputmode=[self.is_number.then_some("numeric")] autocomplete="off" spellcheck="false" data-key=[self.key] data-suggest=[self.is_item.then_some("items")]
+                inputmode=[self.is_number.then_some("numeric")] autocomplete="off" spellcheck="false" data-key=[self.key] data-suggest=[self.is_item.then_some("items")] placeholder=[self.is_item.then(|| v.t("SKU or name"))]
                 aria-invalid=[fault.as_ref().map(|_| "true")] aria-describedby=[fault.as_ref().map(|_| &told)];
             @if let Some(fault) = fault { p.error.small id=(told) role="alert" { (fault) } }
         }

@@ -153,6 +153,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Running", "Läuft"),
     ("SKU", "SKU"),
     ("SKU of the item", "SKU des Artikels"),
+    ("SKU or name", "SKU oder Name"),
     ("Safety stock", "Sicherheitsbestand"),
     ("Save", "Speichern"),
     ("Second factor", "Zweiter Faktor"),
