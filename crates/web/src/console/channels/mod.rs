@@ -133,13 +133,14 @@ fn ms(v: &Viewer, micros: Option<u32>) -> String {
 /// The least that is left of any limit of calls, as a share.
 fn budget(health: &Health) -> Option<(&'static str, i64, i64)> {
     let least = health.limits.iter().filter(|(_, _, of)| *of > 0.0).min_by(|a, b| (a.1 / a.2).total_cmp(&(b.1 / b.2)))?;
-    Some((least.0, least.1.floor() as i64, least.2.floor() as i64))
+    // A call may be on its way before there is room for it.
+    Some((least.0, least.1.floor().max(0.0) as i64, least.2.floor() as i64))
 }
 
 fn places(v: &Viewer, app: &App, shown: &[&ChannelStatus], available: Option<i64>) -> Markup {
     let scale = available.unwrap_or_else(|| shown.iter().map(|s| s.exposure_units).sum()).max(1);
     let body = html! {
-        div.table-wrap { table.table.table-tight.table-stack {
+        div.table-wrap { table.table.table-tight.table-stack.table-many {
             caption.vh { (v.t("Places that sell")) }
             thead { tr {
                 th scope="col" { (v.t("Channel")) } th scope="col" { (v.t("State")) } th.num scope="col" { "p50 ms" } th.num scope="col" { "p95 ms" } th.num scope="col" { "p99 ms" } th scope="col" { (v.t("Last hour")) }

@@ -260,7 +260,7 @@ fn budget_part(v: &Viewer, health: &Health) -> Markup {
     let body = html! { div.panel-body.stack-s {
         @if health.limits.is_empty() { p.quiet { (v.t("No limit of calls is known yet.")) } }
         @for (name, left, of) in &health.limits {
-            @let (left, of) = (left.floor() as i64, of.floor() as i64);
+            @let (left, of) = (left.floor().max(0.0) as i64, of.floor() as i64);
             div.barcell {
                 div { span.small { (name) } (crate::console::parts::bar(&v.say("{} of {} calls left", &[&v.num(left), &v.num(of)]), of.max(1), &[(if left * 5 < of { "b-warn" } else { "b-n" }, left.clamp(0, of.max(1)))], None)) }
                 span.num { (v.num(left)) " / " (v.num(of)) }

@@ -31,7 +31,7 @@ pub fn panel(v: &Viewer, places: &Places, decision: &StoredDecision, currency: O
     let chosen: Vec<&str> = explained.candidates.iter().filter(|c| c.chosen).map(|c| places.name(&c.location)).collect();
     let title = if chosen.is_empty() { v.t("Why so").to_owned() } else { v.say("Why {}", &[&chosen.join(" + ")]) };
     let head = html! { span.sub {
-        @if !explained.rule.is_empty() { (v.say("by the rule “{}”", &[&explained.rule])) }
+        @if !explained.rule.is_empty() { (v.say("by the rule “{}”", &[&v.whole(&explained.rule)])) }
         @if !explained.candidates.is_empty() { ", " (v.count(explained.candidates.len() as i64, "candidate", "candidates")) }
     } };
     let body = html! {
