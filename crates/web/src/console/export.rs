@@ -40,7 +40,19 @@ where
             }
         }
     });
-    let mut response = Response::new(Body::from_stream(chunks));
+    file(name, Body::from_stream(chunks))
+}
+
+/// A file of rows that are at hand.
+pub fn rows(name: &str, head: &[&str], rows: &[Vec<String>]) -> Response<Body> {
+    let mut text = String::new();
+    line(&mut text, head);
+    rows.iter().for_each(|row| line(&mut text, row));
+    file(name, Body::from(text))
+}
+
+fn file(name: &str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8; header=present"));
     let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();

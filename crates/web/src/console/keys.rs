@@ -1,9 +1,10 @@
 //! API keys: what programs may do, since when they were used, until when they hold.
 
 use super::account::{own, proof, prove};
+use super::export;
 use super::fields::{Posted, see};
-use super::parts::{Field, button, confirm, empty, form, icon, search_box, select, state};
-use super::people::{limit_fields, limits_of};
+use super::parts::{Field, button, confirm, empty, form, icon, search_box, select, sorted, state};
+use super::people::{joined, limit_fields, limits_of};
 use super::shell::{self, Page, Sheet};
 use super::viewer::Viewer;
 use crate::App;
@@ -16,13 +17,17 @@ use engine::keys::{self, Key, KeyView, NewKey};
 use engine::people::{Limits, roles};
 use maud::{Markup, html};
 
-pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Problem> {
+pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Body>, Problem> {
     let v = &viewer;
     let all = app.read(|tx, config| Ok(keys::list_keys(tx)?.into_iter().map(|k| (KeyView::new(&k, config), k)).collect::<Vec<_>>())).await?;
     let with_old = v.asked("old").is_some();
     let wanted = v.asked("q").unwrap_or_default().to_lowercase();
-    let shown: Vec<&(KeyView, Key)> =
+    let mut shown: Vec<&(KeyView, Key)> =
         all.iter().filter(|(view, key)| (with_old || key.is_in_force(v.now)) && view.name.to_lowercase().contains(&wanted)).collect();
+    sort(v, &mut shown);
+    if v.asked("format").as_deref() == Some("csv") {
+        return Ok(exported(&shown));
+    }
     let body = html! {
         section.panel aria-label=(v.t("API keys")) {
             form.filters method="get" {
@@ -32,7 +37,7 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Proble
             }
             @if shown.is_empty() { (empty(v.t("No key"), html! { (v.t("A program that talks to the API needs one.")) }, html! { a.btn.btn-primary href="/keys/new" { (v.t("Make a key")) } })) }
             @else { div.table-wrap { table.table.table-stack {
-                thead { tr { th scope="col" { (v.t("Name")) } th scope="col" { (v.t("Begins with")) } th scope="col" { (v.t("Role")) } th scope="col" { (v.t("Limited to")) } th scope="col" { (v.t("State")) } th scope="col" { (v.t("Made")) } th scope="col" { (v.t("Last used")) } th {} } }
+                thead { tr { (sorted(v, "name", "Name", "", "name")) th scope="col" { (v.t("Begins with")) } (sorted(v, "role", "Role", "", "name")) th scope="col" { (v.t("Limited to")) } th scope="col" { (v.t("State")) } (sorted(v, "made", "Made", "", "name")) (sorted(v, "used", "Last used", "", "name")) th {} } }
                 tbody { @for (view, key) in &shown { (row(v, view, key)) } }
             } } }
         }
@@ -40,9 +45,35 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Proble
     let head = shell::head(
         v.t("API keys"),
         html! { (v.count(all.iter().filter(|(_, k)| k.is_in_force(v.now)).count() as i64, "key in force", "keys in force")) },
-        html! { a.btn.btn-primary href="/keys/new" data-key="n" title=(v.t("Make a key")) { (icon("plus")) (v.t("Make a key")) } },
+        html! { a.btn href=(v.address(&[("format", "csv")])) { (icon("download")) (v.t("Export")) } a.btn.btn-primary href="/keys/new" data-key="n" title=(v.t("Make a key")) { (icon("plus")) (v.t("Make a key")) } },
     );
-    Ok(shell::page(v, Sheet { title: v.t("API keys").into(), here: "/keys", topics: String::new(), head, body }))
+    Ok(shell::page(v, Sheet { title: v.t("API keys").into(), here: "/keys", topics: String::new(), head, body }).into_response())
+}
+
+/// In the order that the address asks for.
+fn sort(v: &Viewer, shown: &mut [&(KeyView, Key)]) {
+    shown.sort_by_key(|(view, _)| view.name.to_lowercase());
+    let sort = v.asked("sort").unwrap_or_default();
+    match sort.trim_start_matches('-') {
+        "role" => shown.sort_by(|a, b| a.0.role.cmp(&b.0.role)),
+        "made" => shown.sort_by_key(|(_, key)| key.created_at),
+        "used" => shown.sort_by_key(|(_, key)| key.used_at),
+        _ => {}
+    }
+    if sort.starts_with('-') {
+        shown.reverse();
+    }
+}
+
+/// Without the secrets, which are not kept.
+fn exported(shown: &[&(KeyView, Key)]) -> Response<Body> {
+    let head = ["id", "name", "role", "locations", "channels", "created_at", "expires_at", "revoked_at", "used_at"];
+    let line = |(view, _): &&(KeyView, Key)| {
+        let times = [Some(&view.created_at), view.expires_at.as_ref(), view.revoked_at.as_ref(), view.used_at.as_ref()];
+        let facts = [view.id.clone(), view.name.clone(), view.role.clone(), joined(&view.limits.locations), joined(&view.limits.channels)];
+        facts.into_iter().chain(times.map(|at| at.map(ToString::to_string).unwrap_or_default())).collect()
+    };
+    export::rows("keys.csv", &head, &shown.iter().map(line).collect::<Vec<_>>())
 }
 
 fn row(v: &Viewer, view: &KeyView, key: &Key) -> Markup {

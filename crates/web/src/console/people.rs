@@ -1,9 +1,10 @@
 //! People: who can sign in, in which role, limited to which locations and channels; invitations and their sessions.
 
 use super::account::sessions_table;
+use super::export;
 use super::fields::{Fields, Posted, see, step};
 use super::links::send_link;
-use super::parts::{Field, Part, button, check, confirm, empty, fact, form, icon, search_box, seen, select, state};
+use super::parts::{Field, Part, button, check, confirm, empty, fact, form, icon, search_box, seen, select, sorted, state};
 use super::shell::{self, Page, Sheet};
 use super::viewer::Viewer;
 use crate::App;
@@ -19,7 +20,7 @@ use engine::people::roles::{self, Role};
 use engine::people::{self, Limits, NewPerson, Person, PersonView, Session, UpdatePerson};
 use maud::{Markup, html};
 
-pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Problem> {
+pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Body>, Problem> {
     let v = &viewer;
     let everybody = app.read(|tx, config| Ok(people::list(tx)?.into_iter().map(|p| (PersonView::new(&p, config), p)).collect::<Vec<_>>())).await?;
     let wanted = v.asked("q").unwrap_or_default().to_lowercase();
@@ -27,7 +28,11 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Proble
     let is_wanted = |p: &PersonView| {
         (role.is_empty() || p.role == role) && (wanted.is_empty() || p.name.to_lowercase().contains(&wanted) || p.login.contains(&wanted))
     };
-    let shown: Vec<&(PersonView, Person)> = everybody.iter().filter(|(p, _)| is_wanted(p)).collect();
+    let mut shown: Vec<&(PersonView, Person)> = everybody.iter().filter(|(p, _)| is_wanted(p)).collect();
+    sort(v, &mut shown);
+    if v.asked("format").as_deref() == Some("csv") {
+        return Ok(exported(&shown));
+    }
     let mut names: Vec<&str> = everybody.iter().map(|(p, _)| p.role.as_str()).collect();
     names.sort_unstable();
     names.dedup();
@@ -47,15 +52,46 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Proble
     let head = shell::head(
         v.t("People"),
         sub,
-        html! { a.btn.btn-primary href="/people/new" data-key="n" title=(v.t("Let somebody in")) { (icon("plus")) (v.t("Let somebody in")) } },
+        html! { a.btn href=(v.address(&[("format", "csv")])) { (icon("download")) (v.t("Export")) } a.btn.btn-primary href="/people/new" data-key="n" title=(v.t("Let somebody in")) { (icon("plus")) (v.t("Let somebody in")) } },
     );
-    Ok(shell::page(v, Sheet { title: v.t("People").into(), here: "/people", topics: String::new(), head, body }))
+    Ok(shell::page(v, Sheet { title: v.t("People").into(), here: "/people", topics: String::new(), head, body }).into_response())
+}
+
+/// In the order that the address asks for.
+fn sort(v: &Viewer, shown: &mut [&(PersonView, Person)]) {
+    shown.sort_by_key(|(view, _)| view.name.to_lowercase());
+    let sort = v.asked("sort").unwrap_or_default();
+    match sort.trim_start_matches('-') {
+        "login" => shown.sort_by(|a, b| a.0.login.cmp(&b.0.login)),
+        "role" => shown.sort_by(|a, b| a.0.role.cmp(&b.0.role)),
+        "seen" => shown.sort_by_key(|(_, person)| person.seen_at),
+        _ => {}
+    }
+    if sort.starts_with('-') {
+        shown.reverse();
+    }
+}
+
+fn exported(shown: &[&(PersonView, Person)]) -> Response<Body> {
+    let head = ["login", "name", "role", "locations", "channels", "active", "second_factor", "created_at", "seen_at"];
+    let line = |(view, person): &&(PersonView, Person)| {
+        let flags = [view.active, view.has_second_factor].map(|is| u8::from(is).to_string());
+        let times = [view.created_at.to_string(), person.seen_at.map(|at| engine::views::Time(at).to_string()).unwrap_or_default()];
+        let facts = [view.login.clone(), view.name.clone(), view.role.clone(), joined(&view.limits.locations), joined(&view.limits.channels)];
+        facts.into_iter().chain(flags).chain(times).collect()
+    };
+    export::rows("people.csv", &head, &shown.iter().map(line).collect::<Vec<_>>())
+}
+
+/// Codes with blanks between; a star where there is no limit.
+pub fn joined(limit: &Option<Vec<String>>) -> String {
+    limit.as_ref().map_or_else(|| "*".to_owned(), |codes| codes.join(" "))
 }
 
 fn table(v: &Viewer, shown: &[&(PersonView, Person)]) -> Markup {
     html! {
         div.table-wrap { table.table.table-stack {
-            thead { tr { th scope="col" { (v.t("Name")) } th scope="col" { (v.t("Mail address")) } th scope="col" { (v.t("Role")) } th scope="col" { (v.t("Limited to")) } th scope="col" { (v.t("State")) } th scope="col" { (v.t("Last seen")) } } }
+            thead { tr { (sorted(v, "name", "Name", "", "name")) (sorted(v, "login", "Mail address", "", "name")) (sorted(v, "role", "Role", "", "name")) th scope="col" { (v.t("Limited to")) } th scope="col" { (v.t("State")) } (sorted(v, "seen", "Last seen", "", "name")) } }
             tbody { @for (view, person) in shown {
                 tr data-row=(view.id) data-key=(view.id) {
                     th scope="row" { a href={ "/people/" (view.id) } data-open { (view.name) } }

@@ -22,7 +22,7 @@ use axum::response::IntoResponse;
 use engine::Stop;
 use engine::imports::list::{self, ImportLine, Place};
 use engine::imports::{Import, Kind, run};
-use engine::views::RowError;
+use engine::views::{RowError, Time};
 use maud::{Markup, html};
 use std::io::Cursor;
 use std::sync::Arc;
@@ -43,12 +43,30 @@ fn whole(v: &Viewer) -> Option<Page> {
     })
 }
 
-pub async fn page(State(app): State<App>, Extension(waiting): Extension<Arc<Waiting>>, viewer: Viewer) -> Result<Page, Problem> {
+pub async fn page(State(app): State<App>, Extension(waiting): Extension<Arc<Waiting>>, viewer: Viewer) -> Result<Response<Body>, Problem> {
     if let Some(page) = whole(&viewer) {
-        return Ok(page);
+        return Ok(page.into_response());
+    }
+    if viewer.asked("format").as_deref() == Some("csv") {
+        return Ok(export(&app));
     }
     let waits = waiting.of(&viewer.by().actor);
-    show_with(&app, &viewer, &waits).await
+    Ok(show_with(&app, &viewer, &waits).await?.into_response())
+}
+
+/// All imports, the newest first.
+fn export(app: &App) -> Response<Body> {
+    let head = ["key", "file", "kind", "finished", "rows", "accepted", "refused", "by", "began_at"];
+    super::export::csv(app.clone(), "imports.csv", &head, None, |tx, _, after: Option<Place>| {
+        let found = list::list(tx, after.as_ref(), super::export::STEP as i64)?;
+        let next = found.last().filter(|_| found.len() == super::export::STEP).map(|i| Some((i.began_at, i.key.clone())));
+        let line = |i: &ImportLine| {
+            let figures = [i.rows_done, i.accepted, i.rejected].map(|n| n.to_string());
+            let facts = [i.key.clone(), i.file.clone(), i.kind.map_or("", Kind::word).to_owned(), u8::from(i.finished).to_string()];
+            facts.into_iter().chain(figures).chain([i.actor.clone(), Time(i.began_at).to_string()]).collect()
+        };
+        Ok((found.iter().map(line).collect(), next))
+    })
 }
 
 async fn show(app: &App, v: &Viewer) -> Result<Page, Problem> {
@@ -149,7 +167,9 @@ fn past(v: &Viewer, found: &[ImportLine], next: Option<&str>) -> Markup {
             (pager(v, found.len(), next))
         }
     };
-    Part::new("past", v.t("Imports so far"), body).show()
+    let export =
+        html! { @if !found.is_empty() { a.btn.btn-s.btn-ghost.right href=(v.address(&[("format", "csv")])) { (icon("download")) (v.t("Export")) } } };
+    Part::new("past", v.t("Imports so far"), body).right(export).show()
 }
 
 /// Whether an import is done, goes on, or stopped.
@@ -173,7 +193,7 @@ fn shown_error(v: &Viewer, error: &RowError) -> Markup {
         tr {
             td.num data-label=(v.t("Line")) { (v.num(error.line as i64)) }
             td data-label=(v.t("Column")) { @if error.column.is_empty() { "–" } @else { code { (error.column) } } }
-            td.wrap data-label=(v.t("What is wrong")) { (error.detail) " " span.aside { (error.code) } }
+            td.wrap data-label=(v.t("What is wrong")) { (v.whole(&error.detail)) " " span.aside { (error.code) } }
             td.clip data-label=(v.t("Row")) title=(error.row) { code { (error.row) } }
         }
     }

@@ -152,9 +152,7 @@ pub async fn download(State(app): State<App>, Path(key): Path<String>, viewer: V
         })
         .collect();
     let head: Vec<&str> = columns.iter().map(String::as_str).collect();
-    Ok(crate::console::export::csv(app.clone(), "refused.csv", &head, Some(lines), |_, _, lines: Option<Vec<Vec<String>>>| {
-        Ok((lines.unwrap_or_default(), None))
-    }))
+    Ok(crate::console::export::rows("refused.csv", &head, &lines))
 }
 
 /// The rows that can be mended in the page.

@@ -102,7 +102,7 @@ pub async fn page(State(app): State<App>, Extension(live): Extension<Arc<Live>>,
     let v = &viewer;
     let view = live.view(&app).await?;
     if v.asked("format").as_deref() == Some("csv") {
-        return Ok(export(&app, &wanted(v, rows(v, &view))));
+        return Ok(export(&wanted(v, rows(v, &view))));
     }
     let all = rows(v, &view);
     let (count, closed) = (all.len(), all.iter().filter(|r| !r.place.active).count());
@@ -216,7 +216,7 @@ fn map_panel(v: &Viewer, shown: &[Row<'_>]) -> Markup {
     Part::new("map", v.t("Map"), body).show()
 }
 
-fn export(app: &App, rows: &[Row<'_>]) -> Response<Body> {
+fn export(rows: &[Row<'_>]) -> Response<Body> {
     let head = [
         "code",
         "name",
@@ -259,7 +259,5 @@ fn export(app: &App, rows: &[Row<'_>]) -> Response<Body> {
         facts.into_iter().chain(point).chain(figures.map(|n| n.to_string())).collect::<Vec<String>>()
     };
     let lines: Vec<Vec<String>> = rows.iter().map(line).collect();
-    super::export::csv(app.clone(), "locations.csv", &head, Some(lines), |_, _, lines: Option<Vec<Vec<String>>>| {
-        Ok((lines.unwrap_or_default(), None))
-    })
+    super::export::rows("locations.csv", &head, &lines)
 }

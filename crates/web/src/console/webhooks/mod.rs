@@ -11,7 +11,8 @@ pub use edit::{create, delete, new, set_active, test, update};
 pub use log::{replay, replay_failed};
 pub use secrets::{add as add_secret, remove as remove_secret};
 
-use super::parts::{Part, button, empty, icon, search_box, state};
+use super::export;
+use super::parts::{Part, button, empty, icon, search_box, sorted, state};
 use super::shell::{self, Page, Sheet};
 use super::show::iso;
 use super::viewer::Viewer;
@@ -28,13 +29,17 @@ use engine::alerts::edit::AlertView;
 use engine::alerts::read::{self, AlertStatus};
 use maud::{Markup, html};
 
-pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Problem> {
+pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Body>, Problem> {
     let v = &viewer;
     let now = v.now;
     let all = app.read(move |tx, config| read::all(tx, config, now)).await?;
     let wanted = v.asked("q").unwrap_or_default().to_lowercase();
     let fits = |a: &AlertView| wanted.is_empty() || a.name.to_lowercase().contains(&wanted) || target(a).to_lowercase().contains(&wanted);
-    let shown: Vec<&AlertStatus> = all.iter().filter(|s| fits(&s.alert)).collect();
+    let mut shown: Vec<&AlertStatus> = all.iter().filter(|s| fits(&s.alert)).collect();
+    sort(v, &mut shown);
+    if v.asked("format").as_deref() == Some("csv") {
+        return Ok(exported(&shown));
+    }
     let body = html! {
         section.panel aria-label=(v.t("Webhooks and mail")) {
             @if all.is_empty() { (nobody(v)) }
@@ -52,9 +57,36 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Proble
     let sub = html! {
         (v.t("Who is told of what happens, and whether it arrives.")) @if failing > 0 { " " span.is-danger { (v.say("{} failing.", &[&v.num(failing)])) } }
     };
-    let add = html! { @if v.may(WebhooksEdit) { a.btn.btn-primary href="/webhooks/new" data-key="n" title=(v.t("Tell somebody")) { (icon("plus")) (v.t("Tell somebody")) } } };
+    let add = html! { @if !all.is_empty() { a.btn href=(v.address(&[("format", "csv")])) { (icon("download")) (v.t("Export")) } } @if v.may(WebhooksEdit) { a.btn.btn-primary href="/webhooks/new" data-key="n" title=(v.t("Tell somebody")) { (icon("plus")) (v.t("Tell somebody")) } } };
     let head = shell::head(v.t("Webhooks and mail"), sub, add);
-    Ok(shell::page(v, Sheet { title: v.t("Webhooks and mail").into(), here: "/webhooks", topics: "tick webhooks".into(), head, body }))
+    Ok(shell::page(v, Sheet { title: v.t("Webhooks and mail").into(), here: "/webhooks", topics: "tick webhooks".into(), head, body })
+        .into_response())
+}
+
+/// In the order that the address asks for.
+fn sort(v: &Viewer, shown: &mut [&AlertStatus]) {
+    shown.sort_by_key(|s| s.alert.name.to_lowercase());
+    let sort = v.asked("sort").unwrap_or_default();
+    match sort.trim_start_matches('-') {
+        "pending" => shown.sort_by_key(|s| s.pending),
+        "failed" => shown.sort_by_key(|s| s.failed),
+        "arrived" => shown.sort_by_key(|s| s.delivered_at.as_ref().map(|at| at.0)),
+        _ => {}
+    }
+    if sort.starts_with('-') {
+        shown.reverse();
+    }
+}
+
+/// Without the secrets.
+fn exported(shown: &[&AlertStatus]) -> Response<Body> {
+    let head = ["id", "name", "leads_to", "active", "pending", "failed", "delivered_at"];
+    let line = |s: &&AlertStatus| {
+        let delivered = s.delivered_at.as_ref().map(ToString::to_string).unwrap_or_default();
+        let (id, active) = (s.alert.id.0.to_string(), u8::from(s.alert.active).to_string());
+        vec![id, s.alert.name.clone(), target(&s.alert), active, s.pending.to_string(), s.failed.to_string(), delivered]
+    };
+    export::rows("webhooks.csv", &head, &shown.iter().map(line).collect::<Vec<_>>())
 }
 
 fn nobody(v: &Viewer) -> Markup {
@@ -71,8 +103,8 @@ fn table(v: &Viewer, shown: &[&AlertStatus]) -> Markup {
         div.table-wrap { table.table.table-stack {
             caption.vh { (v.t("Webhooks and mail")) }
             thead { tr {
-                th scope="col" { (v.t("Name")) } th scope="col" { (v.t("State")) } th scope="col" { (v.t("Leads to")) } th scope="col" { (v.t("Told of")) }
-                th.num scope="col" { (v.t("Pending")) } th.num scope="col" { (v.t("Oldest")) } th.num scope="col" { (v.t("Failed")) } th.num scope="col" { (v.t("Last arrived")) }
+                (sorted(v, "name", "Name", "", "name")) th scope="col" { (v.t("State")) } th scope="col" { (v.t("Leads to")) } th scope="col" { (v.t("Told of")) }
+                (sorted(v, "pending", "Pending", "num", "name")) th.num scope="col" { (v.t("Oldest")) } (sorted(v, "failed", "Failed", "num", "name")) (sorted(v, "arrived", "Last arrived", "num", "name"))
             } }
             tbody { @for status in shown {
                 @let alert = &status.alert;
