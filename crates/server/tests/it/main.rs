@@ -18,6 +18,7 @@ mod mails;
 mod nodes;
 mod order_pages;
 mod orders;
+mod people_pages;
 mod refusals;
 mod reservation_pages;
 mod reservations;

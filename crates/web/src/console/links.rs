@@ -1,6 +1,7 @@
 //! Links that open once: the first owner, an invitation, a new password; and asking for a new password by mail.
 
 use super::fields::{Fields, Posted, see};
+use super::language::Language;
 use super::parts::{Field, icon};
 use super::shell::{Page, bare};
 use super::sign_in::{self, gate, new_password, with_cookie};
@@ -161,14 +162,14 @@ pub async fn send(State(app): State<App>, posted: Posted) -> Result<Response<Bod
     let by = viewer.by();
     // Beside the answer, so that it tells nothing by how long it takes.
     tokio::spawn(async move {
-        if let Err(error) = mail(&app, by, login).await {
+        if let Err(error) = mail(&app, viewer.language, by, login).await {
             tracing::warn!("a link for a new password was not mailed: {error}");
         }
     });
     Ok(see("/forgot?said=mailed"))
 }
 
-async fn mail(app: &App, by: By, login: String) -> Result<(), Stop> {
+async fn mail(app: &App, language: Language, by: By, login: String) -> Result<(), Stop> {
     let made = app
         .engine
         .transact(move |tx, now| {
@@ -180,6 +181,7 @@ async fn mail(app: &App, by: By, login: String) -> Result<(), Stop> {
     let Some((to, link)) = made else { return Ok(()) };
     send_link(
         app,
+        language,
         &to,
         "A new password for Holdfast",
         "Somebody, hopefully you, asked for a new password. This link sets it, once, within an hour:",
@@ -188,10 +190,11 @@ async fn mail(app: &App, by: By, login: String) -> Result<(), Stop> {
     .await
 }
 
-/// Mails a link to one address.
-pub async fn send_link(app: &App, to: &str, subject: &str, words: &str, link: &str) -> Result<(), Stop> {
+/// Mails a link to one address, in the language of whoever asked for it.
+pub async fn send_link(app: &App, language: Language, to: &str, subject: &'static str, words: &'static str, link: &str) -> Result<(), Stop> {
     let url = app.outside.public_url.as_deref().ok_or_else(|| Stop::broken("where people find the pages is not known: --public-url is not set"))?;
-    let text = format!("{words}\n\n{url}/link?link={link}\n\nIf you did not expect this, do nothing.\n");
+    let [subject, words, otherwise] = [subject, words, "If you did not expect this, do nothing."].map(|text| language.text(text));
+    let text = format!("{words}\n\n{url}/link?link={link}\n\n{otherwise}\n");
     let id = blake3::hash(link.as_bytes()).to_hex()[..32].to_owned();
     app.outside.mail(to, subject, text, id, app.engine.now()).await
 }

@@ -210,7 +210,7 @@ async fn show_link(app: &App, v: &Viewer, person: &Person, link: &str, kind: Kin
     } else {
         ("A new password for Holdfast", "This link sets a new password for Holdfast, once, within an hour:")
     };
-    let mailed = app.outside.can_mail_links() && send_link(app, &person.login, subject, words, link).await.is_ok();
+    let mailed = app.outside.can_mail_links() && send_link(app, v.language, &person.login, subject, words, link).await.is_ok();
     let url = app.outside.public_url.clone().unwrap_or_else(|| v.visit.origin());
     let body = html! {
         section.panel.form-narrow aria-labelledby="h-link" { div.panel-head { h2 #h-link { (v.t("A link for them")) } } div.panel-body.stack {

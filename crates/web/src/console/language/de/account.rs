@@ -7,6 +7,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Ein Code aus einer App auf Ihrem Telefon, neben dem Passwort: Wer Ihr Passwort erfährt, kann sich trotzdem nicht anmelden.",
     ),
     ("A new password", "Ein neues Passwort"),
+    ("A new password for Holdfast", "Ein neues Passwort für Holdfast"),
     (
         "A passkey on your phone, computer or security key signs you in without a password, and counts as a second factor.",
         "Ein Passkey auf Ihrem Telefon, Computer oder Sicherheitsschlüssel meldet Sie ohne Passwort an und zählt als zweiter Faktor.",
@@ -37,7 +38,9 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("For programs", "Für Programme"),
     ("Forgot your password?", "Passwort vergessen?"),
     ("Go on", "Weiter"),
+    ("Holdfast: set your password", "Holdfast: Setzen Sie Ihr Passwort"),
     ("I have them", "Ich habe sie"),
+    ("If you did not expect this, do nothing.", "Falls Sie dies nicht erwartet haben, brauchen Sie nichts zu tun."),
     ("It is on.", "Er ist eingeschaltet."),
     ("Light", "Hell"),
     ("Make the first owner", "Ersten Inhaber anlegen"),
@@ -70,6 +73,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Sign in through your company", "Über Ihre Firma anmelden"),
     ("Sign in with a passkey", "Mit Passkey anmelden"),
     ("Since", "Seit"),
+    (
+        "Somebody, hopefully you, asked for a new password. This link sets it, once, within an hour:",
+        "Jemand, hoffentlich Sie, hat um ein neues Passwort gebeten. Dieser Link setzt es, einmal, binnen einer Stunde:",
+    ),
     ("System", "System"),
     ("The mail address or the password is wrong.", "E-Mail-Adresse oder Passwort ist falsch."),
     ("The passkey was not accepted.", "Der Passkey wurde nicht angenommen."),
@@ -82,6 +89,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "This code is wrong, or was used already. Wait for the next one.",
         "Dieser Code ist falsch oder wurde schon benutzt. Warten Sie auf den nächsten.",
+    ),
+    (
+        "This link sets a new password for Holdfast, once, within an hour:",
+        "Dieser Link setzt ein neues Passwort für Holdfast, einmal, binnen einer Stunde:",
     ),
     ("This one", "Diese hier"),
     ("This page needs HTTPS.", "Diese Seite braucht HTTPS."),
@@ -98,6 +109,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Turn it on", "Einschalten"),
     ("Where you are signed in", "Wo Sie angemeldet sind"),
     ("Whoever holds it cannot sign in with it any more.", "Wer ihn hat, kann sich damit nicht mehr anmelden."),
+    (
+        "You can sign in to Holdfast. This link sets your password, once, within seven days:",
+        "Sie können sich bei Holdfast anmelden. Dieser Link setzt Ihr Passwort, einmal, binnen sieben Tagen:",
+    ),
     ("Your name", "Ihr Name"),
     ("Your password alone will open your account again.", "Ihr Passwort allein wird Ihr Konto wieder öffnen."),
     (

@@ -1,0 +1,62 @@
+//! The lists of people and keys: in the order that is asked for, as far as they are asked for, and as files.
+
+use super::support::{Site, on_both};
+use serde_json::json;
+
+/// The names in a list's rows, in their order.
+fn names(page: &str, names: &[&str]) -> String {
+    let mut found: Vec<(usize, &str)> = names.iter().filter_map(|name| Some((page.find(&format!(">{name}<"))?, *name))).collect();
+    found.sort_unstable();
+    found.into_iter().map(|(_, name)| name).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn people_are_sorted_filtered_and_exported() {
+    on_both(|url| {
+        let site = Site::new(url);
+        site.locations(&[("LON", json!({}))]);
+        let owner = site.visitor("owner");
+        for (name, login, role) in [("Zoe", "b@example.com", "finance"), ("Ben", "c@example.com", "warehouse"), ("Mia", "a@example.com", "support")] {
+            assert_eq!(owner.post("/people", &[("name", name), ("login", login), ("role", role), ("locations", "LON")]).status, 200);
+        }
+        for (query, expected) in [
+            ("", "Ben Mia Zoe"),
+            ("?sort=-name", "Zoe Mia Ben"),
+            ("?sort=login", "Mia Zoe Ben"),
+            ("?sort=role", "Zoe Mia Ben"),
+            ("?q=b@", "Zoe"),
+            ("?role=support", "Mia"),
+            ("?q=nobody", ""),
+        ] {
+            assert_eq!(names(&owner.get(&format!("/people{query}")).text(), &["Zoe", "Ben", "Mia"]), expected, "{query}");
+        }
+        let file = owner.get("/people?format=csv&role=finance&sort=-name");
+        assert_eq!(file.headers["content-type"], "text/csv; charset=utf-8; header=present");
+        let lines: Vec<String> = file.text().lines().map(str::to_owned).collect();
+        assert_eq!(lines[0], "login,name,role,locations,channels,active,second_factor,created_at,seen_at");
+        assert!(lines.len() == 2 && lines[1].starts_with("b@example.com,Zoe,finance,LON,*,1,0,"), "{lines:?}");
+        assert_eq!(site.visitor("auditor").get("/people?format=csv").status, 403);
+        site.verify();
+    });
+}
+
+#[test]
+fn keys_are_sorted_filtered_and_exported_without_their_secrets() {
+    on_both(|url| {
+        let site = Site::new(url);
+        let owner = site.visitor("owner");
+        let secrets: Vec<String> = [("till", "operate"), ("books", "read")]
+            .iter()
+            .map(|(name, role)| site.ok("POST /keys", json!({ "name": name, "role": role }))["key"].as_str().unwrap().to_owned())
+            .collect();
+        for (query, expected) in [("", "books till"), ("?sort=-name", "till books"), ("?sort=role", "till books"), ("?q=boo", "books")] {
+            assert_eq!(names(&owner.get(&format!("/keys{query}")).text(), &["till", "books"]), expected, "{query}");
+        }
+        let file = owner.get("/keys?format=csv").text();
+        assert!(file.contains(",till,operate,*,*,"), "{file}");
+        for secret in &secrets {
+            assert!(!file.contains(&secret[secret.len() - 20..]), "{file}");
+        }
+        site.verify();
+    });
+}
