@@ -17,6 +17,7 @@ mod mails;
 mod nodes;
 mod order_pages;
 mod orders;
+mod reading;
 mod refusals;
 mod reservation_pages;
 mod reservations;
