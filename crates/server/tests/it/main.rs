@@ -22,6 +22,7 @@ mod refusals;
 mod reservation_pages;
 mod reservations;
 mod routing;
+mod rule_pages;
 mod search;
 mod statements;
 mod stock;
