@@ -9,6 +9,7 @@ mod channels;
 mod contracts;
 mod desk;
 mod hostile;
+mod import_pages;
 mod imports;
 mod item_pages;
 mod links;
