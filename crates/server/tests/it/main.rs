@@ -14,6 +14,7 @@ mod imports;
 mod item_pages;
 mod links;
 mod lists;
+mod location_pages;
 mod mails;
 mod nodes;
 mod order_pages;
