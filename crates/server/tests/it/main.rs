@@ -32,3 +32,4 @@ mod stock_lists;
 mod support;
 mod transfer_pages;
 mod warehouses;
+mod webhook_pages;
