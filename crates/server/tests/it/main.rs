@@ -5,6 +5,7 @@ mod alerts;
 mod api;
 mod brunel;
 mod catchers;
+mod channel_pages;
 mod channels;
 mod contracts;
 mod desk;
