@@ -27,6 +27,7 @@ mod reservations;
 mod routing;
 mod rule_pages;
 mod search;
+mod settings_pages;
 mod statements;
 mod stock;
 mod stock_lists;
