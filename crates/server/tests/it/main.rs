@@ -14,6 +14,7 @@ mod import_pages;
 mod imports;
 mod item_pages;
 mod links;
+mod listing_pages;
 mod lists;
 mod location_pages;
 mod mails;
