@@ -33,6 +33,7 @@ mod statements;
 mod stock;
 mod stock_lists;
 mod support;
+mod today_page;
 mod transfer_pages;
 mod warehouses;
 mod webhook_pages;
