@@ -1,50 +1,8 @@
 //! The pages of items: the list, one item, what people do to stock there and how it is taken back.
 
+use crate::reading::{get, panel, refused, row, text_between};
 use crate::support::{Site, Visitor, on_both};
 use serde_json::{Value, json};
-
-/// The texts of a page between two marks, without tags, blanks made single.
-fn text_between(page: &str, from: &str, to: &str) -> String {
-    let rest = page.split_once(from).unwrap_or_else(|| panic!("no {from:?} in {page}")).1;
-    let part = rest.split_once(to).map_or(rest, |(part, _)| part);
-    let mut text = String::new();
-    let mut in_tag = !from.ends_with('>');
-    for c in part.chars() {
-        match c {
-            '<' => {
-                in_tag = true;
-                text.push(' ');
-            }
-            '>' => in_tag = false,
-            c if !in_tag => text.push(c),
-            _ => {}
-        }
-    }
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// A row of a table by its key.
-fn row(page: &str, key: &str) -> String {
-    text_between(page, &format!("data-key=\"{key}\""), "</tr>")
-}
-
-/// A panel by its id.
-fn panel(page: &str, id: &str) -> String {
-    text_between(page, &format!("id=\"h-{id}\">"), "</section>")
-}
-
-fn get(visitor: &Visitor<'_>, path: &str) -> String {
-    let reply = visitor.get(path);
-    assert_eq!(reply.status, 200, "{path}: {}", reply.text());
-    reply.text()
-}
-
-/// The form that was refused, as it is shown again.
-fn refused(visitor: &Visitor<'_>, path: &str, fields: &[(&str, &str)]) -> String {
-    let reply = visitor.post(path, fields);
-    assert_eq!(reply.status, 422, "{path} {fields:?}: {}", reply.text());
-    reply.text()
-}
 
 fn site(url: engine::Url) -> Site {
     let site = Site::new(url);

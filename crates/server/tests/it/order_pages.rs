@@ -1,5 +1,6 @@
 //! The pages of orders: the list, one order with every deed, several at once, and a new one.
 
+use super::reading::{hidden, lacks, says};
 use super::support::{Site, fulfillments, on_both};
 use serde_json::{Value, json};
 
@@ -25,26 +26,6 @@ fn placed(site: &Site, channel: &str, reference: &str, lines: &[(&str, i64)]) ->
 
 fn fulfillment(site: &Site, order: &str) -> String {
     site.get(&format!("/orders/{order}"))["fulfillments"][0]["id"].as_str().unwrap().to_owned()
-}
-
-/// The value of a hidden field of a page.
-fn hidden(page: &str, name: &str) -> String {
-    let at = page.find(&format!("name=\"{name}\" value=\"")).unwrap_or_else(|| panic!("no field {name} in {page}"));
-    page[at..].split('"').nth(3).unwrap().to_owned()
-}
-
-#[track_caller]
-fn says(page: &str, texts: &[&str]) {
-    for text in texts {
-        assert!(page.contains(text), "“{text}” is not in {page}");
-    }
-}
-
-#[track_caller]
-fn lacks(page: &str, texts: &[&str]) {
-    for text in texts {
-        assert!(!page.contains(text), "“{text}” is in {page}");
-    }
 }
 
 #[test]

@@ -106,8 +106,10 @@ pub async fn set_company(State(app): State<App>, posted: Posted) -> Result<Respo
 
 async fn save_company(app: &App, v: &Viewer, fields: &Fields) -> Result<(), Stop> {
     let issuer = fields.text("issuer").trim_end_matches('/').to_owned();
-    let well_begun = ["https://", "http://127.0.0.1", "http://localhost"].iter().any(|begin| issuer.starts_with(begin));
-    if !issuer.is_empty() && !well_begun {
+    // A server on this machine, and not one whose name only begins so.
+    let is_here = |rest: &str| rest.is_empty() || rest.starts_with([':', '/']) && !rest.contains('@');
+    let here = ["http://127.0.0.1", "http://localhost"].iter().any(|begin| issuer.strip_prefix(begin).is_some_and(is_here));
+    if !issuer.is_empty() && !here && !issuer.starts_with("https://") {
         return Err(Refused::invalid("issuer", "must begin with https://").into());
     }
     for name in ["issuer", "client_id", "label", "domain"] {

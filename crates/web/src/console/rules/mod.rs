@@ -146,8 +146,8 @@ pub async fn edit(State(app): State<App>, posted: Posted) -> Result<Page, Proble
     let what = fields.text("do").to_owned();
     match step(&app, &standing, &fields, &what).await {
         Ok(draft) => {
-            // What is begun anew is begun from what is live now.
-            let seen = if what == "discard" { &standing.etag } else { &seen };
+            // What is begun anew is begun from what is live now; a version is taken from a page that has shown no rules.
+            let seen = if what == "discard" || seen.is_empty() { &standing.etag } else { &seen };
             Ok(show(&viewer, &standing, &draft, seen, None))
         }
         Err(stop) => show_wrong(viewer, &standing, fields, None, stop, &seen),
@@ -223,8 +223,12 @@ pub async fn make_live(State(app): State<App>, posted: Posted) -> Result<Respons
     let Posted { viewer, fields, .. } = posted;
     match done {
         Ok(()) => Ok(see("/rules?said=saved")),
-        // Whoever was told that it changed has seen the new state.
-        Err(stop) => Ok(show_wrong(viewer, &standing, fields, draft.ok(), stop, &standing.etag)?.into_response()),
+        Err(stop) => {
+            // Whoever was told that it changed has seen the new state; whoever was refused for something else has not.
+            let told = matches!(stop.refused(), Some(Refused::Changed { .. }));
+            let seen = if told { standing.etag.clone() } else { fields.text("seen").to_owned() };
+            Ok(show_wrong(viewer, &standing, fields, draft.ok(), stop, &seen)?.into_response())
+        }
     }
 }
 

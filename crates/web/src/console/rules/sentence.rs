@@ -42,7 +42,7 @@ fn from(v: &Viewer, rule: &Rule) -> String {
     let mut parts = Vec::new();
     if !from.locations.is_empty() {
         parts.push(codes(v, &from.locations));
-    } else if from.kinds.is_empty() {
+    } else {
         parts.push(v.t("any location").to_owned());
     }
     if !from.kinds.is_empty() {
