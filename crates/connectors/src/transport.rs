@@ -589,14 +589,11 @@ impl Failed {
     }
 }
 
-/// An error with its causes.
+/// An error with its causes, without those that only say that a library met one.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
+    let causes = std::iter::successors(Some(error), |cause| cause.source()).map(ToString::to_string);
+    let told: Vec<String> = causes.filter(|c| !c.starts_with("error sending request") && !c.starts_with("client error (")).collect();
+    let text = if told.is_empty() { error.to_string() } else { told.join(": ") };
+    // “Connection refused (os error 111)”: the number is for nobody.
+    text.split(" (os error ").next().unwrap_or_default().to_owned()
 }

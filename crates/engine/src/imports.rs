@@ -51,6 +51,8 @@ const CHUNK: usize = 2_000;
 const MAX_ERRORS: usize = 1_000;
 /// The column beside refused rows that says what is wrong with them. It is not read.
 pub const ERROR: &str = "error";
+/// Letters of what is told of a refused row.
+const MAX_TOLD: usize = 500;
 /// Longest row that is kept with its refusal, in bytes.
 const MAX_KEPT_ROW: usize = 4 << 10;
 
@@ -334,7 +336,7 @@ fn apply(batch: &mut Batch<'_>, row: &ImportRow, document: i64, items: &mut Impo
         ImportRow::Order(order) => order.decide(batch).map(drop),
         ImportRow::PostalCode { country, postal_code, latitude, longitude } => {
             let point = domain::geo::Point::new(*latitude, *longitude)
-                .ok_or_else(|| Refused::invalid("latitude", "and longitude must lie within -90..90 and -180..180"))?;
+                .ok_or_else(|| Refused::invalid("latitude", "must lie within -90..90, and the longitude within -180..180"))?;
             let row = Rows(vec![postal_key(country, postal_code).into(), micro(point.latitude).into(), micro(point.longitude).into()]);
             batch.more.push(Write::changed(&POSTAL_CODES, row));
             Ok(())
@@ -553,7 +555,12 @@ impl ImportView {
     fn tell(&mut self, error: RowError, row: Option<&String>) {
         if self.errors.len() < MAX_ERRORS {
             let row = row.filter(|text| text.len() <= MAX_KEPT_ROW).cloned().unwrap_or_default();
-            self.errors.push(RowError { row, ..error });
+            // A cell that is quoted may be as long as a row may be.
+            let detail = match error.detail.char_indices().nth(MAX_TOLD) {
+                Some((end, _)) => format!("{}…", &error.detail[..end]),
+                None => error.detail,
+            };
+            self.errors.push(RowError { row, detail, ..error });
         }
     }
 }

@@ -2,7 +2,7 @@
 //! one, so that a route without a rule cannot be.
 
 use crate::App;
-use crate::auth;
+use crate::auth::{self, Caller};
 use crate::console;
 use crate::problem::Problem;
 use crate::visit::{Visit, is_own_page};
@@ -126,6 +126,13 @@ where
     Router::new().route(path, on(axum::routing::MethodFilter::GET, handler).layer(from_fn_with_state((app.clone(), rule), call)))
 }
 
+/// Who is told of what tells of every location and channel, so that it is for nobody who sees some of them only.
+fn beyond(rule: Rule, caller: &Caller) -> Option<Problem> {
+    let tells_all = matches!(rule, Rule::May(Permission::WebhooksView | Permission::WebhooksEdit));
+    let why = "Webhooks and mail tell of all locations and channels, and you see some of them only.";
+    (tells_all && caller.grant.is_limited()).then(|| Problem::new(StatusCode::FORBIDDEN, "out_of_scope", why))
+}
+
 fn overloaded() -> Problem {
     Refused::Overloaded { retry_after_seconds: 1 }.into()
 }
@@ -147,6 +154,9 @@ async fn call(State((app, rule)): State<(App, Rule)>, mut request: Request, next
     };
     if let Some(permission) = permission.filter(|p| !caller.may(*p)) {
         return Err(Refused::NotAllowed { permission: permission.word().into() }.into());
+    }
+    if let Some(problem) = beyond(rule, &caller) {
+        return Err(problem);
     }
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
@@ -180,9 +190,14 @@ async fn page(State((app, rule)): State<(App, Rule)>, mut request: Request, next
         parts.extensions.insert(caller);
         return Ok(console::not_allowed(&app, &mut parts, permission).await.into_response());
     }
+    let problem = beyond(rule, &caller);
     request.extensions_mut().insert(caller);
     let asked = console::Asked::of(&request);
-    Ok(asked.answer(&app, next.run(request).await).await)
+    let response = match problem {
+        Some(problem) => problem.into_response(),
+        None => next.run(request).await,
+    };
+    Ok(asked.answer(&app, response).await)
 }
 
 /// What is answered where there is nothing: a page to people, a problem to programs.

@@ -77,7 +77,7 @@ fn capacity(value: Option<i64>) -> Result<Option<i64>, Refused> {
 fn point(latitude: Option<f64>, longitude: Option<f64>) -> Result<Option<Point>, Refused> {
     let point = latitude.zip(longitude).and_then(|(latitude, longitude)| Point::new(latitude, longitude));
     if point.is_none() && (latitude.is_some() || longitude.is_some()) {
-        return Err(Refused::invalid("latitude", "and longitude must come together, within -90..90 and -180..180"));
+        return Err(Refused::invalid("latitude", "must come together with the longitude, within -90..90 and -180..180"));
     }
     Ok(point)
 }
@@ -103,11 +103,9 @@ impl NewLocation {
     /// The location that these fields make, without an id.
     pub(crate) fn read(&self) -> Result<Location, Refused> {
         limits::name("code", &self.code)?;
-        limits::text("name", &self.name)?;
+        limits::title("name", &self.name)?;
         let kind = parse_kind(&self.kind).ok_or_else(|| Refused::invalid("kind", "must be warehouse, store, third_party or dark_store"))?;
-        if self.country.len() != 2 || !self.country.bytes().all(|b| b.is_ascii_uppercase()) {
-            return Err(Refused::invalid("country", "must be a two-letter ISO 3166-1 code such as GB"));
-        }
+        limits::country("country", &self.country)?;
         if let Some(code) = &self.postal_code {
             limits::name("postal_code", code)?;
         }
@@ -130,7 +128,7 @@ impl UpdateLocation {
     pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
         let mut location = batch.location(&self.code, "code")?;
         if let Some(name) = &self.name {
-            location.name = limits::text("name", name)?.to_owned();
+            location.name = limits::title("name", name)?.to_owned();
         }
         if let Some(code) = &self.postal_code {
             location.postal_code = code.as_deref().map(|code| limits::name("postal_code", code)).transpose()?.map(str::to_owned);

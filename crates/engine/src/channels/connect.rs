@@ -304,9 +304,7 @@ pub const WEBHOOK_ADDRESS: &str = "webhook_address";
 
 /// Refuses an address that would carry secrets in the clear to another machine.
 pub(super) fn check_address(address: &str) -> Result<(), Refused> {
-    let here = ["http://127.0.0.1", "http://localhost"].iter().any(|start| address.starts_with(start));
-    let fits = address.len() <= 512 && (address.starts_with("https://") || here);
-    if fits { Ok(()) } else { Err(Refused::invalid("address", "must begin with https://")) }
+    if address.len() <= 512 && limits::is_https_or_here(address) { Ok(()) } else { Err(Refused::invalid("address", "must begin with https://")) }
 }
 
 /// Refuses a setting that this kind of account does not have, or that is too long.

@@ -1,11 +1,11 @@
 //! Push: quantities go out. A write is begun (its units lent, durably), sent by whoever called, and ended with what became of it.
 //! What waits is only the newest wish of each listing; how much it is, is decided when it is begun.
 
-use super::rows::Listing;
+use super::rows::{Channel, Listing};
 use crate::Stop;
 use crate::batch::Batch;
 use crate::command::{Answer, Needs, Reply};
-use crate::db::Sql;
+use crate::db::{self, Sql, Tx, Value};
 use crate::exceptions::{self, Kind, Trouble};
 use domain::quota::Why;
 use serde::Serialize;
@@ -25,11 +25,21 @@ pub const UNSURE: Sql = Sql("SELECT id, external FROM listings WHERE channel = $
 /// All mapped listings of channel `$1` with an id beyond `$2`, at most `$3`: (id, external).
 pub const MAPPED: Sql = Sql("SELECT id, external FROM listings WHERE channel = $1 AND item IS NOT NULL AND id > $2 ORDER BY id LIMIT $3");
 
+/// Listings of a channel for which something may wait, the most urgent first. While it is paused nothing is asked for, so that each of
+/// its listings may be one.
+pub fn may_wait(tx: &mut Tx<'_>, channel: &Channel, most: i64) -> db::Result<Vec<i64>> {
+    if channel.paused {
+        tx.rows(MAPPED, &[Value::Int(channel.id), Value::Int(0), Value::Int(most)], |r| r.int(0))
+    } else {
+        tx.rows(DUE, &[Value::Int(channel.id), Value::Int(most)], |r| r.int(0))
+    }
+}
+
 /// Begins writes for these listings, as far as they still want one.
 #[derive(Debug, Clone)]
 pub struct BeginPushes {
     pub listings: Vec<i64>,
-    /// Only say what would be sent.
+    /// Only say what would be sent, on a paused channel what would be sent if it went on.
     pub dry: bool,
 }
 
@@ -56,7 +66,7 @@ impl BeginPushes {
         let mut pushes = Vec::new();
         let now = batch.now;
         for id in &self.listings {
-            let wish = batch.wish(*id);
+            let wish = if self.dry { batch.wish_when_resumed(*id) } else { batch.wish(*id) };
             if self.dry {
                 if let (Some(wish), Some(listing)) = (wish, batch.listings.get(*id)) {
                     let (from, since) = (listing.exposure.shown().filter(|_| wish.compares), listing.due.map_or(now, |(since, _)| since));

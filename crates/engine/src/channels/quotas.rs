@@ -104,14 +104,13 @@ impl Batch<'_> {
         Ok(Some(id))
     }
 
-    /// Which writes an item needs now.
-    pub(crate) fn wishes(&self, item: i64) -> Vec<Wish> {
-        let (pool, seats) = self.seats_of(item);
-        quota::plan(pool, &seats)
-    }
-
     /// What is divided of an item, and the listings that it is divided among.
     pub(crate) fn seats_of(&self, item: i64) -> (Pool, Vec<Seat<'_>>) {
+        self.seats_with(item, None)
+    }
+
+    /// The same as if one channel were not paused.
+    fn seats_with(&self, item: i64, resumed: Option<i64>) -> (Pool, Vec<Seat<'_>>) {
         let (mut own, mut own_short) = (Demand::default(), self.owed_beyond(item));
         let mut to_contracts = 0;
         let mut seats: Vec<Seat<'_>> = Vec::new();
@@ -136,7 +135,7 @@ impl Batch<'_> {
                 exposure: &listing.exposure,
                 demand: listing.demand,
                 compares: channel.compares,
-                open: !channel.paused && listing.fault.is_none(),
+                open: (!channel.paused || resumed == Some(channel.id)) && listing.fault.is_none(),
                 most: self.most(*id, item),
                 stopped: channel.stopped || !self.is_sold(listing),
             });
@@ -158,8 +157,21 @@ impl Batch<'_> {
 
     /// What a listing should show, by all the items that it sells: the least of what they allow, a lowering before a raising.
     pub(crate) fn wish(&self, listing: i64) -> Option<Wish> {
+        self.wish_with(listing, None)
+    }
+
+    /// The same once its channel goes on.
+    pub(crate) fn wish_when_resumed(&self, listing: i64) -> Option<Wish> {
+        self.wish_with(listing, self.listings.get(listing).map(|l| l.channel))
+    }
+
+    fn wish_with(&self, listing: i64, resumed: Option<i64>) -> Option<Wish> {
         let items = self.seats.by_listing.get(&listing)?;
-        let wishes: Vec<Option<Wish>> = items.iter().map(|(item, _)| self.wishes(*item).into_iter().find(|w| w.listing == listing)).collect();
+        let of_item = |item: i64| {
+            let (pool, seats) = self.seats_with(item, resumed);
+            quota::plan(pool, &seats).into_iter().find(|w| w.listing == listing)
+        };
+        let wishes: Vec<Option<Wish>> = items.iter().map(|(item, _)| of_item(*item)).collect();
         let lowers = |w: &Wish| matches!(w.why, Why::Overdrawn | Why::Stop | Why::Recall);
         if let Some(least) = wishes.iter().flatten().filter(|w| lowers(w)).min_by_key(|w| w.to) {
             return Some(*least);

@@ -38,6 +38,8 @@ impl Checkpoints {
                 }
                 known = commits;
             }
+            // What was committed last is in the file itself when the server has stopped, for whoever copies only that.
+            let _ = sqlite.batch("PRAGMA wal_checkpoint(PASSIVE)");
         };
         let thread = std::thread::Builder::new().name("checkpoints".into()).spawn(work).map_err(|e| super::Error::other(e.to_string()))?;
         Ok(Some(Checkpoints { stop: Some(stop), thread: Some(thread) }))

@@ -10,11 +10,25 @@ pub struct Sqlite {
     pub conn: Connection,
 }
 
+/// The books are for whoever runs the server, as their key is; SQLite gives the files beside it the same rights. Where the file system
+/// knows no rights there is nothing to be done.
+fn keep_from_others(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600));
+    }
+}
+
 impl Sqlite {
     pub fn open(path: &Path, read_only: bool) -> Result<Sqlite> {
         let flags = if read_only { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE };
+        let is_new = !read_only && !path.exists();
         let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .map_err(|e| Error { text: format!("{}: {e}", path.display()), ..error(e) })?;
+        if is_new {
+            keep_from_others(path);
+        }
         conn.busy_timeout(Duration::from_secs(20)).map_err(error)?;
         conn.set_prepared_statement_cache_capacity(256);
         if !read_only {

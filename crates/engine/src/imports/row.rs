@@ -9,14 +9,27 @@ use crate::stock::SkuLine;
 use crate::views::Amount;
 use connectors::csv::Record;
 use domain::Refused;
+use domain::money::Money;
+use std::borrow::Cow;
 
 pub(super) type Fault = (String, Refused);
+
+/// A number with a point, as spreadsheets of other countries write it with a comma: `6,90`, `1.234,50`. A comma before three digits may
+/// part thousands as well, and stays for a refusal, but for `many` decimals.
+fn pointed(text: &str, many: bool) -> Cow<'_, str> {
+    match text.rsplit_once(',') {
+        Some((whole, part)) if !whole.contains(',') && !part.contains('.') && (many || (1..=2).contains(&part.len())) => {
+            Cow::Owned(format!("{}.{part}", whole.replace('.', "")))
+        }
+        _ => Cow::Borrowed(text),
+    }
+}
 
 fn whole(record: &Record<'_>, column: &str) -> Result<Option<i64>, Fault> {
     match record.get(column) {
         "" => Ok(None),
         // Spreadsheets write whole numbers as 6.0.
-        text => domain::money::decimal(text, 0)
+        text => domain::money::decimal(&pointed(text, false), 0)
             .map(Some)
             .ok_or_else(|| (column.to_owned(), Refused::invalid(column, format!("must be a whole number, is “{text}”")))),
     }
@@ -25,7 +38,9 @@ fn whole(record: &Record<'_>, column: &str) -> Result<Option<i64>, Fault> {
 fn number(record: &Record<'_>, column: &str) -> Result<Option<f64>, Fault> {
     match record.get(column) {
         "" => Ok(None),
-        text => text.parse().map(Some).map_err(|_| (column.to_owned(), Refused::invalid(column, format!("must be a number, is “{text}”")))),
+        text => {
+            pointed(text, true).parse().map(Some).map_err(|_| (column.to_owned(), Refused::invalid(column, format!("must be a number, is “{text}”"))))
+        }
     }
 }
 
@@ -37,8 +52,13 @@ fn must(record: &Record<'_>, column: &str) -> Result<String, Fault> {
     text(record, column).ok_or_else(|| (column.to_owned(), Refused::invalid(column, "must not be empty")))
 }
 
-fn price(record: &Record<'_>, column: &str) -> Option<Amount> {
-    Some(Amount { amount: text(record, column)?, currency: record.get("currency").to_owned() })
+fn price(record: &Record<'_>, column: &str) -> Result<Option<Amount>, Fault> {
+    let Some(text) = text(record, column) else { return Ok(None) };
+    let (amount, currency) = (pointed(&text, false).into_owned(), record.get("currency").to_owned());
+    let read = Money::parse(column, &amount, &currency);
+    let at = |refused: &Refused| if refused.field().is_some_and(|f| f.ends_with(".currency")) { "currency" } else { column }.to_owned();
+    read.map_err(|refused| (at(&refused), refused))?;
+    Ok(Some(Amount { amount, currency }))
 }
 
 /// What a row says, or which column of it cannot be read and why.
@@ -48,7 +68,7 @@ pub(super) fn parse(kind: Kind, record: &Record<'_>) -> Result<ImportRow, Fault>
             sku: must(record, "sku")?,
             name: must(record, "name")?,
             barcode: text(record, "barcode"),
-            price: price(record, "price"),
+            price: price(record, "price")?,
             weight_grams: whole(record, "weight_grams")?,
             length_mm: whole(record, "length_mm")?,
             width_mm: whole(record, "width_mm")?,
@@ -91,7 +111,7 @@ pub(super) fn parse(kind: Kind, record: &Record<'_>) -> Result<ImportRow, Fault>
             lines: vec![PlaceLine {
                 sku: must(record, "sku")?,
                 quantity: whole(record, "quantity")?.unwrap_or(0),
-                unit_price: price(record, "unit_price"),
+                unit_price: price(record, "unit_price")?,
                 pack: 1,
             }],
             reservation: None,
@@ -118,4 +138,26 @@ fn components(text: &str) -> Result<Vec<SkuLine>, Fault> {
             Ok(SkuLine { sku: sku.trim().to_owned(), quantity })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pointed;
+
+    #[test]
+    fn commas_of_other_countries() {
+        for (text, many, expected) in [
+            ("6.90", false, "6.90"),
+            ("6,90", false, "6.90"),
+            ("6,9", false, "6.9"),
+            ("1.234,50", false, "1234.50"),
+            ("1,234", false, "1,234"),
+            ("1,234.50", false, "1,234.50"),
+            ("1,2,3", false, "1,2,3"),
+            ("51,5074", true, "51.5074"),
+            ("", true, ""),
+        ] {
+            assert_eq!(pointed(text, many), expected, "{text}");
+        }
+    }
 }

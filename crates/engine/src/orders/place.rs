@@ -360,7 +360,7 @@ fn check_ship_to(ship_to: &ShipTo) -> Result<(), Refused> {
     match (ship_to.latitude, ship_to.longitude) {
         (None, None) => {}
         (Some(latitude), Some(longitude)) if domain::geo::Point::new(latitude, longitude).is_some() => {}
-        _ => return Err(Refused::invalid("ship_to.latitude", "and longitude must come together, within -90..90 and -180..180")),
+        _ => return Err(Refused::invalid("ship_to.latitude", "must come together with the longitude, within -90..90 and -180..180")),
     }
     for (field, text) in [
         ("ship_to.name", &ship_to.name),

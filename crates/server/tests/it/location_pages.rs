@@ -87,7 +87,7 @@ fn a_location_is_added_and_faults_stand_at_their_fields() {
             fields.retain(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
             [&fields[..], changes].concat()
         };
-        let together = "And longitude must come together, within -90..90 and -180..180.";
+        let together = "Must come together with the longitude, within -90..90 and -180..180.";
         for (field, typed, at, told) in [
             ("code", "", "code", "Must be 1 to"),
             ("code", "G\u{7}", "code", "Must not hold control characters"),
@@ -133,7 +133,7 @@ fn a_location_is_changed_unless_somebody_else_did() {
         };
         for (field, typed, told) in [
             ("latitude", "north", "Must be a number"),
-            ("latitude", "-91", "And longitude must come together"),
+            ("latitude", "-91", "Must come together with the longitude"),
             ("daily_capacity", "1.5", "Must be a whole number."),
             ("cost_per_unit", "-1", "Must be"),
         ] {

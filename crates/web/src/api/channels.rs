@@ -14,10 +14,9 @@ use domain::quota::Policy;
 use domain::{Noun, Refused};
 use engine::channels::connect::{self, ChannelView, Connection, KindView, UpdateChannel};
 use engine::channels::listings::{ListingView, MapListing};
-use engine::channels::push::{BeginPushes, DUE, Push};
+use engine::channels::push::{self, BeginPushes, Push};
 use engine::channels::suggest::{self, Suggestion};
 use engine::channels::{check as ask, read, webhook as hook};
-use engine::db::Value;
 use engine::views::{Id, Time};
 use engine::warehouses::read::{self as handed, HandoverView};
 use engine::{Answer, Command};
@@ -284,7 +283,7 @@ async fn resync(State(app): State<App>, Extension(caller): Extension<Caller>, Pa
 async fn waiting(State(app): State<App>, Extension(caller): Extension<Caller>, Path(code): Path<String>) -> Result<Response<Body>, Problem> {
     within(&caller, &code)?;
     let channel = find(&app, &code).await?;
-    let due = app.engine.read(move |tx| Ok(tx.rows(DUE, &[Value::Int(channel.id), Value::Int(500)], |r| r.int(0))?)).await?;
+    let due = app.engine.read(move |tx| Ok(push::may_wait(tx, &channel, 500)?)).await?;
     let reply = app.engine.submit(Command::BeginPushes(BeginPushes { listings: due, dry: true }), caller.actor, None).await?;
     let pushes = if let Answer::Pushes(pushes) = reply.answer { pushes } else { Vec::new() };
     Ok(json(StatusCode::OK, &List { data: pushes.into_iter().map(Waiting::from).collect(), next: None }))

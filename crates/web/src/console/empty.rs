@@ -27,7 +27,7 @@ pub fn first_steps(v: &Viewer, view: &View) -> Markup {
             p { (v.t("Orders, stock at risk and every event stand here as they happen. There is nothing to show because this database holds no items.")) }
             div.row {
                 a.btn.btn-primary href="/guide" { (icon("book")) (v.t("First steps")) }
-                @if v.may(Permission::ImportsRun) && !v.is_limited() { (button(v, "/imports/sample", "btn", &[("next", "/")], html! { (icon("play")) (v.t("Load a small sample")) })) }
+                @if v.may(Permission::ImportsRun) && !v.is_limited() { (super::imports::sample(v, false, "/")) }
             }
             ol.steps {
                 (step("1", places > 0, "Locations", html! { (v.t("Where stock lies: code, name, kind, country.")) @if places > 0 { " " (v.say("There are {} already.", &[&v.num(places)])) } },

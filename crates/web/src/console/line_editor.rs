@@ -93,6 +93,7 @@ pub fn editor(v: &Viewer, with_price: bool, below: impl Fn(usize) -> Markup) -> 
             } } }
         } }
         div.panel-body.stack-s {
+            @if with_price { p.small.quiet { (v.t("A price left out is the item's own.")) } }
             div.row { button.btn.btn-s type="submit" name="rows" value="more" formnovalidate { (icon("plus")) (v.t("More lines")) } }
             details.raw {
                 summary { (v.t("Paste lines from a spreadsheet")) }

@@ -23,6 +23,15 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Bod
     if viewer.path == "/setup" && !nobody {
         return Ok(see("/sign-in"));
     }
+    // A link that opens nothing any more says so before a password is thought up.
+    if let Some(text) = viewer.asked("link") {
+        count(&app, &viewer)?;
+        let now = viewer.now;
+        if let Err(stop) = app.engine.read(move |tx| links::find(tx, now, &text).map(drop)).await {
+            let typed = vec![("link".to_owned(), viewer.asked("link").unwrap_or_default())];
+            return Ok(show(&viewer.refused(typed, stop)?, nobody).into_response());
+        }
+    }
     Ok(show(&viewer, nobody).into_response())
 }
 
@@ -34,7 +43,7 @@ fn show(v: &Viewer, is_first: bool) -> Page {
             h1 { (title) }
             (super::parts::wrong(v))
             @if is_first { p.quiet { (v.t("Nobody can sign in yet. The server printed a one-time code when it started; whoever has it becomes the owner.")) } }
-            (Field::new("link", "One-time code").value(link).required().hint(html! { "hl_…" }).show(v))
+            (Field::new("link", "One-time code").value(link).required().hint(html! { (v.say("Such as {}", &[&"hl_…"])) }).show(v))
             @if is_first {
                 (Field::new("name", "Your name").autocomplete("name").required().show(v))
                 (Field::new("login", "Mail address").kind("email").autocomplete("username").required().show(v))

@@ -269,14 +269,18 @@ pub fn said(v: &Viewer) -> Markup {
         Some("returned") => "Taken back.",
         Some("noted") => "The note stands in the timeline.",
         Some("placed") => "Placed, promised and routed.",
-        Some("known") => "This order was there already under its reference; nothing was added.",
+        Some("known") => {
+            "This order was there already under its reference; what you typed was not added. If it is another order, give it a reference of its own."
+        }
         Some("released") => "Released; the units can be promised again.",
         Some("extended") => "Held longer.",
         Some("received") => "Received.",
         Some("nothing") => "Nothing had to be changed.",
         _ => return html! {},
     };
-    html! { div.banner.banner-ok.flash role="status" { (icon("ok")) div { (v.t(text)) } } }
+    // It stays until it is read: what was typed is not there.
+    let was_known = v.asked("said").as_deref() == Some("known");
+    html! { div.banner.banner-warn[was_known].banner-ok[!was_known].flash[!was_known] role="status" { (icon(if was_known { "warn" } else { "ok" })) div { (v.t(text)) } } }
 }
 
 /// The box of a list that is filtered as one types; `/` leads to it.

@@ -36,8 +36,8 @@ fn house_part(v: &Viewer, house: &House) -> Markup {
         div.form-grid {
             (Field::new("name", "Name of the house").value(&house.name).hint(html! { (v.t("Stands in the titles of pages.")) }).show(v))
             (select(v, "language", "Language", &languages, &house.language))
-            (Field::new("zone", "Time zone").value(&house.zone).required().hint(html! { "Europe/London" }).show(v))
-            (Field::new("currency", "Currency").value(&house.currency).required().hint(html! { "GBP" }).show(v))
+            (Field::new("zone", "Time zone").value(&house.zone).required().hint(html! { (v.say("Such as {}", &[&"Europe/London"])) }).show(v))
+            (Field::new("currency", "Currency").value(&house.currency).required().hint(html! { (v.say("Such as {}", &[&"GBP"])) }).show(v))
         }
         div.form-foot { button.btn.btn-primary type="submit" { (v.t("Save")) } }
     })) } };
@@ -106,10 +106,7 @@ pub async fn set_company(State(app): State<App>, posted: Posted) -> Result<Respo
 
 async fn save_company(app: &App, v: &Viewer, fields: &Fields) -> Result<(), Stop> {
     let issuer = fields.text("issuer").trim_end_matches('/').to_owned();
-    // A server on this machine, and not one whose name only begins so.
-    let is_here = |rest: &str| rest.is_empty() || rest.starts_with([':', '/']) && !rest.contains('@');
-    let here = ["http://127.0.0.1", "http://localhost"].iter().any(|begin| issuer.strip_prefix(begin).is_some_and(is_here));
-    if !issuer.is_empty() && !here && !issuer.starts_with("https://") {
+    if !issuer.is_empty() && !domain::limits::is_https_or_here(&issuer) {
         return Err(Refused::invalid("issuer", "must begin with https://").into());
     }
     for name in ["issuer", "client_id", "label", "domain"] {

@@ -114,7 +114,7 @@ fn choose(v: &Viewer) -> Page {
     let (warehouses, markets): (Vec<KindView>, Vec<KindView>) = kinds().into_iter().partition(|k| k.is_warehouse);
     let offer = |kind: &KindView, what: &'static str| {
         html! {
-            li { span { b { (kind.name) } small { (v.t(what)) " " (v.say("Asks for {}.", &[&kind.settings.iter().map(|s| settings::label(s.name).to_lowercase()).collect::<Vec<_>>().join(", ")])) } }
+            li { span { b { (kind.name) } small { (v.t(what)) " " (v.say("Asks for {}.", &[&kind.settings.iter().map(|s| v.whole(&settings::label(s.name)).into_owned()).collect::<Vec<_>>().join(", ")])) } }
                 a.btn href={ "/channels/new?kind=" (kind.kind) } { (v.t("Choose")) (icon("right")) } }
         }
     };

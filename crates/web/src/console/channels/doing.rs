@@ -15,8 +15,7 @@ use axum::http::Response;
 use axum::response::IntoResponse;
 use engine::channels::check::{self as ask, Unanswered};
 use engine::channels::connect::UpdateChannel;
-use engine::channels::push::{BeginPushes, DUE};
-use engine::db::Value;
+use engine::channels::push::{self, BeginPushes};
 use engine::{Answer, Command};
 use maud::{Markup, html};
 use std::sync::Arc;
@@ -82,8 +81,8 @@ pub fn answered(v: &Viewer, answer: &Result<String, Unanswered>) -> Markup {
 pub async fn waiting(State(app): State<App>, Path(code): Path<String>, viewer: Viewer) -> Result<Page, Problem> {
     let v = &viewer;
     let channel = find(&app, v, &code).await?;
-    let id = channel.id;
-    let due = app.engine.read(move |tx| Ok(tx.rows(DUE, &[Value::Int(id), Value::Int(WAITING)], |r| r.int(0))?)).await?;
+    let known = channel.clone();
+    let due = app.engine.read(move |tx| Ok(push::may_wait(tx, &known, WAITING)?)).await?;
     let reply = app.engine.submit(Command::BeginPushes(BeginPushes { listings: due, dry: true }), v.by().actor, None).await?;
     let pushes = if let Answer::Pushes(pushes) = reply.answer { pushes } else { Vec::new() };
     let body = html! {

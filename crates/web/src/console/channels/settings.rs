@@ -58,7 +58,7 @@ pub fn field(v: &Viewer, setting: &SettingView, value: &str, is_kept: bool) -> M
     let shown = if setting.secret { "" } else { v.typed(&name).unwrap_or(value) };
     html! {
         div.field {
-            label for=(id) { (label(setting.name)) }
+            label for=(id) { (v.whole(&label(setting.name))) }
             input.input #(id) name=(name) type=(if setting.secret { "password" } else { "text" }) value=(shown) autocomplete=(if setting.secret { "new-password" } else { "off" }) spellcheck="false"
                 placeholder=[(setting.secret && is_kept).then(|| v.t("Kept; type to replace"))] aria-describedby=(told) aria-invalid=[wrong.map(|_| "true")];
             @match wrong {
@@ -82,7 +82,7 @@ pub fn connection(v: &Viewer, status: &ChannelStatus) -> Markup {
         dl.facts {
             dt { (v.t("Kind")) } dd { (kind_name(&channel.kind)) }
             dt { (v.t("Address")) } dd.anywhere { (channel.address) }
-            @for (name, value) in channel.settings.iter().filter(|(name, value)| *name != WEBHOOK_ADDRESS && !value.is_empty()) { dt { (label(name)) } dd.anywhere { (value) } }
+            @for (name, value) in channel.settings.iter().filter(|(name, value)| *name != WEBHOOK_ADDRESS && !value.is_empty()) { dt { (v.whole(&label(name))) } dd.anywhere { (value) } }
             dt { (v.t("Notices come to")) } dd.anywhere { (webhook.map_or(v.t("none are asked for").to_owned(), Clone::clone)) }
             dt { (v.t("Connected")) } dd { (v.date(channel.created_at.0)) }
         }

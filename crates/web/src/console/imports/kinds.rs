@@ -20,7 +20,7 @@ pub fn about(v: &Viewer, kind: Kind) -> &'static str {
     v.t(match kind {
         Kind::Items => "Creates items, and changes those that are there already, by their SKU.",
         Kind::Locations => "Creates locations, and changes those that are there already, by their code.",
-        Kind::Stock => "Says how much is available: each row sets an item's available units at a location to the quantity given, by a counted entry.",
+        Kind::Stock => "Says how much is free to sell: each row sets an item's available units at a location. Units that are promised, held or damaged come on top: of 100 counted, 30 of them promised, the file says 70.",
         Kind::Orders => "Places orders. Rows that follow one another with the same channel and reference are lines of one order.",
         Kind::PostalCodes => "Says where postal codes lie, so that distances are known for orders without coordinates.",
     })
@@ -54,13 +54,13 @@ fn column(v: &Viewer, kind: Kind, column: &str) -> &'static str {
         (Kind::Locations, "code") => "Short, for people and programs; it never changes.",
         (Kind::Locations, "daily_capacity") => "Orders a day; empty is without limit.",
         (Kind::Locations, "cost_per_unit") => "Handling of one unit in millionths: 250000 is 0.25.",
-        (Kind::Stock, "quantity") => "Available units after the import.",
+        (Kind::Stock, "quantity") => "Available units after the import, without those that are promised or set aside.",
         (Kind::Stock, "location") => "The code of a location that is there.",
         (Kind::Stock, "reason") => "For your own use; it is not kept.",
         (Kind::Orders, "reference") => "The order's number on its channel.",
         (Kind::Orders, "quantity") => "Units ordered.",
-        (Kind::Orders, "unit_price") => "With a point: 7.50.",
-        (Kind::Items, "price") => "With a point: 7.50.",
+        (Kind::Orders, "unit_price") => "Such as 7.50 or 7,50.",
+        (Kind::Items, "price") => "Such as 7.50 or 7,50.",
         (_, "currency") => "Three letters, ISO 4217.",
         (_, "country") => "Two letters, ISO 3166-1.",
         (_, "latitude") => "Degrees, north is positive.",
@@ -83,7 +83,7 @@ pub fn columns(v: &Viewer, kind: Kind) -> Markup {
     };
     html! {
         div.table-wrap { table.table.table-tight.no-top {
-            thead { tr { th scope="col" { (v.t("Column")) } th scope="col" { span.vh { (v.t("Needed")) } } th scope="col" { (v.t("Holds")) } } }
+            thead { tr { th scope="col" { (v.t("Column")) } th scope="col" { span.vh { (v.t("Needed")) } } th scope="col" { (v.t("What it holds")) } } }
             tbody { @for name in kind.required() { (row(name, true)) } @for name in kind.optional() { (row(name, false)) } }
         } }
     }

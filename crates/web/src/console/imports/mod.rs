@@ -99,7 +99,7 @@ async fn show_with(app: &App, v: &Viewer, waits: &[(String, waiting::Checked)]) 
         }
         (past(v, &found, next.as_deref()))
     };
-    let right = html! { (sample(v, any_item)) };
+    let right = html! { (sample(v, any_item, "/imports")) };
     let head =
         shell::head(v.t("Imports"), html! { (v.t("Files of any length. A bad row is told by its line and column, and harms no other.")) }, right);
     Ok(shell::page(v, Sheet { title: v.t("Imports").into(), here: "/imports", topics: "imports".into(), head, body }))
@@ -129,17 +129,21 @@ fn choose(v: &Viewer, chosen: Kind) -> Markup {
     Part::new("choose", v.t("Import a file"), body).show()
 }
 
-/// A few locations, items and stock, to look around with.
-fn sample(v: &Viewer, any_item: bool) -> Markup {
-    let load = |label: Markup, class: &str| button(v, "/imports/sample", class, &[], label);
-    html! {
-        @if any_item {
-            (super::parts::confirm(html! { (v.t("Sample data…")) }, "btn", html! {
-                p { (v.t("Adds four locations, twelve items and their stock, all with codes that begin with DEMO-. They stay beside yours; items can be switched off and locations closed, but nothing is ever deleted.")) }
-                (load(html! { (v.t("Add the sample")) }, "btn btn-primary"))
-            }))
-        } @else { (load(html! { (icon("play")) (v.t("Load a small sample")) }, "btn")) }
-    }
+/// A few locations, items and stock, to look around with. Afterwards the browser goes on at `next`.
+pub fn sample(v: &Viewer, any_item: bool, next: &str) -> Markup {
+    let label = if any_item {
+        html! { (v.t("Sample data…")) }
+    } else {
+        html! { (icon("play")) (v.t("Load a small sample…")) }
+    };
+    super::parts::confirm(
+        label,
+        "btn",
+        html! {
+            p { (v.t("Adds four locations, twelve items and their stock, all with codes that begin with DEMO-. They stay beside yours; items can be switched off and locations closed, but nothing is ever deleted.")) }
+            (button(v, "/imports/sample", "btn btn-primary", &[("next", next)], html! { (v.t("Add the sample")) }))
+        },
+    )
 }
 
 /// Rows of the list of imports.

@@ -105,7 +105,7 @@ fn show(v: &Viewer, id: &str, found: &Checked) -> Page {
     let body = html! {
         @if view.rejected > 0 {
             div.banner.banner-warn role="status" { (icon("warn")) div {
-                b { (v.say("{} cannot be imported as they stand.", &[&v.count(view.rejected as i64, "row", "rows")])) } " "
+                b { (v.say("Cannot be imported as in the file: {}.", &[&v.count(view.rejected as i64, "row", "rows")])) } " "
                 (v.t("They harm no other row: import the rest and mend them afterwards, or mend the file and choose it again."))
             } }
         } @else {

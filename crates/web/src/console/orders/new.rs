@@ -15,7 +15,7 @@ use axum::http::Response;
 use axum::response::{Html, IntoResponse};
 use domain::{Refused, Shortfall};
 use engine::access::reach;
-use engine::catalog::read::{Named, names};
+use engine::catalog::read::{Named, by_skus, names};
 use engine::db::Tx;
 use engine::orders::place::{PlaceLine, PlaceOrder, ShipTo};
 use engine::stock::read::stock;
@@ -32,7 +32,7 @@ const OFFERED: usize = 100;
 /// The form as an order. Refuses what cannot be read; what may not be ordered, the engine refuses.
 fn order(v: &Viewer, fields: &Fields, typed: &[Typed]) -> Result<PlaceOrder, Refused> {
     let to = |name: &str| fields.given(&format!("ship_to.{name}"));
-    let currency = fields.given("currency").unwrap_or_else(|| v.house.currency.clone()).to_uppercase();
+    let currency = currency(v, fields);
     let price = |line: &Typed| {
         // A comma where the reader's language parts decimals by one.
         let amount = if v.language.marks().1 == ',' { line.price.replace(',', ".") } else { line.price.clone() };
@@ -103,6 +103,8 @@ fn show(v: &Viewer, offered: &Offered, short: &[Shortfall], outlook: &Markup) ->
     let body = html! {
         form action="/orders/new" method="post" data-guard {
             (csrf(v)) (once())
+            // What Enter does in a field.
+            button.vh type="submit" tabindex="-1" aria-hidden="true" { (v.t("Place order")) }
             div.cols.cols-side data-preview="/orders/new/preview" data-preview-target="outlook" {
                 div.stack {
                     section.panel aria-labelledby="h-lines" { div.panel-head { h2 #h-lines { (v.t("Lines")) } } (line_editor::editor(v, true, of_line)) }
@@ -121,12 +123,37 @@ fn show(v: &Viewer, offered: &Offered, short: &[Shortfall], outlook: &Markup) ->
     shell::page(v, Sheet { title: v.t("New order").into(), here: "/orders", topics: String::new(), head, body })
 }
 
+/// A name for an order that has none of its own; another one each time.
+fn reference() -> String {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_or_else(|_| String::new(), |()| format!("S-{:08X}", u64::from_le_bytes(random) >> 32))
+}
+
+/// Gives lines without a price their items' own, where that is in the order's currency. A contract has prices of its own.
+fn price(tx: &mut Tx<'_>, config: &Config, order: &mut PlaceOrder, currency: &str) -> Result<(), Stop> {
+    if config.channel_by_code(&order.channel).is_some_and(|c| c.is_contract()) {
+        return Ok(());
+    }
+    let open: Vec<&str> = order.lines.iter().filter(|l| l.unit_price.is_none()).map(|l| l.sku.as_str()).collect();
+    let known = by_skus(tx, config, &open)?;
+    for line in order.lines.iter_mut().filter(|l| l.unit_price.is_none()) {
+        let own = known.iter().find(|(_, item)| *item.sku == *line.sku).and_then(|(_, item)| item.price.as_ref());
+        line.unit_price = own.filter(|p| p.currency == currency).cloned();
+    }
+    Ok(())
+}
+
+/// In which currency the order is.
+fn currency(v: &Viewer, fields: &Fields) -> String {
+    fields.given("currency").unwrap_or_else(|| v.house.currency.clone()).to_uppercase()
+}
+
 fn whose(v: &Viewer, offered: &Offered) -> Markup {
     let is_limited = v.grant().channels.is_some();
     html! {
         @if is_limited { (select(v, "channel", "Channel", &offered.channels, "")) }
         @else { (Field::new("channel", "Channel").value("support").required().hint(html! { (v.t("Where it was sold.")) }).show(v)) }
-        (Field::new("reference", "Reference").required().hint(html! { (v.t("Its name there. The same again is the same order, never a second one.")) }).show(v))
+        (Field::new("reference", "Reference").value(reference()).required().hint(html! { (v.t("Its name there. The same again is the same order, never a second one.")) }).show(v))
         (Field::new("customer", "Customer").show(v))
         (Field::new("currency", "Currency").value(&v.house.currency).show(v))
         (check(v, "backorder", "on", false, html! { (v.t("What is missing waits for stock, whatever the items say")) }))
@@ -166,7 +193,16 @@ pub async fn place(State(app): State<App>, posted: Posted) -> Result<Response<Bo
         return Ok(show(&viewer, &offered, &[], &outlook).into_response());
     }
     let outcome = match order(&posted.viewer, &posted.fields, &typed) {
-        Ok(order) => posted.submit(&app, Command::PlaceOrder(Box::new(order))).await,
+        Ok(mut order) => {
+            let currency = currency(&posted.viewer, &posted.fields);
+            let order = app
+                .read(move |tx, config| {
+                    price(tx, config, &mut order, &currency)?;
+                    Ok(order)
+                })
+                .await?;
+            posted.submit(&app, Command::PlaceOrder(Box::new(order))).await
+        }
         Err(refused) => Err(refused.into()),
     };
     match outcome {
@@ -228,12 +264,19 @@ async fn outlook(app: &App, v: &Viewer, fields: &Fields, typed: &[Typed]) -> Res
         })
     });
     let skus: Vec<String> = typed.iter().take(LOOKED_UP).map(|line| line.sku.clone()).collect();
-    let reader = v.clone();
-    let outlook = app.read_shared(move |tx, config| look(tx, config, &reader, &skus, order)).await?;
+    let (reader, currency) = (v.clone(), currency(v, fields));
+    let outlook = app.read_shared(move |tx, config| look(tx, config, &reader, &skus, &currency, order)).await?;
     Ok(tell(v, typed, &outlook))
 }
 
-fn look(tx: &mut Tx<'_>, config: &Arc<Config>, v: &Viewer, skus: &[String], order: Option<Result<PlaceOrder, Refused>>) -> Result<Outlook, Stop> {
+fn look(
+    tx: &mut Tx<'_>,
+    config: &Arc<Config>,
+    v: &Viewer,
+    skus: &[String],
+    currency: &str,
+    order: Option<Result<PlaceOrder, Refused>>,
+) -> Result<Outlook, Stop> {
     let grant = v.grant();
     let mut found = Vec::with_capacity(skus.len());
     for sku in skus {
@@ -248,14 +291,17 @@ fn look(tx: &mut Tx<'_>, config: &Arc<Config>, v: &Viewer, skus: &[String], orde
     match order {
         None => {}
         Some(Err(refused)) => outlook.order = Some(Err(v.whole(&refused.to_string()).into_owned())),
-        Some(Ok(order)) => match rehearse(tx, config, v.now, &v.by(), &[Command::PlaceOrder(Box::new(order))])?.pop().map(|r| r.outcome) {
-            Some(Ok(Reply { answer: Answer::Order(order), replayed, .. })) => {
-                outlook.known = replayed;
-                outlook.order = Some(Ok(*order));
+        Some(Ok(mut order)) => {
+            price(tx, config, &mut order, currency)?;
+            match rehearse(tx, config, v.now, &v.by(), &[Command::PlaceOrder(Box::new(order))])?.pop().map(|r| r.outcome) {
+                Some(Ok(Reply { answer: Answer::Order(order), replayed, .. })) => {
+                    outlook.known = replayed;
+                    outlook.order = Some(Ok(*order));
+                }
+                Some(Err(refused)) => outlook.order = Some(Err(v.whole(&refused.to_string()).into_owned())),
+                _ => {}
             }
-            Some(Err(refused)) => outlook.order = Some(Err(v.whole(&refused.to_string()).into_owned())),
-            _ => {}
-        },
+        }
     }
     Ok(outlook)
 }

@@ -76,6 +76,8 @@ fn show(v: &Viewer, ends: &Ends, short: &[Shortfall], outlook: &Markup) -> Page 
     let body = html! {
         form action="/transfers/new" method="post" data-guard {
             (csrf(v)) (once())
+            // What Enter does in a field.
+            button.vh type="submit" tabindex="-1" aria-hidden="true" { (v.t("Send")) }
             div.cols.cols-side data-preview="/transfers/new/preview" data-preview-target="outlook" {
                 section.panel aria-labelledby="h-lines" { div.panel-head { h2 #h-lines { (v.t("Lines")) } } (line_editor::editor(v, false, of_line)) }
                 aside.stack {

@@ -5,6 +5,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     (", {} wait for stock", ", {} warten auf Bestand"),
     ("15 minutes", "15 Minuten"),
     ("7 days", "7 Tage"),
+    ("A price left out is the item's own.", "Ein weggelassener Preis ist der des Artikels."),
     ("Accepted, promised and routed in one step, or not at all.", "Angenommen, zugesagt und zugeteilt in einem Schritt oder gar nicht."),
     ("Add note", "Notiz hinzufügen"),
     ("All has shipped", "Alles ist versendet"),
@@ -166,6 +167,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "The warehouse is asked to give it back; it is canceled when the warehouse says so",
         "Das Lager wird um Rückgabe gebeten; storniert ist es, wenn das Lager es sagt",
+    ),
+    (
+        "This order was there already under its reference; what you typed was not added. If it is another order, give it a reference of its own.",
+        "Diese Bestellung gab es unter ihrer Referenz schon; das Eingegebene kam nicht dazu. Ist es eine andere Bestellung, geben Sie ihr eine eigene Referenz.",
     ),
     ("Tick some in the list first.", "Markieren Sie zuerst einige in der Liste."),
     ("Timeline", "Verlauf"),
