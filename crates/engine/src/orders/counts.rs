@@ -10,7 +10,7 @@ const OF_STATUS: Sql = Sql("SELECT COUNT(*) FROM (SELECT 1 FROM orders WHERE sta
 const OF_CHANNEL: Sql = Sql("SELECT COUNT(*) FROM (SELECT 1 FROM orders WHERE channel = $1 AND status = $2 LIMIT $3) AS c");
 
 /// Counted exactly up to here: entries of an index, read in a row.
-pub const MOST: i64 = 10_000;
+pub const MOST: i64 = 2_500;
 /// Counted exactly up to here where each order has to be looked at: for somebody who sees some locations only, and for late ones.
 pub const MOST_LOOKED_AT: usize = 250;
 
