@@ -249,3 +249,26 @@ fn who_may_not_import_sends_no_file() {
         assert_eq!((owner.get("/imports/check").status, site.stock("A").as_str()), (303, ""));
     });
 }
+
+#[test]
+fn numbers_are_read_as_spreadsheets_of_any_country_write_them() {
+    on_both(|url| {
+        let site = site(url);
+        let owner = site.visitor("owner");
+        let file = "sku;name;price;currency\nC;Cup;6,90;EUR\nD;Dish;1.234,50;EUR\nE;Egg;nineteen;EUR\nF;Fan;5,00;XX\n";
+        let waits = checked(&site, &owner, "items", "items.csv", file);
+        says(&get(&owner, &waits), &["Cannot be imported as in the file: 2 rows."]);
+        imported(&site, &owner, &waits);
+        let price = |sku: &str| site.get(&format!("/items/{sku}"))["price"]["amount"].clone();
+        assert_eq!((price("C"), price("D")), (json!("6.90"), json!("1234.50")));
+        for sku in ["E", "F"] {
+            assert_eq!(site.call(&format!("GET /items/{sku}"), json!(null)).told(), "404 unknown_item");
+        }
+        // A cell of any length is quoted by its beginning.
+        let file = format!("sku,location,quantity\nA,LON,{}\n", "9x".repeat(100_000));
+        let waits = checked(&site, &owner, "stock", "long.csv", &file);
+        let (path, _) = imported(&site, &owner, &waits);
+        let page = get(&owner, &path);
+        assert!(page.contains("must be a whole number") && page.len() < 60_000, "{} bytes", page.len());
+    });
+}

@@ -152,6 +152,14 @@ fn a_listing_has_a_policy_of_its_own_and_keeps_to_it() {
         site.work();
         site.until("four are shown", || market.shown("101").filter(|shown| *shown == 4));
         site.until("it is level", || get(&owner, &lamp).contains("Level").then_some(()));
+        // Paused, it says what would be sent once it goes on.
+        owner.sent("/channels/shop/pause", &[]);
+        owner.sent(&lamp, &policy(&[("policy.mode", "fixed"), ("policy.mode.units", "6")]));
+        says(&get(&owner, "/channels/shop/waiting"), &[&format!("href=\"{lamp}\""), "<td class=\"num strong\">6</td>"]);
+        assert_eq!(market.shown("101"), Some(4));
+        owner.sent("/channels/shop/resume", &[]);
+        site.until("six are shown", || market.shown("101").filter(|shown| *shown == 6));
+        site.until("it is level again", || get(&owner, &lamp).contains("Level").then_some(()));
         // While it may still sell, it cannot become something else.
         site.item("TORCH", json!({}), "LON 5");
         let page = refused(&owner, &lamp, &[("do", "map"), ("sku", "TORCH")]);

@@ -372,6 +372,33 @@ fn a_new_order_is_looked_ahead_at_and_placed_once() {
 }
 
 #[test]
+fn a_price_that_is_left_out_is_the_items_own() {
+    on_both(|url| {
+        let site = Site::new(url);
+        world(&site);
+        site.item("JUG", json!({ "price": { "amount": "8.50", "currency": "EUR" } }), "LON 9");
+        let support = site.visitor("support");
+        let total = |reference: &str, currency: &str, price: &str| {
+            let lines = [("lines[0].sku", "JUG"), ("lines[0].quantity", "2"), ("lines[0].unit_price", price), ("currency", currency)];
+            let rest = [("once", reference), ("channel", "phone"), ("reference", reference), ("ship_to.country", "GB")];
+            let placed = support.sent("/orders/new", &[&lines[..], &rest[..]].concat());
+            let id = placed.trim_start_matches("/orders/").split('?').next().unwrap().to_owned();
+            site.get(&format!("/orders/{id}"))["total"].clone()
+        };
+        assert_eq!(total("Q-1", "EUR", ""), json!({ "amount": "17.00", "currency": "EUR" }));
+        assert_eq!(total("Q-2", "EUR", "1.25"), json!({ "amount": "2.50", "currency": "EUR" }));
+        assert_eq!(total("Q-3", "GBP", ""), json!(null), "in another currency");
+        let look = support.get("/orders/new/preview?ship_to.country=GB&currency=EUR&lines[0].sku=JUG&lines[0].quantity=3").text();
+        says(&look, &["25.50"]);
+        // A name of its own each time, so that two calls are two orders.
+        let offered = |page: String| page.split("name=\"reference\"").nth(1).unwrap().split("value=\"").nth(1).unwrap()[..10].to_owned();
+        let (one, other) = (offered(support.get("/orders/new").text()), offered(support.get("/orders/new").text()));
+        assert!(one.starts_with("S-") && one != other, "{one} {other}");
+        site.verify();
+    });
+}
+
+#[test]
 fn the_list_is_viewed_filtered_searched_and_exported() {
     on_both(|url| {
         let site = Site::new(url);

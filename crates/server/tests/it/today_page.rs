@@ -145,7 +145,7 @@ fn everybody_sees_their_own_part() {
 fn an_empty_house_is_told_its_first_steps() {
     on_both(|url| {
         let site = Site::new(url);
-        says(&get(&site.visitor("owner"), "/"), &["No items yet", "Load a small sample", "Add a location"]);
+        says(&get(&site.visitor("owner"), "/"), &["No items yet", "Load a small sample…", "Add a location"]);
         lacks(&get(&site.visitor("auditor"), "/"), &["Load a small sample", "Add a location", "Import items"]);
         site.locations(&[("LON", json!({}))]);
         says(&get(&site.visitor("owner"), "/"), &["There are 1 already."]);

@@ -1,7 +1,7 @@
 //! Today's page while there is nothing to show: what would be here, why it is not, and the first steps.
 
 use super::live::View;
-use super::parts::{button, icon, phrase, state};
+use super::parts::{icon, phrase, state};
 use super::viewer::Viewer;
 use domain::Permission;
 use maud::{Markup, html};
