@@ -7,6 +7,10 @@ use crate::db::{Row, Sql, Tx, Value};
 const LIST: Sql = Sql(
     "SELECT key, kind, rows_done, accepted, rejected, finished, began_at, at, actor, file FROM imports WHERE (began_at, key) < ($1, $2) ORDER BY began_at DESC, key DESC LIMIT $3",
 );
+/// Imports of rows that were refused before and mended in the page, the newest first.
+const MENDS: Sql = Sql("SELECT key FROM imports WHERE key LIKE 'web:mended:%' ORDER BY began_at DESC LIMIT $1");
+/// Imports of mended rows that are looked at.
+const LOOKED_AT: i64 = 2_000;
 /// Imports among which one that stopped is looked for.
 const LATELY: i64 = 200;
 
@@ -27,6 +31,8 @@ pub struct ImportLine {
     pub actor: String,
     /// The file's name.
     pub file: String,
+    /// Rows of it were mended and imported since.
+    pub mended: bool,
 }
 
 impl ImportLine {
@@ -42,6 +48,7 @@ impl ImportLine {
             at: row.int(7),
             actor: row.text(8),
             file: row.text(9),
+            mended: false,
         }
     }
 
@@ -57,6 +64,7 @@ impl ImportLine {
             at: state.at,
             actor: state.actor.clone(),
             file: state.file.clone(),
+            mended: false,
         }
     }
 }
@@ -67,13 +75,34 @@ pub type Place = (i64, String);
 /// Imports after a place in the list, the newest first.
 pub fn list(tx: &mut Tx<'_>, after: Option<&Place>, limit: i64) -> Result<Vec<ImportLine>, Stop> {
     let (at, key) = after.map_or((i64::MAX, ""), |(at, key)| (*at, key.as_str()));
-    Ok(tx.rows(LIST, &[Value::Int(at), Value::Text(key), Value::Int(limit)], ImportLine::read)?)
+    let mut found = tx.rows(LIST, &[Value::Int(at), Value::Text(key), Value::Int(limit)], ImportLine::read)?;
+    tell_mended(tx, &mut found)?;
+    Ok(found)
+}
+
+/// How the keys of imports begin that mend refused rows of the one with this key.
+pub fn mends(key: &str) -> String {
+    format!("web:mended:{}:", &blake3::hash(key.as_bytes()).to_hex()[..16])
+}
+
+fn tell_mended(tx: &mut Tx<'_>, found: &mut [ImportLine]) -> Result<(), Stop> {
+    if found.iter().all(|import| import.rejected == 0) {
+        return Ok(());
+    }
+    let known: Vec<String> = tx.rows(MENDS, &[Value::Int(LOOKED_AT)], |r| r.text(0))?;
+    for import in found.iter_mut().filter(|import| import.rejected > 0) {
+        let begins = mends(&import.key);
+        import.mended = known.iter().any(|key| key.starts_with(&begins));
+    }
+    Ok(())
 }
 
 /// One import, with its refused rows and the columns of its file. Refuses an unknown key.
 pub fn one(tx: &mut Tx<'_>, key: &str) -> Result<(ImportLine, ImportState), Stop> {
     let state = find(tx, key)?;
-    Ok((ImportLine::of(key, &state), state))
+    let mut line = ImportLine::of(key, &state);
+    tell_mended(tx, std::slice::from_mut(&mut line))?;
+    Ok((line, state))
 }
 
 /// The key of an import that stopped before its end, of those lately begun whose keys begin so.

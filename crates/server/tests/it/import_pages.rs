@@ -108,6 +108,8 @@ fn a_file_is_checked_imported_and_mended_in_the_page() {
         let page = get(&owner, &again);
         says(&page, &["count.csv, mended"]);
         assert!(figures(&page).starts_with("Rows done 3 in") && panel(&page, "refused").contains("There is no location “MARS”."), "{page}");
+        says(&page, &["Done, rows to mend"]);
+        says(&get(&owner, &path), &["Done, rows mended", "Rows were mended and imported."]);
         assert_eq!((site.stock("A").as_str(), site.stock("B").as_str()), ("available 11", "available 7"));
         assert_eq!(owner.sent(&format!("{path}/mend"), &[("once", "empty"), ("c0.0", " ")]), path, "nothing was typed");
         let history = get(&owner, "/imports");

@@ -179,6 +179,7 @@ fn past(v: &Viewer, found: &[ImportLine], next: Option<&str>) -> Markup {
 /// Whether an import is done, goes on, or stopped.
 fn standing(v: &Viewer, import: &ImportLine) -> Markup {
     match () {
+        () if import.finished && import.mended => state("ok", "st-ok", v.t("Done, rows mended")),
         () if import.finished && import.rejected > 0 => state("warn", "st-warn", v.t("Done, rows to mend")),
         () if import.finished => state("ok", "st-ok", v.t("Done")),
         () if runs(v, import) => state("half", "st-info", v.t("Running")),

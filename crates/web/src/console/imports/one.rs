@@ -128,7 +128,8 @@ fn refused(v: &Viewer, import: &ImportLine, found: &ImportState) -> Markup {
             }
             @if is_kept {
                 a.btn.btn-s href={ (path) "/refused" } { (icon("download")) (v.t("Download the refused rows")) }
-                @if import.kind.is_some() { a.btn.btn-s.btn-primary href={ (path) "/mend" } data-key="m" title=(v.t("Mend them here")) { (icon("edit")) (v.t("Mend them here")) } }
+                @if import.mended { span { (icon("ok")) " " (v.t("Rows were mended and imported.")) } }
+                @if import.kind.is_some() { a.btn.btn-s.btn-primary[!import.mended] href={ (path) "/mend" } data-key="m" title=(v.t("Mend them here")) { (icon("edit")) (v.t("Mend them here")) } }
             }
         }
     };
@@ -222,7 +223,7 @@ pub async fn mend(State(app): State<App>, Path(key): Path<String>, posted: Poste
     let text = mend::file(&columns, mended.iter().map(Vec::as_slice));
     // The form's own name makes sending it twice one import.
     let once = posted.fields.given("once").filter(|o| o.len() <= 64 && o.bytes().all(|b| b.is_ascii_alphanumeric())).map_or_else(random, Ok)?;
-    let (again, name) = (format!("web:mended:{once}"), posted.viewer.say("{}, mended", &[&import.file]));
+    let (again, name) = (format!("{}{once}", list::mends(&key)), posted.viewer.say("{}, mended", &[&import.file]));
     let running = Running::begin(&again).ok_or(Refused::IdempotencyInProgress)?;
     let (engine, by, under) = (app.engine.clone(), posted.viewer.by(), again.clone());
     let work = move || {

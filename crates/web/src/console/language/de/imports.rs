@@ -47,6 +47,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Degrees, east is positive.", "Grad, Osten ist positiv."),
     ("Discard", "Verwerfen"),
+    ("Done, rows mended", "Fertig, Zeilen berichtigt"),
     ("Done, rows to mend", "Fertig, Zeilen zu berichtigen"),
     ("Download the refused rows", "Abgelehnte Zeilen herunterladen"),
     ("EAN, UPC or your own.", "EAN, UPC oder Ihr eigener."),
@@ -94,6 +95,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Rows", "Zeilen"),
     ("Rows done", "Erledigte Zeilen"),
     ("Rows to mend", "Zu berichtigende Zeilen"),
+    ("Rows were mended and imported.", "Zeilen wurden berichtigt und importiert."),
     ("Sample data…", "Beispieldaten …"),
     (
         "Says how much is free to sell: each row sets an item's available units at a location. Units that are promised, held or damaged come on top: of 100 counted, 30 of them promised, the file says 70.",
