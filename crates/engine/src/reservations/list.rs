@@ -1,10 +1,10 @@
 //! The list of reservations: those that hold units first, the next to run out before the others; then those that ended, newest first.
 
 use super::read::views;
-use super::rows::{RESERVATION_COLUMNS, Reservation};
+use super::rows::{RESERVATION_COLUMNS, RESERVATIONS_BY_ID, Reservation};
 use crate::Stop;
 use crate::config::Config;
-use crate::db::{Sql, Tx, Value};
+use crate::db::{Lookup, Sql, Tx, Value};
 use crate::page::{Cursor, Page};
 use crate::views::ReservationView;
 use domain::steps::Status;
@@ -29,6 +29,9 @@ pub struct ReservationQuery {
     pub channels: Option<Vec<String>>,
     /// With units at one of these locations (ids); anywhere if left out.
     pub locations: Option<Vec<i64>>,
+    /// With this number, or with units of this item; any if both are left out.
+    pub number: Option<i64>,
+    pub item: Option<i64>,
     /// Where the page before ended: 0, when its last hold runs out, and its id; or 1, 0 and the id of its last ended one.
     pub after: Option<Cursor<3>>,
     /// Most rows.
@@ -36,11 +39,13 @@ pub struct ReservationQuery {
 }
 
 impl ReservationQuery {
-    fn wants(&self, found: &Reservation, held: bool) -> bool {
-        let status = self.status.is_none_or(|s| s == found.status) && (found.status == Status::Held) == held && found.expires_at < i64::MAX;
+    fn wants(&self, found: &Reservation) -> bool {
+        let status = self.status.is_none_or(|s| s == found.status) && found.expires_at < i64::MAX;
         let channel = self.channels.as_ref().is_none_or(|c| found.channel.as_ref().is_some_and(|channel| c.contains(channel)));
         let here = self.locations.as_ref().is_none_or(|l| found.lines.iter().any(|(_, location, _)| l.contains(location)));
-        status && channel && here
+        let of_item = self.item.is_some_and(|item| found.lines.iter().any(|(held, ..)| *held == item));
+        let named = self.number == Some(found.id) || of_item || (self.number.is_none() && self.item.is_none());
+        status && channel && here && named
     }
 }
 
@@ -50,13 +55,23 @@ pub fn list(tx: &mut Tx<'_>, config: &Config, query: &ReservationQuery) -> Resul
     let first = if query.status.is_none_or(|s| s == Status::Held) { Cursor([0, i64::MIN, i64::MIN]) } else { ENDED };
     let mut last = query.after.unwrap_or(first);
     let mut rows: Vec<Reservation> = Vec::new();
+    // One that is asked for by its number need not be among the thousand.
+    let named = query.number.filter(|_| query.after.is_none());
+    if let Some(number) = named {
+        let lookup = Lookup { lock: false, ..RESERVATIONS_BY_ID };
+        rows.extend(tx.by_ids(&lookup, &[number], &[], Reservation::read)?.into_iter().filter(|r| query.wants(r)));
+    }
+    if query.number.is_some() && query.item.is_none() {
+        return Ok(Page { rows: views(tx, config, &rows)?, next: None });
+    }
     for _ in 0..EXAMINED / STEP {
         let held = last.0[0] == 0;
         let found = step(tx, last)?;
         let ended = found.len() < STEP;
         for reservation in found {
             let at = if held { Cursor([0, reservation.expires_at, reservation.id]) } else { Cursor([1, 0, reservation.id]) };
-            if query.wants(&reservation, held) {
+            let is_first = (reservation.status == Status::Held) == held && query.number != Some(reservation.id);
+            if is_first && query.wants(&reservation) {
                 if rows.len() == query.limit {
                     return Ok(Page { rows: views(tx, config, &rows)?, next: Some(last) });
                 }

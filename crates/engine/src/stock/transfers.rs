@@ -1,4 +1,4 @@
-//! The list of transfers, newest first.
+//! The list of transfers, newest or oldest first.
 
 use super::rows::TRANSFERS_BY_ID;
 use crate::Stop;
@@ -11,10 +11,16 @@ use domain::steps::Status;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-const ALL: Sql =
-    Sql("SELECT created_at, id, source, target, status FROM transfers WHERE (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT $3");
+const ALL: Sql = Sql(
+    "SELECT created_at, id, source, target, status, reference FROM transfers WHERE (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT $3",
+);
 const OPEN: Sql = Sql(
-    "SELECT created_at, id, source, target, status FROM transfers WHERE status <> 'received' AND (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT $3",
+    "SELECT created_at, id, source, target, status, reference FROM transfers WHERE status <> 'received' AND (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT $3",
+);
+const ALL_OLDEST: Sql =
+    Sql("SELECT created_at, id, source, target, status, reference FROM transfers WHERE (created_at, id) > ($1, $2) ORDER BY created_at, id LIMIT $3");
+const OPEN_OLDEST: Sql = Sql(
+    "SELECT created_at, id, source, target, status, reference FROM transfers WHERE status <> 'received' AND (created_at, id) > ($1, $2) ORDER BY created_at, id LIMIT $3",
 );
 const UNITS: Lookup = Lookup {
     columns: "transfer, COUNT(*), CAST(SUM(quantity) AS BIGINT), CAST(SUM(received) AS BIGINT), CAST(SUM(lost) AS BIGINT)",
@@ -39,6 +45,9 @@ pub struct TransferQuery {
     pub statuses: Vec<Status>,
     /// From or to one of these locations (ids); any if left out.
     pub locations: Option<Vec<i64>>,
+    /// With this number, or with this in the reference, whatever the case of its letters; any if left out.
+    pub text: Option<String>,
+    pub oldest_first: bool,
     /// Where the page before ended: when its last one was sent, and its id.
     pub after: Option<Cursor<2>>,
     /// Most rows.
@@ -89,15 +98,28 @@ pub fn list(tx: &mut Tx<'_>, config: &Config, query: &TransferQuery) -> Result<P
 
 /// The ids of a page, and where it ended.
 fn matching(tx: &mut Tx<'_>, query: &TransferQuery) -> Result<(Vec<i64>, Option<Cursor<2>>), Stop> {
-    let sql = if query.statuses.is_empty() || query.statuses.contains(&Status::Received) { ALL } else { OPEN };
+    let all = query.statuses.is_empty() || query.statuses.contains(&Status::Received);
+    let (sql, first) = match (all, query.oldest_first) {
+        (true, false) => (ALL, i64::MAX),
+        (false, false) => (OPEN, i64::MAX),
+        (true, true) => (ALL_OLDEST, i64::MIN),
+        (false, true) => (OPEN_OLDEST, i64::MIN),
+    };
+    let text = query.text.as_ref().map(|text| text.to_lowercase());
+    let named = |id: i64, reference: Option<String>| {
+        text.as_ref().is_none_or(|text| *text == id.to_string() || reference.is_some_and(|r| r.to_lowercase().contains(text)))
+    };
     let here = |location: i64| query.locations.as_ref().is_none_or(|l| l.contains(&location));
-    let mut last = query.after.unwrap_or(Cursor([i64::MAX, i64::MAX]));
+    let mut last = query.after.unwrap_or(Cursor([first, first]));
     let mut ids = Vec::new();
     for _ in 0..EXAMINED / STEP {
         let values = [Value::Int(last.0[0]), Value::Int(last.0[1]), Value::Int(STEP as i64)];
-        let found = tx.rows(sql, &values, |r| (Cursor([r.int(0), r.int(1)]), here(r.int(2)) || here(r.int(3)), Status::parse(&r.text(4))))?;
-        for (at, is_here, status) in &found {
-            if is_here & status.is_some_and(|s| query.statuses.is_empty() || query.statuses.contains(&s)) {
+        let found = tx.rows(sql, &values, |r| {
+            let wanted = (here(r.int(2)) || here(r.int(3))) && named(r.int(1), r.opt_text(5));
+            (Cursor([r.int(0), r.int(1)]), wanted, Status::parse(&r.text(4)))
+        })?;
+        for (at, is_wanted, status) in &found {
+            if *is_wanted && status.is_some_and(|s| query.statuses.is_empty() || query.statuses.contains(&s)) {
                 if ids.len() == query.limit {
                     return Ok((ids, Some(last)));
                 }

@@ -58,7 +58,7 @@ fn a_file_is_checked_imported_and_mended_in_the_page() {
         let file = "sku,location,quantity\nA,LON,10\nB,LON,x\nC,LON,5\nA,MOON,5\nB,LEE,3\nB,LON,-1\nA,LEE\n";
         let waits = checked(&site, &owner, "stock", "count.csv", file);
         let page = get(&owner, &waits);
-        says(&page, &["5 rows cannot be imported as they stand.", "checked, not imported", "Import 2 rows"]);
+        says(&page, &["Cannot be imported as in the file: 5 rows.", "checked, not imported", "Import 2 rows"]);
         assert_eq!(figures(&page), "Rows 7 In the file Can be imported 2 As far as the file shows To mend 5 By line, below");
         let rows = [
             "3 quantity “quantity” must be a whole number, is “x”. invalid_field B,LON,x",

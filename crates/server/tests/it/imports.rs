@@ -14,9 +14,12 @@ fn files_of_every_kind() {
             (2, 0)
         );
         assert_eq!(
-            accepted(&import("items", "\u{feff}sku;name;price;currency;components\nA;Cup;2,50;GBP;\nB;Pot;9.99;GBP;\nKIT;Set;;;A*4;B\n")),
-            (1, 2),
-            "a comma is no decimal point, and a row has its fields"
+            accepted(&import(
+                "items",
+                "\u{feff}sku;name;price;currency;components\nA;Cup;2,50;GBP;\nB;Pot;9.99;GBP;\nC;Pan;1,250;GBP;\nKIT;Set;;;A*4;B\n"
+            )),
+            (2, 2),
+            "a comma before three digits may part thousands, and a row has its fields"
         );
         assert_eq!(accepted(&import("items", "sku,name,price,currency,components\nA,Cup,2.50,GBP,\nKIT,Set,,,A*4;B\n")), (2, 0));
         assert_eq!(

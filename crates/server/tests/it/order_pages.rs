@@ -366,7 +366,7 @@ fn a_new_order_is_looked_ahead_at_and_placed_once() {
         let again = [vec![("once", "other")], form("P-4", "1")].concat();
         assert_eq!(support.sent("/orders/new", &again), first.replace("placed", "known"), "the same reference");
         let order = site.get(&format!("/orders/{}", first.trim_start_matches("/orders/").split('?').next().unwrap()));
-        assert_eq!((fulfillments(&order), order["total"]["amount"].as_str()), ("LON: CUP 1, MUG 2".to_owned(), Some("2.50")));
+        assert_eq!((fulfillments(&order), order["total"]["amount"].as_str()), ("LON: CUP 1, MUG 2".to_owned(), Some("21.50")));
         site.verify();
     });
 }

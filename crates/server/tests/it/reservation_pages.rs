@@ -95,3 +95,42 @@ fn limits_hide_other_holds() {
         site.verify();
     });
 }
+
+#[test]
+fn reservations_are_found_by_their_number_and_by_what_they_hold() {
+    on_both(|url| {
+        let site = Site::new(url);
+        world(&site);
+        site.item("77", json!({}), "LON 5");
+        let ids = [
+            hold(&site, Some("web"), "MUG", 1, "LON", 7_200),
+            hold(&site, Some("shop"), "77", 2, "LON", 120),
+            hold(&site, Some("web"), "MUG", 3, "LEE", 600),
+        ];
+        site.ok(&format!("POST /reservations/{}/release", ids[2]), json!(null));
+        let shown = |query: &str| {
+            let page = site.page(&format!("/reservations?{query}"));
+            (0..3).filter(|n| page.contains(&format!("data-key=\"r{}\"", ids[*n]))).map(|n| n.to_string()).collect::<String>()
+        };
+        for (query, expected) in [
+            ("q=MUG", "02"),
+            ("q=MUG&status=held", "0"),
+            ("q=MUG&status=released", "2"),
+            ("q=77", "1"),
+            ("q=MUG&channel=shop", ""),
+            ("q=NONE", ""),
+            ("q=123456789", ""),
+            (&format!("q={}", ids[2]), "2"),
+            (&format!("q={}&status=held", ids[2]), ""),
+        ] {
+            assert_eq!(shown(query), expected, "{query}");
+        }
+        assert!(site.page("/reservations?q=NONE").contains("No reservation has this number"));
+        let file = site.visitor("owner").get("/reservations?format=csv&q=MUG").text();
+        assert_eq!(file.lines().count(), 3, "{file}");
+        // Another's channel is not found by its number either.
+        let limited = site.limited("support", None, Some(&["web"]));
+        assert!(!limited.get(&format!("/reservations?q={}", ids[1])).text().contains(&format!("data-key=\"r{}\"", ids[1])));
+        site.verify();
+    });
+}

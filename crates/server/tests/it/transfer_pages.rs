@@ -108,3 +108,43 @@ fn limits_and_roles_hold() {
         site.verify();
     });
 }
+
+#[test]
+fn transfers_are_searched_and_sorted() {
+    on_both(|url| {
+        let site = Site::new(url);
+        world(&site);
+        let ids: Vec<String> = [("DN 7", 1), ("dn 71", 2), ("Autumn", 3)]
+            .iter()
+            .map(|(reference, quantity)| {
+                site.time.advance(60);
+                let lines = json!([{ "sku": "MUG", "quantity": quantity }]);
+                let sent = site.ok("POST /transfers", json!({ "from": "LON", "to": "LEE", "reference": reference, "lines": lines }));
+                sent["id"].as_str().unwrap().to_owned()
+            })
+            .collect();
+        let shown = |query: &str| {
+            let page = site.page(&format!("/transfers?{query}"));
+            let mut found: Vec<(usize, usize)> = (0..3).filter_map(|n| Some((page.find(&format!("href=\"/transfers/{}\"", ids[n]))?, n))).collect();
+            found.sort_unstable();
+            found.into_iter().map(|(_, n)| n.to_string()).collect::<String>()
+        };
+        for (query, expected) in [
+            ("", "210"),
+            ("sort=sent", "012"),
+            ("sort=-sent", "210"),
+            ("q=DN+7", "10"),
+            ("q=DN+7&sort=sent", "01"),
+            ("q=autumn", "2"),
+            ("q=autumn&status=received", ""),
+            ("q=winter", ""),
+            (&format!("q={}", ids[1]), "1"),
+        ] {
+            assert_eq!(shown(query), expected, "{query}");
+        }
+        assert!(site.page("/transfers?q=winter").contains("No transfer has this number"));
+        let file = site.visitor("owner").get("/transfers?format=csv&q=dn&sort=sent").text();
+        assert!(file.lines().count() == 3 && file.find("DN 7,").unwrap() < file.find("dn 71").unwrap(), "{file}");
+        site.verify();
+    });
+}

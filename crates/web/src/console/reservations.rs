@@ -3,7 +3,7 @@
 use super::export;
 use super::fields::{Posted, see};
 use super::orders::Places;
-use super::parts::{Part, csrf, empty, fact, icon, item, once, pager, seen, tabs};
+use super::parts::{Part, csrf, empty, fact, icon, item, once, pager, search_box, seen, tabs};
 use super::shell::{self, Page, Sheet};
 use super::show::iso;
 use super::status;
@@ -21,6 +21,7 @@ use domain::steps::Status;
 use domain::{Grant, Noun, Refused};
 use engine::access::{audit, reach};
 use engine::catalog::read::{Named, names};
+use engine::db::Tx;
 use engine::page::Cursor;
 use engine::reservations::extend::Extend;
 use engine::reservations::list::{self, ReservationQuery};
@@ -44,7 +45,7 @@ const LONGER: [(i64, &str); 4] = [(900, "15 minutes"), (3_600, "1 hour"), (86_40
 
 /// The reservations that the address asks for, as far as the reader may see them.
 fn query(v: &Viewer, grant: &Grant, limit: usize) -> ReservationQuery {
-    let view = v.asked("status").unwrap_or_else(|| "held".into());
+    let view = view(v);
     let seen: Option<Vec<String>> = grant.channels.as_ref().map(|codes| codes.iter().map(|c| c.to_string()).collect());
     let channel = v.asked("channel").map(|code| if grant.on(&code) { vec![code] } else { Vec::new() });
     ReservationQuery {
@@ -53,7 +54,26 @@ fn query(v: &Viewer, grant: &Grant, limit: usize) -> ReservationQuery {
         locations: grant.locations.as_ref().map(|ids| ids.to_vec()),
         after: v.asked("after").and_then(|text| Cursor::parse("after", &text).ok()),
         limit,
+        ..ReservationQuery::default()
     }
+}
+
+/// Which tab is open. Whoever searches looks among all.
+fn view(v: &Viewer) -> String {
+    let known = v.asked("status").filter(|word| VIEWS.iter().any(|(known, _)| known == word));
+    known.unwrap_or_else(|| if v.asked("q").is_some() { "all" } else { "held" }.to_owned())
+}
+
+/// The query with what is searched for: a reservation's number, or an item's SKU. None if it is neither.
+fn searched(tx: &mut Tx<'_>, v: &Viewer, query: ReservationQuery) -> Result<Option<ReservationQuery>, Stop> {
+    let Some(text) = v.asked("q").map(|q| q.trim().to_owned()).filter(|q| !q.is_empty()) else { return Ok(Some(query)) };
+    let number = text.parse().ok();
+    let item = match engine::stock::read::item(tx, &text) {
+        Ok(item) => Some(item.id),
+        Err(stop) if stop.refused().is_some() => None,
+        Err(stop) => return Err(stop),
+    };
+    Ok((number.is_some() || item.is_some()).then_some(ReservationQuery { number, item, ..query }))
 }
 
 struct Found {
@@ -68,10 +88,13 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Bod
     if viewer.asked("format").as_deref() == Some("csv") {
         return Ok(file(&app, viewer));
     }
-    let query = query(&viewer, &grant, SHOWN);
+    let (query, reader) = (query(&viewer, &grant, SHOWN), viewer.clone());
     let found = app
         .read(move |tx, config| {
-            let mut page = list::list(tx, config, &query)?;
+            let mut page = match searched(tx, &reader, query)? {
+                Some(query) => list::list(tx, config, &query)?,
+                None => engine::page::Page { rows: Vec::new(), next: None },
+            };
             page.rows.retain(|r| reach::reservation(r, &grant, config));
             let channels = config.channels.iter().filter(|c| c.location.is_none() && grant.on(&c.code));
             Ok(Found {
@@ -90,7 +113,8 @@ fn file(app: &App, v: Viewer) -> Response<Body> {
     let first = query(&v, &v.grant(), 1).after;
     export::csv(app.clone(), "reservations.csv", &head, first, move |tx, config, after| {
         let grant = v.grant();
-        let page = list::list(tx, config, &ReservationQuery { after, ..query(&v, &grant, export::STEP) })?;
+        let Some(query) = searched(tx, &v, ReservationQuery { after, ..query(&v, &grant, export::STEP) })? else { return Ok((Vec::new(), None)) };
+        let page = list::list(tx, config, &query)?;
         let rows = page.rows.into_iter().filter(|r| reach::reservation(r, &grant, config)).flat_map(|r| {
             let order = r.order.map(|o| o.0.to_string()).unwrap_or_default();
             let start =
@@ -107,7 +131,7 @@ fn file(app: &App, v: Viewer) -> Response<Body> {
 fn show(v: &Viewer, found: &Found) -> Page {
     let right = html! { (pause(v, "btn")) a.btn href=(v.address(&[("format", "csv")])) download { (icon("download")) (v.t("Export")) } };
     let head = shell::head(v.t("Reservations"), shell::status(v), right);
-    let asked = v.asked("status").filter(|word| VIEWS.iter().any(|(known, _)| known == word)).unwrap_or_else(|| "held".into());
+    let asked = view(v);
     let held = (!v.grant().is_limited()).then(|| format!("{}{}", v.num(found.held.0), if found.held.1 { "+" } else { "" }));
     let views: Vec<_> = VIEWS
         .iter()
@@ -126,9 +150,10 @@ fn show(v: &Viewer, found: &Found) -> Page {
 
 fn filters(v: &Viewer, found: &Found) -> Markup {
     html! {
-        @if !found.channels.is_empty() || v.asked("channel").is_some() {
-            form.filters action="/reservations" {
-                @if let Some(view) = v.asked("status") { input type="hidden" name="status" value=(view); }
+        form.filters action="/reservations" role="search" {
+            (search_box(v, "Number, or SKU", &v.asked("q").unwrap_or_default()))
+            @if let Some(view) = v.asked("status") { input type="hidden" name="status" value=(view); }
+            @if !found.channels.is_empty() || v.asked("channel").is_some() {
                 @if let Some(code) = v.asked("channel") {
                     span.chip { (v.t("Channel")) b { (code) } a href=(v.address(&[("channel", "")])) aria-label=(v.say("Remove the filter {}", &[&v.t("Channel")])) { (icon("x")) } }
                 } @else {
@@ -136,9 +161,9 @@ fn filters(v: &Viewer, found: &Found) -> Markup {
                         option value="" { (v.t("All channels")) }
                         @for (code, name) in &found.channels { option value=(code) { (name) } }
                     }
-                    button.btn.btn-s.no-js type="submit" { (v.t("Apply")) }
                 }
             }
+            button.btn.btn-s.no-js type="submit" { (v.t("Apply")) }
         }
     }
 }
@@ -186,6 +211,9 @@ fn table(v: &Viewer, rows: &[ReservationView]) -> Markup {
 fn nothing(v: &Viewer, view: &str, goes_on: bool) -> Markup {
     let all = html! { a.btn href="/reservations?status=all" { (v.t("All reservations")) } };
     match view {
+        _ if v.asked("q").is_some() && !goes_on => {
+            empty(v.t("None fits"), html! { (v.t("No reservation has this number, and none holds an item with this SKU.")) }, all)
+        }
         _ if goes_on => {
             empty(v.t("None so far"), html! { (v.t("Many reservations were looked at and none was such. Go on to look at older ones.")) }, html! {})
         }

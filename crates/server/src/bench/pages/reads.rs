@@ -73,7 +73,7 @@ pub fn all<'a>(engine: &'a Engine, config: &'a Config, known: &'a Known) -> Vec<
     let transfer = move |what, statuses: Vec<Status>, here: bool| {
         let run = move |tx: &mut Tx<'_>, n: usize| {
             let locations = here.then(|| vec![known.locations[n % LOCATIONS]]);
-            Ok(transfers::list(tx, config, &TransferQuery { statuses: statuses.clone(), locations, after: None, limit: PAGE })?.rows.len())
+            Ok(transfers::list(tx, config, &TransferQuery { statuses: statuses.clone(), locations, limit: PAGE, ..Default::default() })?.rows.len())
         };
         Read { what, run: Box::new(run) }
     };

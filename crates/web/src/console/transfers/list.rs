@@ -4,7 +4,7 @@ use super::place;
 use crate::App;
 use crate::console::export;
 use crate::console::orders::Places;
-use crate::console::parts::{bar, empty, icon, pager, tabs};
+use crate::console::parts::{bar, empty, icon, pager, search_box, sorted, tabs};
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::show::iso;
 use crate::console::status;
@@ -32,15 +32,20 @@ const VIEWS: [(&str, &str); 3] = [("", "On their way"), ("received", "Received")
 
 /// The transfers that the address asks for, as far as the reader may see them.
 fn query(v: &Viewer, config: &Config, grant: &Grant, limit: usize) -> TransferQuery {
+    let text = v.asked("q").map(|q| q.trim().to_owned()).filter(|q| !q.is_empty());
     let statuses = match v.asked("status").as_deref() {
         Some("all") => Vec::new(),
         Some("received") => vec![Status::Received],
+        // Whoever searches looks among all.
+        None if text.is_some() => Vec::new(),
         _ => vec![Status::InTransit, Status::PartiallyReceived],
     };
     let location = v.asked("location").map(|code| config.by_code(&code).map(|l| l.id).filter(|id| grant.at(*id)).into_iter().collect());
     TransferQuery {
         statuses,
         locations: location.or(grant.locations.as_ref().map(|ids| ids.to_vec())),
+        text,
+        oldest_first: v.asked("sort").as_deref() == Some("sent"),
         after: v.asked("after").and_then(|text| Cursor::parse("after", &text).ok()),
         limit,
     }
@@ -85,7 +90,7 @@ fn show(v: &Viewer, rows: &[TransferRow], next: Option<&str>, places: &Places) -
         @if v.may(StockTransfer) { a.btn.btn-primary href="/transfers/new" data-key="n" { (icon("plus")) (v.t("New transfer")) } }
     };
     let head = shell::head(v.t("Transfers"), shell::status(v), right);
-    let asked = v.asked("status").unwrap_or_default();
+    let asked = v.asked("status").unwrap_or_else(|| if v.asked("q").is_some() { "all".into() } else { String::new() });
     let views: Vec<_> = VIEWS.iter().map(|(word, name)| (v.address(&[("status", word)]), v.t(name).to_owned(), None, *word == asked)).collect();
     let body = html! {
         section.panel aria-label=(v.t("Transfers")) {
@@ -100,7 +105,9 @@ fn show(v: &Viewer, rows: &[TransferRow], next: Option<&str>, places: &Places) -
 
 fn filters(v: &Viewer, places: &Places) -> Markup {
     html! {
-        form.filters action="/transfers" {
+        form.filters action="/transfers" role="search" {
+            (search_box(v, "Number or reference", &v.asked("q").unwrap_or_default()))
+            @if let Some(sort) = v.asked("sort") { input type="hidden" name="sort" value=(sort); }
             @if let Some(view) = v.asked("status") { input type="hidden" name="status" value=(view); }
             @if let Some(code) = v.asked("location") {
                 span.chip { (v.t("Location")) b { (places.name(&code)) } a href=(v.address(&[("location", "")])) aria-label=(v.say("Remove the filter {}", &[&v.t("Location")])) { (icon("x")) } }
@@ -121,7 +128,7 @@ fn table(v: &Viewer, rows: &[TransferRow], places: &Places) -> Markup {
             caption.vh { (v.t("Transfers")) }
             thead { tr {
                 th scope="col" { (v.t("Transfer")) } th scope="col" { (v.t("State")) } th scope="col" { (v.t("From")) } th scope="col" { (v.t("To")) } th scope="col" { (v.t("Reference")) }
-                th.num scope="col" { (v.t("Sent")) } th.num scope="col" { (v.t("Received")) } th.num scope="col" { (v.t("Lost")) } th.w-bar scope="col" { (v.t("Arrived")) } th.num scope="col" { (v.t("Age")) }
+                th.num scope="col" { (v.t("Sent")) } th.num scope="col" { (v.t("Received")) } th.num scope="col" { (v.t("Lost")) } th.w-bar scope="col" { (v.t("Arrived")) } (sorted(v, "sent", "Age", "num", "-sent"))
             } }
             tbody { @for t in rows { tr data-row data-key={ "t" (t.id.0) } {
                 th scope="row" { a data-open href={ "/transfers/" (t.id.0) } { (t.id.0) } }
@@ -142,6 +149,10 @@ fn table(v: &Viewer, rows: &[TransferRow], places: &Places) -> Markup {
 fn nothing(v: &Viewer, view: &str, goes_on: bool) -> Markup {
     if goes_on {
         return empty(v.t("None so far"), html! { (v.t("Many transfers were looked at and none was such. Go on to look at older ones.")) }, html! {});
+    }
+    if v.asked("q").is_some() {
+        let all = html! { a.btn href="/transfers?status=all" { (v.t("All transfers")) } };
+        return empty(v.t("None fits"), html! { (v.t("No transfer has this number, or this in its reference.")) }, all);
     }
     let action = html! { div.row { @if v.may(StockTransfer) { a.btn.btn-primary href="/transfers/new" { (v.t("New transfer")) } } @if view != "all" { a.btn href="/transfers?status=all" { (v.t("All transfers")) } } } };
     empty(
