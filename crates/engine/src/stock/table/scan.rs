@@ -203,8 +203,11 @@ impl Base {
                 let never = if query.descending { -1 } else { i64::MAX - 1 };
                 let cover = |n: usize| match self.sold[n] {
                     0 => never,
-                    // In thousandths of the seven days.
-                    sold => i64::from(view.available[n]) * 1_000 / i64::from(sold),
+                    // In thousandths of the seven days. A million divisions of 32 bits take half the time of those of 64.
+                    sold => match view.available[n].checked_mul(1_000) {
+                        Some(thousandths) => i64::from(thousandths / sold),
+                        None => i64::from(view.available[n]) * 1_000 / i64::from(sold),
+                    },
                 };
                 self.rank_by(view, query, hits, cover)
             }
