@@ -308,7 +308,7 @@ fn transfers_are_listed_by_status_to_those_at_either_end() {
         let walk = |statuses: &[Status], places: Option<&[&str]>| {
             let locations: Option<Vec<i64>> = places.map(|p| p.iter().map(|code| location(&config, code)).collect());
             let page = |after| {
-                let query = TransferQuery { statuses: statuses.to_vec(), locations: locations.clone(), after, limit: 2 };
+                let query = TransferQuery { statuses: statuses.to_vec(), locations: locations.clone(), after, limit: 2, ..TransferQuery::default() };
                 site.engine.read_blocking(|tx| transfers::list(tx, &config, &query)).unwrap()
             };
             pages(2, page)
