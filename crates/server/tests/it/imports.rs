@@ -24,7 +24,7 @@ fn files_of_every_kind() {
         assert_eq!(accepted(&import("items", "sku,name,price,currency,components\nA,Cup,2.50,GBP,\nKIT,Set,,,A*4;B\n")), (2, 0));
         assert_eq!(
             site.get("/items/KIT")["components"],
-            json!([{"sku": "B", "quantity": 1}, {"sku": "A", "quantity": 4}]),
+            json!([{"sku": "A", "quantity": 4}, {"sku": "B", "quantity": 1}]),
             "in the order in which the items came to be"
         );
         let stock = import("stock", "sku,location,quantity\nA,LON,10.0\nB,LON,x\nC,LON,5\nA,MOON,5\nB,SHOP,3\nB,LON,-1\n");

@@ -152,20 +152,17 @@ fn a_listing_has_a_policy_of_its_own_and_keeps_to_it() {
         site.work();
         site.until("four are shown", || market.shown("101").filter(|shown| *shown == 4));
         site.until("it is level", || get(&owner, &lamp).contains("Level").then_some(()));
-        // Paused, it says what would be sent once it goes on.
-        owner.sent("/channels/shop/pause", &[]);
-        owner.sent(&lamp, &policy(&[("policy.mode", "fixed"), ("policy.mode.units", "6")]));
-        let waits = || Some(get(&owner, "/channels/shop/waiting")).filter(|page| page.contains("<td class=\"num strong\">6</td>"));
-        says(&site.until("six wait", waits), &[&format!("href=\"{lamp}\"")]);
-        assert_eq!(market.shown("101"), Some(4));
-        owner.sent("/channels/shop/resume", &[]);
-        site.until("six are shown", || market.shown("101").filter(|shown| *shown == 6));
-        site.until("it is level again", || get(&owner, &lamp).contains("Level").then_some(()));
         // While it may still sell, it cannot become something else.
         site.item("TORCH", json!({}), "LON 5");
         let page = refused(&owner, &lamp, &[("do", "map"), ("sku", "TORCH")]);
         assert!(fault(&page, "sku").starts_with("Cannot be changed while the channel may still sell units"), "{page}");
+        // Paused, it says what would be sent once it goes on.
+        owner.sent("/channels/shop/pause", &[]);
         owner.sent(&lamp, &policy(&[("policy.mode", "quota"), ("policy.never", "yes")]));
+        let waits = || Some(get(&owner, "/channels/shop/waiting")).filter(|page| page.contains("<td class=\"num strong\">0</td>"));
+        says(&site.until("none is to be shown", waits), &[&format!("href=\"{lamp}\"")]);
+        assert_eq!(market.shown("101"), Some(4), "nothing is sent meanwhile");
+        owner.sent("/channels/shop/resume", &[]);
         site.until("none is shown", || market.shown("101").filter(|shown| *shown == 0));
         says(&get(&owner, "/channels/shop"), &["Never sold here"]);
         owner.sent(&lamp, &policy(&[("policy.mode", "")]));

@@ -107,7 +107,8 @@ impl Acts<'_> {
         let other = if place == "LON" { "LEE" } else { "LON" };
         let had = |state: &str| Self::at(&before, place, state);
         let on_hand = |n: i64| move |stock: &Value| Self::at(stock, place, "on_hand") == n;
-        let form = "document.activeElement?.name === 'units'";
+        // What stands in it is chosen: the letter of a key that was pressed by the driver may come after the page that the key opened.
+        let form = "document.activeElement?.name === 'units' && (document.activeElement.select(), true)";
 
         self.keys(&["r"]).await;
         self.until("the form for receiving", form).await;

@@ -178,7 +178,7 @@ fn table(v: &Viewer, rows: &[RecordView]) -> Markup {
                     td data-label=(v.t("When")) { (v.date(r.at.0)) " " (v.clock(r.at.0)) }
                     td data-label=(v.t("Who")) { a href=(to("actor", &r.actor)) { (r.actor) } }
                     th scope="row" { a href=(to("action", &r.action)) title=(r.action) { (words(v, &r.action)) } }
-                    td data-label=(v.t("To what")) { span { (capital(&v.whole(&r.noun))) " " a href=(address("/audit", [("noun".to_owned(), r.noun.clone()), ("subject".to_owned(), r.subject.clone())].into_iter())) { (r.subject) } } }
+                    td data-label=(v.t("To what")) { p { (capital(&v.whole(&r.noun))) " " a href=(address("/audit", [("noun".to_owned(), r.noun.clone()), ("subject".to_owned(), r.subject.clone())].into_iter())) { (r.subject) } } }
                     td.clip data-label=(v.t("Change")) { (summary(v, r)) } td data-label=(v.t("From where")) { (r.address) }
                 }
             } }
