@@ -63,6 +63,8 @@ async fn story(browser: &Browser, server: &mut Server, key: &str) -> WebDriverRe
     browser.js("document.querySelector('#passkeys [name=name]').value = 'Laptop'").await;
     browser.js("document.querySelector('[data-passkey=register]').click()").await;
     browser.until("the refusal", "return document.querySelector('#passkey-error')?.checkVisibility()", SOON).await;
+    let refused = browser.complaints().await;
+    assert!(refused.len() == 1 && refused[0].contains("/account/passkeys/begin"), "{refused:?}");
     browser.js(&format!("document.querySelector('#passkeys [name=\"passkey.old\"]').value = '{PASSWORD}'")).await;
     browser.js("document.querySelector('[data-passkey=register]').click()").await;
     browser.until("the passkey", "return document.querySelector('#passkeys table')?.textContent.includes('Laptop')", SOON).await;
