@@ -7,7 +7,7 @@ use crate::App;
 use crate::console::fields::{Fields, Posted, see, step};
 use crate::console::parts::{Field, Part, form, icon, seen};
 use crate::console::shell::{self, Page, Sheet};
-use crate::console::viewer::Viewer;
+use crate::console::viewer::{Viewer, capital};
 use crate::problem::Problem;
 use axum::Extension;
 use axum::body::Body;
@@ -38,15 +38,12 @@ pub fn kind_name(word: &str) -> String {
 
 /// `access_token` as “Access token”.
 pub fn label(name: &str) -> String {
-    let words = name.replace('_', " ");
-    let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    capital(&name.replace('_', " "))
 }
 
 /// “such as EBAY_US” as “Such as EBAY_US.”
 fn as_sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let begun: String = letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect());
+    let begun = capital(text);
     if begun.is_empty() || begun.ends_with('.') { begun } else { format!("{begun}.") }
 }
 
