@@ -6,11 +6,13 @@ use crate::catalog::rows::read_location;
 use crate::channels::rows::Channel;
 use crate::contracts::rows::Contract;
 use crate::db::{Result, Sql, Tx};
+use crate::people::settings::{self, House};
 use domain::routing::{Location, RuleSet};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub const VERSION: Sql = Sql("SELECT value FROM counters WHERE name = 'config'");
+const COUNTERS: Sql = Sql("SELECT name, value FROM counters WHERE name IN ('config', 'event')");
+const CHANGED: Sql = Sql("UPDATE counters SET value = value + 1 WHERE name = 'config'");
 const LOCATIONS: Sql = Sql(
     "SELECT id, code, name, kind, country, postal_code, latitude, longitude, daily_capacity, cost_per_unit, active, created_at FROM locations ORDER BY id",
 );
@@ -30,6 +32,7 @@ pub struct Config {
     pub contracts: Vec<Contract>,
     /// Who is told of exceptions.
     pub alerts: Vec<Endpoint>,
+    pub house: House,
     codes: HashMap<String, usize>,
     ids: HashMap<i64, (usize, Arc<str>)>,
     pub rules: RuleSet,
@@ -37,11 +40,13 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the configuration anew if it has changed since `known`.
-    pub fn refresh(tx: &mut Tx<'_>, known: &mut Arc<Config>) -> Result<()> {
-        let version = tx.one(VERSION, &[], |r| r.int(0))?.unwrap_or(0);
+    /// Reads the configuration anew if it has changed since `known`. Answers the number of the last event, which costs nothing here.
+    pub fn refresh(tx: &mut Tx<'_>, known: &mut Arc<Config>) -> Result<i64> {
+        let counters = tx.rows(COUNTERS, &[], |r| (r.text(0), r.int(1)))?;
+        let counter = |name: &str| counters.iter().find(|(n, _)| n == name).map_or(0, |(_, value)| *value);
+        let (version, last_event) = (counter("config"), counter("event"));
         if version == known.version {
-            return Ok(());
+            return Ok(last_event);
         }
         let mut config = Config { version, ..Config::default() };
         for location in tx.rows(LOCATIONS, &[], read_location)? {
@@ -54,8 +59,16 @@ impl Config {
             config.rules = serde_json::from_str(&rules).map_err(|e| crate::db::Error::other(format!("rule set “{name}” cannot be read: {e}")))?;
             config.rules_name = name;
         }
+        if let Some(house) = settings::text(tx, House::NAME)? {
+            config.house = serde_json::from_str(&house).map_err(|e| crate::db::Error::other(format!("setting {}: {e}", House::NAME)))?;
+        }
         *known = Arc::new(config);
-        Ok(())
+        Ok(last_event)
+    }
+
+    /// Tells every node that the configuration has changed, when this transaction is committed.
+    pub fn changed(tx: &mut Tx<'_>) -> Result<()> {
+        tx.execute(CHANGED, &[]).map(drop)
     }
 
     /// Adds or replaces a location.

@@ -7,6 +7,7 @@ pub mod api;
 pub mod auth;
 pub mod console;
 pub mod follow;
+pub mod kept;
 pub mod metrics;
 pub mod problem;
 pub mod request;
@@ -43,6 +44,8 @@ pub struct App {
     pub outer: visit::Outer,
     /// Tries at signing in, by address.
     pub tries: Arc<throttle::Throttle>,
+    /// What many pages show, until the next event.
+    pub kept: Arc<kept::Shown>,
     /// Finds items and orders; not ready where nobody keeps an index.
     pub search: Arc<Search>,
     /// Turns true when the server stops: streams, which never end by themselves, end then.
@@ -72,6 +75,7 @@ impl App {
             outside: Default::default(),
             outer: Default::default(),
             tries: Default::default(),
+            kept: Default::default(),
             search: Arc::new(Search::new(engine.clone(), None)),
             stopping: tokio::sync::watch::Sender::new(false),
             config: Arc::default(),
@@ -121,7 +125,7 @@ impl App {
         &self,
         read: impl FnOnce(&mut engine::db::Tx<'_>, &Config) -> Result<T, Stop> + Send + 'static,
     ) -> Result<T, Stop> {
-        self.read_shared(move |tx, config| read(tx, config)).await
+        self.read_as_of(move |tx, config, _| read(tx, config)).await
     }
 
     /// As [`App::read`], with names that may be kept.
@@ -129,12 +133,20 @@ impl App {
         &self,
         read: impl FnOnce(&mut engine::db::Tx<'_>, &Arc<Config>) -> Result<T, Stop> + Send + 'static,
     ) -> Result<T, Stop> {
+        self.read_as_of(move |tx, config, _| read(tx, config)).await
+    }
+
+    /// As [`App::read_shared`], with the number of the last event of that state.
+    pub async fn read_as_of<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut engine::db::Tx<'_>, &Arc<Config>, i64) -> Result<T, Stop> + Send + 'static,
+    ) -> Result<T, Stop> {
         let mut config = self.config.lock().unwrap_or_else(|e| e.into_inner()).clone();
         let known = self.config.clone();
         self.engine
             .read(move |tx| {
-                Config::refresh(tx, &mut config)?;
-                let value = read(tx, &config)?;
+                let seq = Config::refresh(tx, &mut config)?;
+                let value = read(tx, &config, seq)?;
                 *known.lock().unwrap_or_else(|e| e.into_inner()) = config;
                 Ok(value)
             })

@@ -7,6 +7,7 @@ use crate::alerts::rows::DELIVERIES;
 use crate::alerts::{self, Happened};
 use crate::catalog::rows::{ITEMS, KIT_COMPONENTS};
 use crate::channels::rows::{LISTINGS, MARKET_ORDERS, PROGRESS};
+use crate::config::Config;
 use crate::contracts::rows::CONTRACT_LINES;
 use crate::db::{self, Cell, Rows, Sql, Tx, Value, Write};
 use crate::events::EVENTS;
@@ -18,7 +19,6 @@ use crate::stock::rows::{ENTRIES, LEVELS, TRANSFER_LINES, TRANSFERS, write_level
 use crate::warehouses::rows::HANDOVERS;
 
 const NEXT_EVENTS: Sql = Sql("UPDATE counters SET value = value + $1 WHERE name = 'event' RETURNING value");
-const BUMP_CONFIG: Sql = Sql("UPDATE counters SET value = value + 1 WHERE name = 'config'");
 
 impl Batch<'_> {
     /// Writes what changed. None if nothing did. Tells of changed levels if somebody listens.
@@ -62,7 +62,7 @@ impl Batch<'_> {
         }
         tx.write(writes)?;
         if self.config_changed {
-            tx.execute(BUMP_CONFIG, &[])?;
+            Config::changed(tx)?;
         }
         let count = self.events.len() as i64;
         let last = tx.one(NEXT_EVENTS, &[Value::Int(count)], |r| r.int(0))?.ok_or_else(|| db::Error::other("the event counter is missing"))?;

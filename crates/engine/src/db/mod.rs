@@ -320,8 +320,10 @@ impl Conn {
 
     /// Begins a transaction that reads one consistent state.
     pub fn begin_read(&mut self) -> Result<Tx<'_>> {
-        let begin = if self.is_postgres() { "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" } else { "BEGIN" };
-        self.batch(begin)?;
+        match self {
+            Conn::Sqlite(conn) => conn.batch("BEGIN")?,
+            Conn::Postgres(conn) => conn.begin_later("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+        }
         Ok(Tx { conn: self, faults: faults::none(), open: true, locks: false })
     }
 
@@ -468,7 +470,10 @@ impl Tx<'_> {
 impl Drop for Tx<'_> {
     fn drop(&mut self) {
         if self.open {
-            let _ = self.conn.batch("ROLLBACK");
+            match &mut *self.conn {
+                Conn::Postgres(conn) if !self.locks => conn.let_go(),
+                conn => drop(conn.batch("ROLLBACK")),
+            }
         }
     }
 }

@@ -3,8 +3,10 @@
 
 use super::{Cell, Error, Lookup, Result, Row, Table, Type, Value, Why, Write, insert_sql};
 use bytes::{Bytes, BytesMut};
-use futures_util::{SinkExt, TryStreamExt, future::join_all, pin_mut};
+use futures_util::{SinkExt, TryStreamExt, future::join, future::join_all, pin_mut};
 use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::task::Poll;
 use tokio_postgres::types::{IsNull, ToSql, Type as PgType, to_sql_checked};
 use tokio_postgres::{Client, Statement};
 
@@ -12,6 +14,8 @@ pub struct Postgres {
     runtime: tokio::runtime::Runtime,
     client: Client,
     statements: HashMap<String, Statement>,
+    /// What begins a transaction, until its first statement takes it along.
+    begin: Option<&'static str>,
 }
 
 impl Postgres {
@@ -31,15 +35,53 @@ impl Postgres {
             });
             Ok::<_, Error>(client)
         })?;
-        Ok(Postgres { runtime, client, statements: HashMap::new() })
+        Ok(Postgres { runtime, client, statements: HashMap::new(), begin: None })
+    }
+
+    /// Begins a transaction together with its first statement, in one round trip.
+    pub fn begin_later(&mut self, begin: &'static str) {
+        self.begin = Some(begin);
+    }
+
+    /// Ends a transaction that changed nothing. Sends that and does not wait for the answer: whatever went wrong, the next statement
+    /// on this connection says so.
+    pub fn let_go(&mut self) {
+        if self.begin.take().is_some() {
+            return;
+        }
+        let rollback = self.client.batch_execute("ROLLBACK");
+        self.runtime.block_on(async {
+            pin_mut!(rollback);
+            poll_fn(|cx| Poll::Ready(rollback.as_mut().poll(cx).is_ready())).await;
+            // The connection's own task writes it to the socket.
+            tokio::task::yield_now().await;
+        });
     }
 
     pub fn batch(&mut self, sql: &str) -> Result<()> {
+        self.begin = None;
         self.runtime.block_on(self.client.batch_execute(sql)).map_err(error)
     }
 
     pub fn check(&mut self, sql: &str) -> Result<()> {
         self.runtime.block_on(self.client.prepare(sql)).map(drop).map_err(error)
+    }
+
+    /// Runs a statement, with what begins its transaction before it.
+    fn run<T>(
+        runtime: &tokio::runtime::Runtime,
+        client: &Client,
+        begin: Option<&'static str>,
+        work: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
+    ) -> Result<T> {
+        let done = match begin {
+            None => runtime.block_on(work),
+            Some(begin) => runtime.block_on(async {
+                let (begun, done) = join(client.batch_execute(begin), work).await;
+                begun.and(done)
+            }),
+        };
+        done.map_err(error)
     }
 
     fn statement(&mut self, sql: &str) -> Result<Statement> {
@@ -57,7 +99,8 @@ impl Postgres {
     pub fn rows(&mut self, sql: &str, values: &[Value<'_>], each: &mut dyn FnMut(&Row<'_>)) -> Result<()> {
         let statement = self.statement(sql)?;
         let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|v| v as _).collect();
-        let rows = self.runtime.block_on(self.client.query(&statement, &values)).map_err(error)?;
+        let begin = self.begin.take();
+        let rows = Postgres::run(&self.runtime, &self.client, begin, self.client.query(&statement, &values))?;
         rows.iter().for_each(|row| each(&Row::Postgres(row)));
         Ok(())
     }
@@ -65,32 +108,39 @@ impl Postgres {
     pub fn stream(&mut self, sql: &str, values: &[Value<'_>], each: &mut dyn FnMut(&Row<'_>)) -> Result<()> {
         let statement = self.statement(sql)?;
         let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|v| v as _).collect();
-        self.runtime.block_on(async {
-            let rows = self.client.query_raw(&statement, values).await.map_err(error)?;
+        let begin = self.begin.take();
+        let work = async {
+            let rows = self.client.query_raw(&statement, values).await?;
             pin_mut!(rows);
-            while let Some(row) = rows.try_next().await.map_err(error)? {
+            while let Some(row) = rows.try_next().await? {
                 each(&Row::Postgres(&row));
             }
             Ok(())
-        })
+        };
+        Postgres::run(&self.runtime, &self.client, begin, work)
     }
 
     pub fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
         let statement = self.statement(sql)?;
         let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|v| v as _).collect();
-        self.runtime.block_on(self.client.execute(&statement, &values)).map_err(error)
+        let begin = self.begin.take();
+        Postgres::run(&self.runtime, &self.client, begin, self.client.execute(&statement, &values))
     }
 
     pub fn lookup(&mut self, lookup: &Lookup, keys: &(dyn ToSql + Sync), more: &[Value<'_>], each: &mut dyn FnMut(&Row<'_>)) -> Result<()> {
         let statement = self.statement(&lookup_sql(lookup))?;
         let mut values: Vec<&(dyn ToSql + Sync)> = vec![keys];
         values.extend(more.iter().map(|v| v as &(dyn ToSql + Sync)));
-        let rows = self.runtime.block_on(self.client.query(&statement, &values)).map_err(error)?;
+        let begin = self.begin.take();
+        let rows = Postgres::run(&self.runtime, &self.client, begin, self.client.query(&statement, &values))?;
         rows.iter().for_each(|row| each(&Row::Postgres(row)));
         Ok(())
     }
 
     pub fn write(&mut self, writes: &[Write]) -> Result<()> {
+        if let Some(begin) = self.begin.take() {
+            self.batch(begin)?;
+        }
         let (copied, inserted): (Vec<&Write>, Vec<&Write>) =
             writes.iter().filter(|w| !w.rows.0.is_empty()).partition(|w| w.new && w.rows.0.len() >= COPY_FROM * w.table.columns.len());
         let mut work = Vec::with_capacity(inserted.len());

@@ -121,9 +121,19 @@ pub struct Sort {
     pub oldest: i64,
 }
 
-/// All sorts of open exceptions that somebody may see.
-pub fn sorts(tx: &mut Tx<'_>, config: &Config, grant: &Grant, now: i64) -> Result<Vec<Sort>, Stop> {
-    let all = tx.rows(SORTS, &[Value::Int(now)], |r| Sort {
+impl Sort {
+    /// Whether somebody may see them.
+    pub fn reaches(&self, config: &Config, grant: &Grant) -> bool {
+        match self.channel.and_then(|id| config.channel(id)) {
+            Some(channel) => grant.on(&channel.code),
+            None => !grant.is_limited(),
+        }
+    }
+}
+
+/// All sorts of open exceptions.
+pub fn sorts(tx: &mut Tx<'_>, now: i64) -> Result<Vec<Sort>, Stop> {
+    Ok(tx.rows(SORTS, &[Value::Int(now)], |r| Sort {
         kind: r.text(0),
         severity: r.text(1),
         channel: r.opt_int(2),
@@ -131,10 +141,5 @@ pub fn sorts(tx: &mut Tx<'_>, config: &Config, grant: &Grant, now: i64) -> Resul
         snoozed: r.flag(4),
         count: r.int(5),
         oldest: r.int(6),
-    })?;
-    let reaches = |sort: &Sort| match sort.channel.and_then(|id| config.channel(id)) {
-        Some(channel) => grant.on(&channel.code),
-        None => !grant.is_limited(),
-    };
-    Ok(all.into_iter().filter(reaches).collect())
+    })?)
 }

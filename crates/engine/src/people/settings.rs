@@ -4,7 +4,8 @@ use super::rows::SETTINGS;
 use crate::Stop;
 use crate::access::By;
 use crate::access::audit::{self, Record};
-use crate::db::{Rows, Sql, Tx, Value, Write};
+use crate::config::Config;
+use crate::db::{self, Rows, Sql, Tx, Value, Write};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -53,15 +54,20 @@ impl Company {
     pub const NAME: &'static str = "company";
 }
 
+/// What is set under a name, as it is stored.
+pub fn text(tx: &mut Tx<'_>, name: &str) -> db::Result<Option<String>> {
+    tx.one(GET, &[Value::Text(name)], |r| r.text(0))
+}
+
 /// What is set under a name; what was never set is its default.
 pub fn get<T: DeserializeOwned + Default>(tx: &mut Tx<'_>, name: &str) -> Result<T, Stop> {
-    let text = tx.one(GET, &[Value::Text(name)], |r| r.text(0))?;
-    text.map_or(Ok(T::default()), |t| serde_json::from_str(&t).map_err(|e| Stop::broken(format!("setting {name}: {e}"))))
+    text(tx, name)?.map_or(Ok(T::default()), |t| serde_json::from_str(&t).map_err(|e| Stop::broken(format!("setting {name}: {e}"))))
 }
 
 /// Sets it. `shown` is what the audit log records of it: without secrets.
 pub fn set<T: Serialize>(tx: &mut Tx<'_>, by: &By, now: i64, name: &'static str, value: &T, shown: (Option<String>, String)) -> Result<(), Stop> {
     tx.write(vec![Write::changed(&SETTINGS, row(name, value)?)])?;
+    Config::changed(tx)?;
     Ok(audit::append(tx, &[Record::new(by, now, "settings.set", "setting", name).states(shown.0, Some(shown.1))])?)
 }
 

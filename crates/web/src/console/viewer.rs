@@ -10,8 +10,8 @@ use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
 use domain::{Grant, Permission, Refused};
-use engine::exceptions::desk::{self, Sort};
-use engine::people::settings::{self, House};
+use engine::exceptions::desk;
+use engine::people::settings::House;
 use engine::{By, Stop};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -83,14 +83,16 @@ impl FromRequestParts<App> for Viewer {
         let caller = parts.extensions.get::<Caller>().cloned();
         let grant = caller.as_ref().map(|c| c.grant.clone());
         let now = app.engine.now();
+        let kept = app.kept.clone();
         let (house, signs) = app
-            .read(move |tx, config| {
-                let house: House = settings::get(tx, House::NAME)?;
-                let Some(grant) = grant else { return Ok((house, Signs::default())) };
-                let open: Vec<Sort> = desk::sorts(tx, config, &grant, now)?.into_iter().filter(|s| !s.snoozed).collect();
-                let exceptions = open.iter().map(|s| s.count).sum();
-                let critical = open.iter().filter(|s| s.severity == "critical").map(|s| s.count).sum();
-                Ok((house, Signs { exceptions, critical, seq: engine::events::last(tx)? }))
+            .read_as_of(move |tx, config, seq| {
+                let Some(grant) = grant else { return Ok((config.house.clone(), Signs::default())) };
+                // An exception that was put aside comes back without an event.
+                let sorts = kept.exceptions.get(seq, now / 1_000_000, || desk::sorts(tx, now).map(Arc::new))?;
+                let open = || sorts.iter().filter(|s| !s.snoozed && s.reaches(config, &grant));
+                let exceptions = open().map(|s| s.count).sum();
+                let critical = open().filter(|s| s.severity == "critical").map(|s| s.count).sum();
+                Ok((config.house.clone(), Signs { exceptions, critical, seq }))
             })
             .await?;
         let person = caller.as_ref().and_then(|c| c.signed_in.as_ref()).map(|s| s.person.clone());

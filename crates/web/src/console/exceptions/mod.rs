@@ -60,7 +60,7 @@ async fn show(app: &App, v: &Viewer, id: Option<i64>) -> Result<Page, Problem> {
     let (shown, chosen, names) = app
         .read(move |tx, config| {
             let list = desk::list(tx, config, &query.desk(config, SHOWN)?)?;
-            let sorts = desk::sorts(tx, config, &grant, query.now)?;
+            let sorts = desk::sorts(tx, query.now)?.into_iter().filter(|s| s.reaches(config, &grant)).collect();
             let channels = config.channels.iter().filter(|c| grant.on(&c.code)).map(|c| (c.code.to_string(), c.name.clone())).collect();
             let chosen = match id {
                 Some(id) => {

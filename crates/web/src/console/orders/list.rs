@@ -10,6 +10,7 @@ use crate::console::show::iso;
 use crate::console::status;
 use crate::console::today::pause;
 use crate::console::viewer::Viewer;
+use crate::kept::Counted;
 use crate::problem::Problem;
 use axum::body::Body;
 use axum::extract::State;
@@ -123,17 +124,30 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Bod
         return Ok(file(&app, viewer, asked));
     }
     let (v, wanted) = (viewer.clone(), asked.clone());
-    let search = app.search.clone();
-    let found = app.read(move |tx, config| read(tx, config, &search, &v, &wanted)).await?;
+    let (search, kept) = (app.search.clone(), app.kept.clone());
+    let found = app
+        .read_as_of(move |tx, config, seq| {
+            let counts =
+                |tx: &mut Tx<'_>, of: Counted| kept.orders.get(seq, of.clone(), || counts::counts(tx, of.0.as_deref(), of.1.as_deref(), of.2));
+            read(tx, config, &search, &v, &wanted, counts)
+        })
+        .await?;
     Ok(show(&viewer, &asked, &found).into_response())
 }
 
-fn read(tx: &mut Tx<'_>, config: &Config, search: &Search, v: &Viewer, asked: &Asked) -> Result<Found, Stop> {
+fn read(
+    tx: &mut Tx<'_>,
+    config: &Config,
+    search: &Search,
+    v: &Viewer,
+    asked: &Asked,
+    counts: impl FnOnce(&mut Tx<'_>, Counted) -> Result<Counts, Stop>,
+) -> Result<Found, Stop> {
     let grant = v.grant();
     let mut query = query(v, config, &grant, asked, SHOWN);
     let is_whole = asked.from.is_none() && asked.to.is_none() && asked.text.is_none();
     let counts = match is_whole {
-        true => Some(counts::counts(tx, query.channels.as_deref(), query.locations.as_deref(), day_of(v.now))?),
+        true => Some(counts(tx, (query.channels.clone(), query.locations.clone(), day_of(v.now)))?),
         false => None,
     };
     let mut hits = asked.text.as_ref().map(|text| find::orders(tx, search, text, query.channels.as_deref(), HITS)).transpose()?;
