@@ -17,10 +17,12 @@ use connectors::csv;
 use domain::routing::Location;
 use domain::stock::Account::{Available, Count};
 use domain::{Noun, Refused, limits};
+use effect::StockEffect;
 use std::io::Read;
 use std::sync::Arc;
 
 mod check;
+pub mod effect;
 pub mod list;
 pub mod mend;
 mod row;
@@ -183,7 +185,7 @@ impl ImportState {
             rejected: row.int(4) as u64,
             errors: serde_json::from_str(&row.text(6)).unwrap_or_default(),
             finished: row.flag(7),
-            resumed_after: 0,
+            ..ImportView::default()
         };
         let state = ImportState {
             kind: row.text(1),
@@ -522,10 +524,11 @@ pub fn run(
         }
     });
     let mut view = ImportView::default();
+    let mut effect = StockEffect::default();
     for chunk in ready {
         let end = chunk.end;
         if dry_run {
-            view.count(engine.read_blocking(|tx| check::names(tx, chunk))?);
+            view.count(engine.read_blocking(|tx| check::names(tx, chunk, &mut effect))?);
         } else if let Answer::Import(answer) = engine.submit_blocking(Command::Import(chunk), by.clone())?.answer {
             view = *answer;
         }
@@ -533,6 +536,7 @@ pub fn run(
     }
     reader.join().map_err(|_| Stop::broken("the thread that read the file panicked"))?;
     view.resumed_after = resumed_after;
+    view.effect = (dry_run && import.kind == Kind::Stock).then(|| Box::new(effect));
     Ok(view)
 }
 

@@ -1,6 +1,7 @@
 //! What the engine answers: the documents as callers see them. The API sends them as they are.
 
 use crate::catalog::rows::{Item, WhenShort, kind_word};
+use crate::imports::effect::StockEffect;
 use crate::kept::Names;
 use crate::orders::rows::{Order, OrderLine};
 use crate::reservations::rows::Reservation;
@@ -340,6 +341,9 @@ pub struct OrderSummary<'a> {
     pub backordered: i64,
     pub shipped: i64,
     pub locations: Vec<Arc<str>>,
+    /// Why it was canceled, or came back, if somebody said.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub reason: &'a str,
 }
 
 impl<'a> OrderSummary<'a> {
@@ -355,6 +359,7 @@ impl<'a> OrderSummary<'a> {
             backordered: progress.backordered,
             shipped: progress.shipped,
             locations: order.fulfillments.iter().map(|f| names.code(f.location)).collect(),
+            reason: "",
         }
     }
 }
@@ -594,6 +599,10 @@ pub struct ImportView {
     pub finished: bool,
     /// Rows that an earlier attempt with the same key had done already.
     pub resumed_after: u64,
+    /// Of a dry run of stock: what the rows that can be imported would change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<StockEffect>)]
+    pub effect: Option<Box<StockEffect>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -16,13 +16,13 @@ use crate::orders::rows::{
     read_orders,
 };
 use crate::reservations::rows::{RESERVATIONS_BY_ID, Reservation};
-use crate::stock::rows::{LEVEL_COLUMNS, LINES_BY_TRANSFER, TRANSFERS_BY_ID, read_level, read_transfers};
+use crate::stock::rows::{LEVELS_OF, LINES_BY_TRANSFER, TRANSFERS_BY_ID, read_level, read_transfers};
 use crate::stock::undo::UNDONE;
 use crate::warehouses::rows::{HANDOVERS_BY_FULFILLMENT, Handover};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-const LEVELS_BY_ITEM: Lookup = Lookup { columns: LEVEL_COLUMNS, from: "levels", key: "item", and: "", order: "item, location", lock: true };
+const LEVELS_BY_ITEM: Lookup = Lookup { lock: true, ..LEVELS_OF };
 const BACKORDERS_BY_ITEM: Lookup =
     Lookup { columns: "order_id", from: "order_lines", key: "item", and: "AND backordered > 0", order: "item, order_id LIMIT 500", lock: false };
 const CAPACITY_BY_LOCATION: Lookup =

@@ -7,7 +7,7 @@ use crate::command::{Answer, Reply};
 use crate::db::{Rows, Write};
 use crate::views::{LocationView, nullable};
 use domain::geo::Point;
-use domain::routing::Location;
+use domain::routing::{Kind, Location};
 use domain::{Noun, Refused, limits};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -44,6 +44,12 @@ pub struct UpdateLocation {
     pub code: String,
     #[serde(default)]
     pub name: Option<String>,
+    /// warehouse, store, third_party or dark_store; one that a connection to somebody else's warehouse stands for stays third_party
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// ISO 3166-1 alpha-2.
+    #[serde(default)]
+    pub country: Option<String>,
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     pub postal_code: Option<Option<String>>,
@@ -73,6 +79,10 @@ fn capacity(value: Option<i64>) -> Result<Option<i64>, Refused> {
     }
 }
 
+fn kind(text: &str) -> Result<Kind, Refused> {
+    parse_kind(text).ok_or_else(|| Refused::invalid("kind", "must be warehouse, store, third_party or dark_store"))
+}
+
 /// Both coordinates or none.
 fn point(latitude: Option<f64>, longitude: Option<f64>) -> Result<Option<Point>, Refused> {
     let point = latitude.zip(longitude).and_then(|(latitude, longitude)| Point::new(latitude, longitude));
@@ -92,8 +102,9 @@ fn cost(value: i64) -> Result<i64, Refused> {
 
 impl NewLocation {
     pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
-        if batch.config.by_code(&self.code).is_some() {
-            return Err(Refused::Exists { noun: Noun::Location, name: self.code.clone() }.into());
+        // Codes that differ in the case of their letters only would be taken for one another.
+        if let Some(known) = batch.config.locations.iter().find(|l| l.code.to_lowercase() == self.code.to_lowercase()) {
+            return Err(Refused::Exists { noun: Noun::Location, name: known.code.clone() }.into());
         }
         let location = self.read()?;
         let location = Location { id: batch.id()?, ..location };
@@ -104,7 +115,7 @@ impl NewLocation {
     pub(crate) fn read(&self) -> Result<Location, Refused> {
         limits::name("code", &self.code)?;
         limits::title("name", &self.name)?;
-        let kind = parse_kind(&self.kind).ok_or_else(|| Refused::invalid("kind", "must be warehouse, store, third_party or dark_store"))?;
+        let kind = kind(&self.kind)?;
         limits::country("country", &self.country)?;
         if let Some(code) = &self.postal_code {
             limits::name("postal_code", code)?;
@@ -129,6 +140,16 @@ impl UpdateLocation {
         let mut location = batch.location(&self.code, "code")?;
         if let Some(name) = &self.name {
             location.name = limits::title("name", name)?.to_owned();
+        }
+        if let Some(text) = &self.kind {
+            location.kind = kind(text)?;
+            if location.kind != Kind::ThirdParty && batch.config.warehouse_at(location.id).is_some() {
+                return Err(Refused::invalid("kind", "must stay third_party while a connection stands for the location").into());
+            }
+        }
+        if let Some(country) = &self.country {
+            limits::country("country", country)?;
+            location.country = country.clone();
         }
         if let Some(code) = &self.postal_code {
             location.postal_code = code.as_deref().map(|code| limits::name("postal_code", code)).transpose()?.map(str::to_owned);

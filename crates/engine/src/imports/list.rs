@@ -80,6 +80,24 @@ pub fn list(tx: &mut Tx<'_>, after: Option<&Place>, limit: i64) -> Result<Vec<Im
     Ok(found)
 }
 
+/// Those of which file, key or person hold a text, whatever the case of its letters. Looks at two thousand; where the next page begins,
+/// if more may follow.
+pub fn search(tx: &mut Tx<'_>, text: &str, after: Option<&Place>, limit: usize) -> Result<(Vec<ImportLine>, Option<Place>), Stop> {
+    let text = text.to_lowercase();
+    let place = |import: &ImportLine| (import.began_at, import.key.clone());
+    let holds = |import: &ImportLine| [&import.file, &import.key, &import.actor].iter().any(|part| part.to_lowercase().contains(&text));
+    let looked_at = if text.is_empty() { limit as i64 + 1 } else { LOOKED_AT };
+    let all = list(tx, after, looked_at)?;
+    let end = all.last().filter(|_| all.len() as i64 == looked_at).map(place);
+    let mut found: Vec<ImportLine> = all.into_iter().filter(holds).collect();
+    if found.len() <= limit {
+        return Ok((found, end));
+    }
+    found.truncate(limit);
+    let next = found.last().map(place);
+    Ok((found, next))
+}
+
 /// How the keys of imports begin that mend refused rows of the one with this key.
 pub fn mends(key: &str) -> String {
     format!("web:mended:{}:", &blake3::hash(key.as_bytes()).to_hex()[..16])

@@ -101,7 +101,7 @@ impl CancelOrder {
         } else if !self.from_channel && !units.is_empty() {
             outbox::refund(batch, &order, units, false, reason)?;
         }
-        let answer = finish(batch, order, if recalled && nothing { "order.recalled" } else { "order.canceled" })?;
+        let answer = finish(batch, order, if recalled && nothing { "order.recalled" } else { "order.canceled" }, reason)?;
         for (item, location) in freed {
             fill::from_level(batch, item, location)?;
         }

@@ -106,18 +106,22 @@ pub(crate) fn units_of_sku(batch: &Batch<'_>, order: &Order, sku: &str, quantity
     Ok(vec![(item.id, quantity)])
 }
 
-/// Puts the changed order back, tells the world, and answers with it.
-pub(crate) fn finish(batch: &mut Batch<'_>, order: Order, kind: &'static str) -> Result<Reply, Stop> {
+/// Puts the changed order back, tells the world, with the reason that was given (empty if none was), and answers with it.
+pub(crate) fn finish(batch: &mut Batch<'_>, order: Order, kind: &'static str, reason: &str) -> Result<Reply, Stop> {
     let view = OrderView::new(&order, &batch.names());
-    announce(batch, &order, kind);
+    tell(batch, &order, kind, reason);
     let kept = batch.orders.change(order.id).ok_or_else(|| Stop::broken("the order vanished"))?;
     *kept = order;
     Ok(Reply::done(Answer::Order(Box::new(view))))
 }
 
 pub(crate) fn announce(batch: &mut Batch<'_>, order: &Order, kind: &'static str) {
+    tell(batch, order, kind, "");
+}
+
+fn tell(batch: &mut Batch<'_>, order: &Order, kind: &'static str, reason: &str) {
     let names = batch.names();
-    let summary = OrderSummary::new(order, &names);
+    let summary = OrderSummary { reason, ..OrderSummary::new(order, &names) };
     let data = serde_json::to_value(&summary).unwrap_or_default();
     batch.event(kind, order.id, &data);
 }

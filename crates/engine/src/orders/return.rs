@@ -70,7 +70,7 @@ impl ReturnOrder {
         if self.refund {
             outbox::refund(batch, &order, wanted.clone(), true, reason)?;
         }
-        let answer = finish(batch, order, "order.returned")?;
+        let answer = finish(batch, order, "order.returned", reason)?;
         if state == Available {
             for (item, _) in &wanted {
                 fill::from_level(batch, *item, location.id)?;

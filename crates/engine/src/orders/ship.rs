@@ -90,6 +90,6 @@ impl Ship {
         });
         order.refresh_status();
         outbox::shipped(batch, &order, shipment)?;
-        finish(batch, order, "order.shipped")
+        finish(batch, order, "order.shipped", "")
     }
 }

@@ -12,8 +12,13 @@ use domain::steps::Status;
 const HELD: Sql = Sql(
     "SELECT id, status, channel, created_at, expires_at, order_id, lines FROM reservations WHERE status = 'held' AND (expires_at, id) > ($1, $2) ORDER BY expires_at, id LIMIT $3",
 );
+const HELD_LAST: Sql = Sql(
+    "SELECT id, status, channel, created_at, expires_at, order_id, lines FROM reservations WHERE status = 'held' AND (expires_at, id) < ($1, $2) ORDER BY expires_at DESC, id DESC LIMIT $3",
+);
 // Holds are written fifty thousand a second, so that what became of them has no index of its own.
 const ALL: Sql = Sql("SELECT id, status, channel, created_at, expires_at, order_id, lines FROM reservations WHERE id < $1 ORDER BY id DESC LIMIT $2");
+const ALL_OLDEST: Sql =
+    Sql("SELECT id, status, channel, created_at, expires_at, order_id, lines FROM reservations WHERE id > $1 ORDER BY id LIMIT $2");
 const COUNT: Sql = Sql("SELECT COUNT(*) FROM (SELECT 1 FROM reservations WHERE status = 'held' LIMIT $1) AS c");
 
 /// Reservations that one page looks at. Beyond, it ends with what it found.
@@ -32,6 +37,8 @@ pub struct ReservationQuery {
     /// With this number, or with units of this item; any if both are left out.
     pub number: Option<i64>,
     pub item: Option<i64>,
+    /// The other way round: the last hold to run out before the others, the oldest of those that ended before the newest.
+    pub reversed: bool,
     /// Where the page before ended: 0, when its last hold runs out, and its id; or 1, 0 and the id of its last ended one.
     pub after: Option<Cursor<3>>,
     /// Most rows.
@@ -52,7 +59,12 @@ impl ReservationQuery {
 /// A page of reservations. Looks at a thousand at most.
 pub fn list(tx: &mut Tx<'_>, config: &Config, query: &ReservationQuery) -> Result<Page<ReservationView, Cursor<3>>, Stop> {
     debug_assert!(HELD.0.contains(RESERVATION_COLUMNS) && ALL.0.contains(RESERVATION_COLUMNS));
-    let first = if query.status.is_none_or(|s| s == Status::Held) { Cursor([0, i64::MIN, i64::MIN]) } else { ENDED };
+    // What never runs out is no hold of this list, and would come first the other way round.
+    let (first_held, first_ended) = match query.reversed {
+        false => (Cursor([0, i64::MIN, i64::MIN]), Cursor([1, 0, i64::MAX])),
+        true => (Cursor([0, i64::MAX, i64::MIN]), Cursor([1, 0, i64::MIN])),
+    };
+    let first = if query.status.is_none_or(|s| s == Status::Held) { first_held } else { first_ended };
     let mut last = query.after.unwrap_or(first);
     let mut rows: Vec<Reservation> = Vec::new();
     // One that is asked for by its number need not be among the thousand.
@@ -66,7 +78,7 @@ pub fn list(tx: &mut Tx<'_>, config: &Config, query: &ReservationQuery) -> Resul
     }
     for _ in 0..EXAMINED / STEP {
         let held = last.0[0] == 0;
-        let found = step(tx, last)?;
+        let found = step(tx, last, query.reversed)?;
         let ended = found.len() < STEP;
         for reservation in found {
             let at = if held { Cursor([0, reservation.expires_at, reservation.id]) } else { Cursor([1, 0, reservation.id]) };
@@ -83,20 +95,17 @@ pub fn list(tx: &mut Tx<'_>, config: &Config, query: &ReservationQuery) -> Resul
             if !held || query.status.is_some() {
                 return Ok(Page { rows: views(tx, config, &rows)?, next: None });
             }
-            last = ENDED;
+            last = first_ended;
         }
     }
     Ok(Page { rows: views(tx, config, &rows)?, next: Some(last) })
 }
 
-/// Before the newest of those that ended.
-const ENDED: Cursor<3> = Cursor([1, 0, i64::MAX]);
-
-fn step(tx: &mut Tx<'_>, Cursor([ended, expires_at, id]): Cursor<3>) -> Result<Vec<Reservation>, Stop> {
+fn step(tx: &mut Tx<'_>, Cursor([ended, expires_at, id]): Cursor<3>, reversed: bool) -> Result<Vec<Reservation>, Stop> {
     let step = Value::Int(STEP as i64);
     Ok(match ended {
-        0 => tx.rows(HELD, &[Value::Int(expires_at), Value::Int(id), step], Reservation::read)?,
-        _ => tx.rows(ALL, &[Value::Int(id), step], Reservation::read)?,
+        0 => tx.rows(if reversed { HELD_LAST } else { HELD }, &[Value::Int(expires_at), Value::Int(id), step], Reservation::read)?,
+        _ => tx.rows(if reversed { ALL_OLDEST } else { ALL }, &[Value::Int(id), step], Reservation::read)?,
     })
 }
 

@@ -3,12 +3,11 @@
 
 use crate::Stop;
 use crate::db::{Lookup, Row, Sql, Tx, Value};
-use crate::stock::rows::{LEVEL_COLUMNS, read_level};
+use crate::stock::rows::{LEVELS_OF, read_level};
 use domain::Refused;
 use domain::stock::Account;
 use std::collections::HashMap;
 
-const LEVELS_OF: Lookup = Lookup { columns: LEVEL_COLUMNS, from: "levels", key: "item", and: "", order: "item, location", lock: false };
 /// The last entries of each level of an item. Most levels need no more.
 const NEWEST: Lookup = Lookup {
     columns: "e.item, e.location, e.number, e.at, e.source, e.target, e.quantity, e.cause",

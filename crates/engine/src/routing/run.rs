@@ -13,7 +13,7 @@ use crate::orders::place::{ShipTo, StoredDecision};
 use crate::orders::rows::{Order, read_orders};
 use crate::orders::{announce, commit_units};
 use crate::reservations::rows::{HeldLine, RESERVATIONS_BY_ID, Reservation};
-use crate::stock::rows::{LEVEL_COLUMNS, read_level};
+use crate::stock::rows::{LEVELS_OF, read_level};
 use domain::assign::assign;
 use domain::routing::{self, Candidate, Considered, Explanation, Facts};
 use domain::steps::Status;
@@ -25,7 +25,6 @@ use utoipa::ToSchema;
 const QUEUED: Sql = Sql("SELECT id FROM orders WHERE status = 'queued' ORDER BY id LIMIT $1");
 const CAPACITY_OF_DAY: Sql = Sql("SELECT location, used FROM capacity WHERE day = $1");
 const HOLDS: Lookup = Lookup { lock: false, ..RESERVATIONS_BY_ID };
-const LEVELS_OF: Lookup = Lookup { columns: LEVEL_COLUMNS, from: "levels", key: "item", and: "", order: "item, location", lock: false };
 
 /// Most orders in one run; more wait for the next.
 pub const MAX_QUEUE: i64 = 50_000;

@@ -3,8 +3,7 @@
 //! No index leads from an item to them; one would cost every order a page. The ledger does: each held unit was moved by an entry that
 //! names its document. So the newest entries are walked back until the documents found there account for all that is held.
 
-use super::list::LEVELS;
-use super::rows::read_level;
+use super::rows::{LEVELS_OF, read_level};
 use super::walk::Walk;
 use crate::Stop;
 use crate::batch::sorted;
@@ -71,7 +70,7 @@ pub fn holders(tx: &mut Tx<'_>, config: &Config, item: i64, locations: Option<&[
     let mut holders = Holders::default();
     let mut left = Left::new();
     let mut below = Vec::new();
-    for (_, location, level) in tx.by_ids(&LEVELS, &[item], &[], read_level)? {
+    for (_, location, level) in tx.by_ids(&LEVELS_OF, &[item], &[], read_level)? {
         let (reserved, committed) = (level.get(Account::Reserved), level.get(Account::Committed));
         if locations.is_none_or(|l| l.contains(&location)) && reserved + committed > 0 {
             left.insert((location, Account::Reserved), reserved);

@@ -2,7 +2,7 @@
 //!
 //! Which items are on the page is found along the index of SKUs, or by the stock table (`table/`) for every other order and filter.
 
-use super::rows::{LEVEL_COLUMNS, read_level};
+use super::rows::{LEVELS_OF, read_level};
 use super::sales;
 use super::table::{Counts, State, StockQuery, StockTable};
 use crate::Stop;
@@ -21,10 +21,9 @@ const FIRST: Sql = Sql("SELECT id FROM items ORDER BY sku LIMIT $1");
 const LAST: Sql = Sql("SELECT id FROM items ORDER BY sku DESC LIMIT $1");
 const AFTER: Sql = Sql("SELECT id FROM items WHERE sku > $1 ORDER BY sku LIMIT $2");
 const BEFORE: Sql = Sql("SELECT id FROM items WHERE sku < $1 ORDER BY sku DESC LIMIT $2");
-pub(super) const LEVELS: Lookup = Lookup { columns: LEVEL_COLUMNS, from: "levels", key: "item", and: "", order: "item, location", lock: false };
 
 /// For the test that prepares all statements.
-pub const LOOKUPS: &[&Lookup] = &[&LEVELS];
+pub const LOOKUPS: &[&Lookup] = &[&LEVELS_OF];
 
 /// Days of the small chart beside an item.
 pub const DAYS: usize = 28;
@@ -109,7 +108,7 @@ pub fn rows(tx: &mut Tx<'_>, config: &Config, ids: &[i64], locations: Option<&[i
     }
     let stocked = sorted(items.values().flat_map(|i| i.components.iter().map(|(component, _)| component).chain([&i.id])));
     let mut levels: Levels = HashMap::new();
-    for (item, location, level) in tx.by_ids(&LEVELS, &stocked, &[], read_level)? {
+    for (item, location, level) in tx.by_ids(&LEVELS_OF, &stocked, &[], read_level)? {
         if locations.is_none_or(|l| l.contains(&location)) {
             levels.entry(item).or_default().insert(location, level);
         }

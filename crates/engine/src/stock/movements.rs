@@ -1,9 +1,8 @@
 //! The movements of an item: its entries, newest first over all locations, what was on hand after each, and a chart of it. At a bounded
 //! cost however many entries there are.
 
-use super::list::LEVELS;
 use super::read::EntryView;
-use super::rows::read_level;
+use super::rows::{LEVELS_OF, read_level};
 use super::walk::{Entry, Walk};
 use crate::Stop;
 use crate::config::Config;
@@ -91,7 +90,7 @@ pub struct Movement {
 
 /// The levels of an item at these locations, or everywhere.
 fn levels(tx: &mut Tx<'_>, item: i64, locations: Option<&[i64]>) -> Result<Vec<(i64, Level)>, Stop> {
-    let found = tx.by_ids(&LEVELS, &[item], &[], read_level)?;
+    let found = tx.by_ids(&LEVELS_OF, &[item], &[], read_level)?;
     let mut levels: Vec<(i64, Level)> = found.into_iter().map(|(_, location, level)| (location, level)).collect();
     levels.retain(|(location, _)| locations.is_none_or(|l| l.contains(location)));
     Ok(levels)

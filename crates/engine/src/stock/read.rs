@@ -3,8 +3,8 @@
 use crate::Stop;
 use crate::catalog::rows::{COMPONENTS_BY_KIT, ITEMS_BY_ID, ITEMS_BY_SKU, Item};
 use crate::config::Config;
-use crate::db::{Lookup, Row, Sql, Tx, Value};
-use crate::stock::rows::{LEVEL_COLUMNS, read_level};
+use crate::db::{Row, Sql, Tx, Value};
+use crate::stock::rows::{LEVELS_OF, read_level};
 use crate::views::{Balances, Id, LocationStock, SkuQuantity, StockView, Time};
 use domain::stock::{Account, Level, STATES};
 use domain::{Noun, Refused};
@@ -13,7 +13,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
-const LEVELS_OF: Lookup = Lookup { columns: LEVEL_COLUMNS, from: "levels", key: "item", and: "", order: "item, location", lock: false };
 const SUMS_AS_OF: Sql =
     Sql("SELECT location, source, target, CAST(SUM(quantity) AS BIGINT) FROM entries WHERE item = $1 AND at <= $2 GROUP BY location, source, target");
 const ENTRIES: Sql = Sql(

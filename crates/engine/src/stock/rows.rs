@@ -91,6 +91,8 @@ pub const TRANSFER_LINES: Table = Table {
     key: "transfer, item",
 };
 
+/// All levels of an item.
+pub const LEVELS_OF: Lookup = Lookup { columns: LEVEL_COLUMNS, from: "levels", key: "item", and: "", order: "item, location", lock: false };
 pub const TRANSFERS_BY_ID: Lookup =
     Lookup { columns: "id, source, target, status, reference, created_at", from: "transfers", key: "id", and: "", order: "id", lock: true };
 

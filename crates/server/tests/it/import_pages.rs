@@ -70,6 +70,10 @@ fn a_file_is_checked_imported_and_mended_in_the_page() {
         let told = panel(&page, "errors").replace(" .", ".");
         says(&told, &rows);
         assert_eq!((site.stock("A"), site.stock("B")), (String::new(), String::new()), "nothing is imported by checking");
+        assert_eq!(
+            panel(&page, "effect"),
+            "What it would change As the stock was when the file was checked Units more +13 In 2 rows Units fewer 0 None Unchanged 0 rows that say what is there Line Item Location Available now After Change 2 A LON 0 10 +10 6 B LEE 0 3 +3"
+        );
 
         let (path, page) = imported(&site, &owner, &waits);
         assert_eq!((site.stock("A").as_str(), site.stock("B").as_str()), ("available 10", "available 3"));
@@ -111,9 +115,21 @@ fn a_file_is_checked_imported_and_mended_in_the_page() {
         says(&page, &["Done, rows to mend"]);
         says(&get(&owner, &path), &["Done, rows mended", "Rows were mended and imported."]);
         assert_eq!((site.stock("A").as_str(), site.stock("B").as_str()), ("available 11", "available 7"));
+        // A level that stands in a file twice is counted from where the first row leaves it.
+        let waits = checked(&site, &owner, "stock", "again.csv", "sku,location,quantity\nA,LON,0\nA,LEE,1\nB,LEE,5\nB,LEE,9\n");
+        let effect = panel(&get(&owner, &waits), "effect");
+        assert!(effect.contains("Units more +6 In 2 rows Units fewer −10 In 1 row Unchanged 1"), "{effect}");
+        assert!(effect.ends_with("Change 2 A LON 10 0 −10 5 B LEE 5 9 +4 4 B LEE 3 5 +2"), "{effect}");
+        let dry = site.send("POST /imports/stock?dry_run=true", b"sku,location,quantity\nA,LON,4\nX,LON,4\n".to_vec(), &[]).body;
+        let largest = json!([{"line": 2, "sku": "A", "location": "LON", "before": 10, "after": 4}]);
+        let effect = json!({"rows_up": 0, "rows_down": 1, "rows_same": 0, "units_up": 0, "units_down": 6, "largest": largest});
+        assert_eq!((&dry["effect"], &dry["rejected"]), (&effect, &json!(1)));
         assert_eq!(owner.sent(&format!("{path}/mend"), &[("once", "empty"), ("c0.0", " ")]), path, "nothing was typed");
         let history = get(&owner, "/imports");
         assert!(history.find("count.csv, mended").unwrap() < history.find(">count.csv<").unwrap(), "the newest first");
+        let found = |words: &str| get(&owner, &format!("/imports?q={words}")).matches("data-row=").count();
+        assert_eq!((found("COUNT"), found("mended"), found("nobody")), (2, 1, 0));
+        says(&get(&owner, "/imports?q=nobody"), &["No import has such a file"]);
         site.verify();
     });
 }

@@ -117,6 +117,7 @@ fn a_location_is_added_and_faults_stand_at_their_fields() {
         assert_eq!((&place["daily_capacity"], &place["cost_per_unit"]), (&json!(1_000), &json!(250_000)));
         says(&get(&owner, "/locations/GLA"), &["Glasgow", "Third-party warehouse", "G1 1AA", "55.8600, −4.2500", "$0.25"]);
         says(&refused(&owner, "/locations", &form(&[])), &["There is already a location “GLA”."]);
+        says(&refused(&owner, "/locations", &form(&[("code", "gla")])), &["There is already a location “GLA”."]);
         site.verify();
     });
 }
@@ -156,6 +157,15 @@ fn a_location_is_changed_unless_somebody_else_did() {
         let place = site.get("/locations/LON");
         assert_eq!((&place["name"], &place["daily_capacity"], &place["latitude"]), (&json!("London East"), &Value::Null, &Value::Null));
         lacks(&get(&owner, "/locations"), &["data-key=\"mLON\""]);
+        // It moves into the store next door, in another country.
+        let page = get(&owner, "/locations/LON");
+        says(&page, &["<option value=\"warehouse\" selected", "name=\"country\" type=\"text\" value=\"GB\""]);
+        let seen = hidden(&page, "seen");
+        let moved = |country: &'static str| [("name", "London East"), ("kind", "store"), ("country", country), ("seen", seen.as_str())];
+        assert!(fault(&refused(&owner, "/locations/LON", &moved("XX")), "country").contains("ISO 3166-1"));
+        assert_eq!(owner.sent("/locations/LON", &moved("ie")), "/locations/LON?said=saved");
+        let place = site.get("/locations/LON");
+        assert_eq!((&place["kind"], &place["country"]), (&json!("store"), &json!("IE")));
         assert_eq!((owner.get("/locations/NONE").status, owner.post("/locations/NONE", &form("", "")).status), (404, 404));
         site.verify();
     });

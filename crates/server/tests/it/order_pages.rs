@@ -1,6 +1,6 @@
 //! The pages of orders: the list, one order with every deed, several at once, and a new one.
 
-use super::reading::{hidden, lacks, says};
+use super::reading::{hidden, lacks, panel, says};
 use super::support::{Site, fulfillments, on_both};
 use serde_json::{Value, json};
 
@@ -157,6 +157,7 @@ fn canceling_says_what_it_does_and_does_it() {
         ];
         assert_eq!(owner.sent(&path, &whole), format!("/orders/{id}?said=canceled"));
         let page = site.page(&format!("/orders/{id}?said=canceled"));
+        says(&panel(&page, "timeline"), &["Canceled too many 4 units stay", "Canceled changed mind"]);
         says(&page, &["Canceled; the units can be promised again.", "Nothing is to be sent"]);
         lacks(&page, &[&path]);
         site.verify();

@@ -1,5 +1,6 @@
 //! The lists of people and keys: in the order that is asked for, as far as they are asked for, and as files.
 
+use super::reading::{get, says};
 use super::support::{Site, on_both};
 use serde_json::json;
 
@@ -56,5 +57,32 @@ fn keys_are_sorted_filtered_and_exported_without_their_secrets() {
         for secret in &secrets {
             assert!(!file.contains(&secret[secret.len() - 20..]), "{file}");
         }
+    });
+}
+
+#[test]
+fn roles_are_found_by_what_they_allow_sorted_and_exported() {
+    on_both(|url| {
+        let site = Site::new(url);
+        let owner = site.visitor("owner");
+        owner
+            .sent("/roles", &[("name", "night shift"), ("about", "Counts at night"), ("permissions", "stock.view"), ("permissions", "stock.adjust")]);
+        let found = |query: &str| {
+            let page = get(&owner, &format!("/roles?{query}"));
+            let names = page.split("data-row=\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+            names.collect::<Vec<_>>()
+        };
+        assert_eq!(found("q=at+NIGHT"), ["night shift"]);
+        assert!(found("q=audit").contains(&"auditor".to_owned()) && !found("q=audit").contains(&"night shift".to_owned()));
+        assert_eq!(found("sort=name").first().map(String::as_str), Some("auditor"));
+        assert_eq!(found("sort=-name").last().map(String::as_str), Some("auditor"));
+        assert_eq!(found("sort=permissions").first().map(String::as_str), Some("night shift"));
+        says(&get(&owner, "/roles?q=nothing+of+the+kind"), &["No role has this name or allows this."]);
+        let file = owner.get("/roles?q=night&format=csv").text();
+        let lines: Vec<Vec<&str>> = file.lines().map(|line| line.split(',').collect()).collect();
+        assert_eq!((lines.len(), &lines[1][..3]), (2, &["night shift", "0", "0"][..]));
+        let allowed: Vec<&str> = lines[0].iter().zip(&lines[1]).skip(3).filter(|(_, flag)| **flag == "1").map(|(word, _)| *word).collect();
+        assert_eq!(allowed, ["stock.view", "stock.adjust"]);
+        site.verify();
     });
 }

@@ -30,6 +30,10 @@ fn the_next_to_run_out_comes_first() {
         let page = site.page("/reservations");
         let at = |id: &str| page.find(&format!("data-key=\"r{id}\""));
         assert!(at(&short).unwrap() < at(&long).unwrap() && at(&gone).is_none());
+        let page = site.page("/reservations?sort=-remaining");
+        let at = |id: &str| page.find(&format!("data-key=\"r{id}\""));
+        assert!(at(&long).unwrap() < at(&short).unwrap(), "{page}");
+        let page = site.page("/reservations");
         for text in ["2 × MUG at LEE", "2 min", "2 h 0 m", "Held <span class=\"count\">2</span>"] {
             assert!(page.contains(text), "{text} in {page}");
         }

@@ -78,6 +78,9 @@ fn a_warehouse_is_connected_to_the_one_location_that_it_stands_for() {
         assert_eq!(with(json!("LON")), "422 invalid_field location", "our own warehouse is no third party");
         assert_eq!(with(json!("NONE")), "422 unknown_location location");
         let connected = site.ok("POST /channels", connection(&bob, &served));
+        assert_eq!(site.call("PATCH /locations/BOB", json!({"kind": "store"})).told(), "422 invalid_field");
+        assert_eq!(site.ok("PATCH /locations/BOB2", json!({"kind": "store"}))["kind"], "store");
+        site.ok("PATCH /locations/BOB2", json!({"kind": "third_party"}));
         assert_eq!(connected["location"], "BOB");
         let mut again = connection(&bob, &served);
         again["code"] = json!("bob-again");

@@ -308,10 +308,21 @@ pub fn sessions_table(v: &Viewer, sessions: &[Session], current: &str, action: i
             thead { tr { th scope="col" { (v.t("Browser")) } th scope="col" { (v.t("Address")) } th scope="col" { (v.t("By")) } th scope="col" { (v.t("Since")) } th scope="col" { (v.t("Last seen")) } th {} } }
             tbody { @for s in sessions { tr data-key=(s.id) {
                 th.clip scope="row" title=(s.agent) { (browser(&s.agent)) @if s.id == current { " " span.tag { (v.t("This one")) } } }
-                td { (s.address) } td { (s.how) } td { (v.moment(s.created_at)) } td { (v.ago(s.seen_at)) }
+                td { (s.address) } td { (way_in(v, &s.how)) } td { (v.moment(s.created_at)) } td { (v.ago(s.seen_at)) }
                 td.num { @if s.id != current { (button(v, &action(&s.id), "btn btn-s", &[], html! { (v.t("Sign out")) })) } }
             } } }
         } }
+    }
+}
+
+/// How a session began.
+fn way_in<'h>(v: &Viewer, how: &'h str) -> &'h str {
+    match how {
+        "password" => v.t("Password"),
+        "passkey" => v.t("Passkey"),
+        "company" => v.t("Company"),
+        "link" => v.t("Link by mail"),
+        other => other,
     }
 }
 

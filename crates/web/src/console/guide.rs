@@ -18,28 +18,82 @@ use maud::{Markup, html};
 pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Problem> {
     let v = &viewer;
     let began = app.read(dashboard::began).await?;
+    let steps = [
+        Step {
+            done: true,
+            title: "An owner",
+            words: "You. Let others in when there is something to do for them.",
+            to: "/people/new",
+            action: "Let somebody in",
+            needs: Permission::PeopleManage,
+        },
+        Step {
+            done: began.locations > 0,
+            title: "A location",
+            words: "Where stock lies: a warehouse, a store, somebody else's warehouse.",
+            to: "/locations/new",
+            action: "Add a location",
+            needs: Permission::LocationsEdit,
+        },
+        Step {
+            done: began.any_item,
+            title: "Items and stock",
+            words: "From a file with SKU and name, and one with quantities; or a small sample to look around with.",
+            to: "/imports",
+            action: "Import a file",
+            needs: Permission::ImportsRun,
+        },
+        Step {
+            done: began.channels > 0,
+            title: "A channel",
+            words: "A place that sells: orders come in from it, quotas of your stock go out to it.",
+            to: "/channels/new",
+            action: "Connect a channel",
+            needs: Permission::ChannelsEdit,
+        },
+        Step {
+            done: began.any_order,
+            title: "An order",
+            words: "From a channel, from your own shop through the API, or typed in.",
+            to: "/orders/new",
+            action: "Place an order",
+            needs: Permission::OrdersPlace,
+        },
+    ];
+    let next = steps.iter().position(|s| !s.done);
+    let may_sample = !began.any_item && v.may(Permission::ImportsRun) && !v.is_limited();
     let body = html! {
         section.panel aria-label=(v.t("First steps")) { ol.steps.panel-body {
-            (item(v, 1, true, "An owner", "You. Let others in when there is something to do for them.", "/people/new", "Let somebody in", Permission::PeopleManage))
-            (item(v, 2, began.locations > 0, "A location", "Where stock lies: a warehouse, a store, somebody else's warehouse.", "/locations/new", "Add a location", Permission::LocationsEdit))
-            (item(v, 3, began.any_item, "Items and stock", "From a file with SKU and name, and one with quantities; or a small sample to look around with.", "/imports", "Import a file", Permission::ImportsRun))
-            (item(v, 4, began.channels > 0, "A channel", "A place that sells: orders come in from it, quotas of your stock go out to it.", "/channels/new", "Connect a channel", Permission::ChannelsEdit))
-            (item(v, 5, began.any_order, "An order", "From a channel, from your own shop through the API, or typed in.", "/orders/new", "Place an order", Permission::OrdersPlace))
+            @for (n, step) in steps.iter().enumerate() {
+                (item(v, n + 1, step, next == Some(n), html! { @if may_sample && step.to == "/imports" { (super::imports::sample(v, false, "/guide")) } }))
+            }
         } }
     };
-    let done = [true, began.locations > 0, began.any_item, began.channels > 0, began.any_order].iter().filter(|d| **d).count();
-    let head = shell::head(v.t("First steps"), html! { (v.say("{} of 5 done", &[&done])) }, html! { a.btn href="/" { (v.t("To today")) } });
+    let done = steps.iter().filter(|s| s.done).count();
+    let head =
+        shell::head(v.t("First steps"), html! { (v.say("{} of {} done", &[&done, &steps.len()])) }, html! { a.btn href="/" { (v.t("To today")) } });
     Ok(shell::page(v, Sheet { title: v.t("First steps").into(), here: "", topics: "items locations channels orders".into(), head, body }))
 }
 
-fn item(v: &Viewer, n: u32, done: bool, title: &'static str, words: &'static str, to: &str, action: &'static str, needs: Permission) -> Markup {
+/// A step of the guide: whether it is done, what it is, where it is done, and what one must be allowed.
+struct Step {
+    done: bool,
+    title: &'static str,
+    words: &'static str,
+    to: &'static str,
+    action: &'static str,
+    needs: Permission,
+}
+
+/// The one to do next has the button that stands out.
+fn item(v: &Viewer, n: usize, step: &Step, is_next: bool, beside: Markup) -> Markup {
     html! {
-        li data-key=(n) {
+        li data-key=(n) aria-current=[is_next.then_some("step")] {
             span.n aria-hidden="true" { (n) }
             div {
-                h3 { (v.t(title)) " " @if done { (state("ok", "st-ok", v.t("Done"))) } }
-                p { (v.t(words)) }
-                @if v.may(needs) { p { a.btn.btn-primary[!done] href=(to) { (v.t(action)) } } }
+                h3 { (v.t(step.title)) " " @if step.done { (state("ok", "st-ok", v.t("Done"))) } @else if is_next { span.tag { (v.t("Next")) } } }
+                p { (v.t(step.words)) }
+                @if v.may(step.needs) { div.row { a.btn.btn-primary[is_next] href=(step.to) { (v.t(step.action)) } (beside) } }
             }
         }
     }

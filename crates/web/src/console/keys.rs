@@ -3,7 +3,7 @@
 use super::account::{own, proof, prove};
 use super::export;
 use super::fields::{Posted, see};
-use super::parts::{Field, button, confirm, empty, form, icon, search_box, select, sorted, state};
+use super::parts::{Field, button, confirm, empty, form, icon, search_box, select, sort, sorted, state};
 use super::people::{joined, limit_fields, limits_of};
 use super::shell::{self, Page, Sheet};
 use super::viewer::Viewer;
@@ -24,7 +24,7 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Bod
     let wanted = v.asked("q").unwrap_or_default().to_lowercase();
     let mut shown: Vec<&(KeyView, Key)> =
         all.iter().filter(|(view, key)| (with_old || key.is_in_force(v.now)) && view.name.to_lowercase().contains(&wanted)).collect();
-    sort(v, &mut shown);
+    sort(v, &mut shown, sort_by);
     if v.asked("format").as_deref() == Some("csv") {
         return Ok(exported(&shown));
     }
@@ -50,18 +50,13 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Bod
     Ok(shell::page(v, Sheet { title: v.t("API keys").into(), here: "/keys", topics: String::new(), head, body }).into_response())
 }
 
-/// In the order that the address asks for.
-fn sort(v: &Viewer, shown: &mut [&(KeyView, Key)]) {
+fn sort_by(shown: &mut [&(KeyView, Key)], column: &str) {
     shown.sort_by_key(|(view, _)| view.name.to_lowercase());
-    let sort = v.asked("sort").unwrap_or_default();
-    match sort.trim_start_matches('-') {
+    match column {
         "role" => shown.sort_by(|a, b| a.0.role.cmp(&b.0.role)),
         "made" => shown.sort_by_key(|(_, key)| key.created_at),
         "used" => shown.sort_by_key(|(_, key)| key.used_at),
         _ => {}
-    }
-    if sort.starts_with('-') {
-        shown.reverse();
     }
 }
 

@@ -77,15 +77,16 @@ pub struct Live {
 }
 
 impl Live {
-    /// The state now: everything that was committed before the call is in it, but for sums that are told to be older.
-    pub async fn view(&self, app: &App) -> Result<View, Stop> {
+    /// A state with the event of this number and all before it in it, but for sums that are told to be older. Whoever asks has read the
+    /// number of the last event ([`super::viewer::Signs`]).
+    pub async fn view(&self, app: &App, seq: i64) -> Result<View, Stop> {
         let asked_at = Instant::now();
         let (newest, config) = {
             let mut fast = self.fast.lock().await;
             // Whoever waited for the lock may find that the one before read after it asked.
             let is_fresh = fast.read_at.is_some_and(|at| at > asked_at);
             match fast.newest.clone() {
-                Some(newest) if is_fresh || self.is_current(app, &newest.0, fast.read_at).await? => newest,
+                Some(newest) if is_fresh || self.is_current(&newest.0, seq, fast.read_at) => newest,
                 _ => {
                     if let Some(at) = fast.read_at {
                         tokio::time::sleep(GAP.saturating_sub(at.elapsed())).await;
@@ -132,9 +133,9 @@ impl Live {
         made
     }
 
-    async fn is_current(&self, app: &App, newest: &Newest, read_at: Option<Instant>) -> Result<bool, Stop> {
+    fn is_current(&self, newest: &Newest, seq: i64, read_at: Option<Instant>) -> bool {
         let counting = self.tally.lock().unwrap_or_else(|e| e.into_inner()).behind.is_some();
-        Ok(!counting && read_at.is_some_and(|at| at.elapsed() < IDLE) && app.engine.read(events::last).await? == newest.seq)
+        !counting && read_at.is_some_and(|at| at.elapsed() < IDLE) && seq <= newest.seq
     }
 
     async fn read(&self, app: &App) -> Result<(Arc<Newest>, Arc<Config>), Stop> {

@@ -230,7 +230,7 @@ fn status(word: &str) -> (&'static str, &'static str, &'static str) {
         "open" => ("open", "st-info", "Open"),
         "backordered" => ("warn", "st-warn", "Backordered"),
         "partially_fulfilled" => ("half", "st-info", "Part shipped"),
-        "fulfilled" => ("ok", "st-ok", "Fulfilled"),
+        "fulfilled" => ("ok", "st-ok", "Shipped"),
         _ => ("off", "st-off", "Canceled"),
     }
 }

@@ -244,9 +244,11 @@ pub fn item(v: &Viewer, sku: &str, name: Option<&String>) -> Markup {
 
 /// What a form that was refused is told by, when no field of it is at fault.
 pub fn wrong(v: &Viewer) -> Markup {
+    let unchanged = v.t("Nothing was changed.").trim_end_matches('.').to_lowercase();
+    let says_so = |detail: &str| v.caller.is_none() || detail.to_lowercase().contains(&unchanged);
     html! {
         @if let Some(wrong) = &v.wrong {
-            div.banner.banner-danger role="alert" { (icon("danger")) div { @if v.caller.is_some() { b { (v.t("Nothing was changed.")) " " } } (wrong.detail) } }
+            div.banner.banner-danger role="alert" { (icon("danger")) div { @if !says_so(&wrong.detail) { b { (v.t("Nothing was changed.")) " " } } (wrong.detail) } }
         }
     }
 }
@@ -313,6 +315,16 @@ pub fn sorted(v: &Viewer, name: &str, label: &'static str, class: &str, default:
     let direction = if up { Some("ascending") } else { down.then_some("descending") };
     html! {
         th class=(class) scope="col" aria-sort=[direction] { a href=(v.address(&[("sort", &next)])) { (v.t(label)) @if up { " ↑" } @if down { " ↓" } } }
+    }
+}
+
+/// Puts rows that are at hand in the order that the address asks for. `by` sorts them upward by the column of a name, and by what is
+/// usual where it knows none.
+pub fn sort<T>(v: &Viewer, rows: &mut [T], by: impl FnOnce(&mut [T], &str)) {
+    let sort = v.asked("sort").unwrap_or_default();
+    by(rows, sort.trim_start_matches('-'));
+    if sort.starts_with('-') {
+        rows.reverse();
     }
 }
 

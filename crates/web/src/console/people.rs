@@ -4,7 +4,7 @@ use super::account::sessions_table;
 use super::export;
 use super::fields::{Fields, Posted, see, step};
 use super::links::send_link;
-use super::parts::{Field, Part, button, check, confirm, empty, fact, form, icon, search_box, seen, select, sorted, state};
+use super::parts::{Field, Part, button, check, confirm, empty, fact, form, icon, search_box, seen, select, sort, sorted, state};
 use super::shell::{self, Page, Sheet};
 use super::viewer::Viewer;
 use crate::App;
@@ -29,7 +29,7 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Bod
         (role.is_empty() || p.role == role) && (wanted.is_empty() || p.name.to_lowercase().contains(&wanted) || p.login.contains(&wanted))
     };
     let mut shown: Vec<&(PersonView, Person)> = everybody.iter().filter(|(p, _)| is_wanted(p)).collect();
-    sort(v, &mut shown);
+    sort(v, &mut shown, sort_by);
     if v.asked("format").as_deref() == Some("csv") {
         return Ok(exported(&shown));
     }
@@ -57,18 +57,13 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Bod
     Ok(shell::page(v, Sheet { title: v.t("People").into(), here: "/people", topics: String::new(), head, body }).into_response())
 }
 
-/// In the order that the address asks for.
-fn sort(v: &Viewer, shown: &mut [&(PersonView, Person)]) {
+fn sort_by(shown: &mut [&(PersonView, Person)], column: &str) {
     shown.sort_by_key(|(view, _)| view.name.to_lowercase());
-    let sort = v.asked("sort").unwrap_or_default();
-    match sort.trim_start_matches('-') {
+    match column {
         "login" => shown.sort_by(|a, b| a.0.login.cmp(&b.0.login)),
         "role" => shown.sort_by(|a, b| a.0.role.cmp(&b.0.role)),
         "seen" => shown.sort_by_key(|(_, person)| person.seen_at),
         _ => {}
-    }
-    if sort.starts_with('-') {
-        shown.reverse();
     }
 }
 

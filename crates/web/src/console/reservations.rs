@@ -3,7 +3,7 @@
 use super::export;
 use super::fields::{Posted, see};
 use super::orders::Places;
-use super::parts::{Part, csrf, empty, fact, icon, item, once, pager, search_box, seen, tabs};
+use super::parts::{Part, csrf, empty, fact, icon, item, once, pager, search_box, seen, sorted, tabs};
 use super::shell::{self, Page, Sheet};
 use super::show::iso;
 use super::status;
@@ -52,6 +52,7 @@ fn query(v: &Viewer, grant: &Grant, limit: usize) -> ReservationQuery {
         status: Status::parse(&view).filter(|_| view != "all"),
         channels: channel.or(seen),
         locations: grant.locations.as_ref().map(|ids| ids.to_vec()),
+        reversed: matches!(v.asked("sort").as_deref(), Some("-remaining" | "made")),
         after: v.asked("after").and_then(|text| Cursor::parse("after", &text).ok()),
         limit,
         ..ReservationQuery::default()
@@ -135,13 +136,15 @@ fn show(v: &Viewer, found: &Found) -> Page {
     let held = (!v.grant().is_limited()).then(|| format!("{}{}", v.num(found.held.0), if found.held.1 { "+" } else { "" }));
     let views: Vec<_> = VIEWS
         .iter()
-        .map(|(word, name)| (v.address(&[("status", word)]), v.t(name).to_owned(), held.clone().filter(|_| *word == "held"), *word == asked))
+        .map(|(word, name)| {
+            (v.address(&[("status", word), ("sort", "")]), v.t(name).to_owned(), held.clone().filter(|_| *word == "held"), *word == asked)
+        })
         .collect();
     let body = html! {
         section.panel aria-label=(v.t("Reservations")) {
             (tabs(v, "Views", &views))
             (filters(v, found))
-            @if found.rows.is_empty() { (nothing(v, &asked, found.next.is_some())) } @else { (table(v, &found.rows)) }
+            @if found.rows.is_empty() { (nothing(v, &asked, found.next.is_some())) } @else { (table(v, &asked, &found.rows)) }
             (pager(v, found.rows.len(), found.next.as_deref()))
         }
     };
@@ -152,7 +155,7 @@ fn filters(v: &Viewer, found: &Found) -> Markup {
     html! {
         form.filters action="/reservations" role="search" {
             (search_box(v, "Number, or SKU", &v.asked("q").unwrap_or_default()))
-            @if let Some(view) = v.asked("status") { input type="hidden" name="status" value=(view); }
+            @for name in ["status", "sort"] { @if let Some(value) = v.asked(name) { input type="hidden" name=(name) value=(value); } }
             @if !found.channels.is_empty() || v.asked("channel").is_some() {
                 @if let Some(code) = v.asked("channel") {
                     span.chip { (v.t("Channel")) b { (code) } a href=(v.address(&[("channel", "")])) aria-label=(v.say("Remove the filter {}", &[&v.t("Channel")])) { (icon("x")) } }
@@ -186,13 +189,16 @@ fn remaining(v: &Viewer, r: &ReservationView) -> Markup {
     }
 }
 
-fn table(v: &Viewer, rows: &[ReservationView]) -> Markup {
+fn table(v: &Viewer, view: &str, rows: &[ReservationView]) -> Markup {
     html! {
         div.table-wrap { table.table.table-tight.table-stack {
             caption.vh { (v.t("Reservations")) }
             thead { tr {
-                th scope="col" { (v.t("Reservation")) } th scope="col" { (v.t("State")) } th.num scope="col" { (v.t("Remaining")) } th scope="col" { (v.t("Channel")) }
-                th scope="col" { (v.t("Holds")) } th.num scope="col" { (v.t("Units")) } th scope="col" { (v.t("Order")) } th scope="col" { (v.t("Made")) }
+                th scope="col" { (v.t("Reservation")) } th scope="col" { (v.t("State")) }
+                @if view == "held" { (sorted(v, "remaining", "Remaining", "num", "remaining")) } @else { th.num scope="col" { (v.t("Remaining")) } }
+                th scope="col" { (v.t("Channel")) }
+                th scope="col" { (v.t("Holds")) } th.num scope="col" { (v.t("Units")) } th scope="col" { (v.t("Order")) }
+                @if view == "held" || view == "all" { th scope="col" { (v.t("Made")) } } @else { (sorted(v, "made", "Made", "", "-made")) }
             } }
             tbody { @for r in rows { tr data-row data-key={ "r" (r.id.0) } {
                 th scope="row" { a data-open href={ "/reservations/" (r.id.0) } { (r.id.0) } }

@@ -1,7 +1,7 @@
 //! Roles: what each allows, those of the merchant's own, and which of them ask for a second factor.
 
 use super::fields::{Posted, see, step};
-use super::parts::{Field, Part, button, check, confirm, form, icon};
+use super::parts::{Field, Part, button, check, confirm, empty, form, icon, search_box, sort, sorted};
 use super::shell::{self, Page, Sheet};
 use super::viewer::Viewer;
 use crate::App;
@@ -20,13 +20,31 @@ pub fn about(v: &Viewer, role: &Role) -> String {
     BUILT_IN.iter().find(|b| b.name == role.name).map_or_else(|| role.about.clone(), |b| v.t(b.about).to_owned())
 }
 
-pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Problem> {
+pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Body>, Problem> {
     let v = &viewer;
-    let all = app.engine.read(roles::list).await?;
+    let mut all = app.engine.read(roles::list).await?;
+    let wanted = v.asked("q").unwrap_or_default().to_lowercase();
+    // Whoever looks for what may be done finds the roles that allow it.
+    let allows =
+        |role: &Role| Permission::ALL.into_iter().any(|(p, _, words)| role.permissions.has(p) && v.t(words).to_lowercase().contains(&wanted));
+    all.retain(|r| r.name.to_lowercase().contains(&wanted) || about(v, r).to_lowercase().contains(&wanted) || allows(r));
+    sort(v, &mut all, |all, column| match column {
+        "name" => all.sort_by_key(|r| r.name.to_lowercase()),
+        "permissions" => all.sort_by_key(|r| r.permissions.iter().count()),
+        _ => {}
+    });
+    if v.asked("format").as_deref() == Some("csv") {
+        return Ok(exported(&all));
+    }
     let body = html! { div.stack {
         section.panel aria-label=(v.t("Roles")) {
-            div.table-wrap { table.table.table-stack {
-                thead { tr { th scope="col" { (v.t("Role")) } th scope="col" { (v.t("What it is for")) } th.num scope="col" { (v.t("Permissions")) } th scope="col" { (v.t("Second factor")) } th scope="col" { (v.t("Kind")) } } }
+            form.filters method="get" {
+                (search_box(v, "Role, or what it allows", &v.asked("q").unwrap_or_default()))
+                button.btn.btn-s.no-js type="submit" { (v.t("Filter")) }
+            }
+            @if all.is_empty() { (empty(v.t("None fits"), html! { (v.t("No role has this name or allows this.")) }, html! { div { a.btn href="/roles" { (v.t("Show all")) } } })) }
+            @else { div.table-wrap { table.table.table-stack {
+                thead { tr { (sorted(v, "name", "Role", "", "")) th scope="col" { (v.t("What it is for")) } (sorted(v, "permissions", "Permissions", "num", "")) th scope="col" { (v.t("Second factor")) } th scope="col" { (v.t("Kind")) } } }
                 tbody { @for role in &all {
                     tr data-row=(role.name) data-key=(role.name) {
                         th scope="row" { a href={ "/roles/" (step(&role.name)) } data-open { (role.name) } }
@@ -35,16 +53,27 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Page, Proble
                         td data-label=(v.t("Kind")) { @if role.built_in { (v.t("Always there")) } @else { (v.t("Your own")) } }
                     }
                 } }
-            } }
+            } } }
         }
-        (matrix(v, &all))
+        @if !all.is_empty() { (matrix(v, &all)) }
     } };
     let head = shell::head(
         v.t("Roles"),
         html! { (v.t("Sets of permissions that people and keys have.")) },
-        html! { a.btn.btn-primary href="/roles/new" data-key="n" title=(v.t("Make a role")) { (icon("plus")) (v.t("Make a role")) } },
+        html! { a.btn href=(v.address(&[("format", "csv")])) { (icon("download")) (v.t("Export")) } a.btn.btn-primary href="/roles/new" data-key="n" title=(v.t("Make a role")) { (icon("plus")) (v.t("Make a role")) } },
     );
-    Ok(shell::page(v, Sheet { title: v.t("Roles").into(), here: "/roles", topics: String::new(), head, body }))
+    Ok(shell::page(v, Sheet { title: v.t("Roles").into(), here: "/roles", topics: String::new(), head, body }).into_response())
+}
+
+/// One line a role, one column a permission.
+fn exported(all: &[Role]) -> Response<Body> {
+    let head: Vec<&str> = ["role", "built_in", "second_factor"].into_iter().chain(Permission::ALL.into_iter().map(|(_, word, _)| word)).collect();
+    let flag = |is: bool| u8::from(is).to_string();
+    let line = |role: &Role| {
+        let allowed = Permission::ALL.into_iter().map(|(permission, ..)| flag(role.permissions.has(permission)));
+        [role.name.clone(), flag(role.built_in), flag(role.second_factor)].into_iter().chain(allowed).collect()
+    };
+    super::export::rows("roles.csv", &head, &all.iter().map(line).collect::<Vec<_>>())
 }
 
 /// Which role allows what, at a glance.

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 pub async fn page(State(app): State<App>, Extension(live): Extension<Arc<Live>>, viewer: Viewer) -> Result<Page, Problem> {
     let v = &viewer;
-    let view = live.view(&app).await?;
+    let view = live.view(&app, v.signs.seq).await?;
     let body = if view.newest.any_item {
         live.words(alike(v, &view), || fragment(&app, v, &view, &live.counted(v, &view.config)))
     } else {

@@ -64,7 +64,8 @@ pub async fn page(
     let v = &viewer;
     let (standing, grant) = (board.standing(&app).await?, v.grant());
     // Figures of all locations are for those who may see all of them.
-    let available = if grant.locations.is_none() { Some(live.view(&app).await?.totals.stock.values().map(|b| b.available).sum()) } else { None };
+    let available =
+        if grant.locations.is_none() { Some(live.view(&app, v.signs.seq).await?.totals.stock.values().map(|b| b.available).sum()) } else { None };
     let wanted = v.asked("q").unwrap_or_default().to_lowercase();
     let fits = |code: &str, name: &str| grant.on(code) && (code.to_lowercase().contains(&wanted) || name.to_lowercase().contains(&wanted));
     let shown: Vec<&ChannelStatus> = standing.channels.iter().filter(|s| fits(&s.channel.code, &s.channel.name)).collect();

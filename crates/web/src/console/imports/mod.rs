@@ -7,7 +7,7 @@ pub mod upload;
 pub mod waiting;
 
 use super::fields::{Posted, see, step};
-use super::parts::{Part, button, csrf, empty, icon, pager, state};
+use super::parts::{Part, button, csrf, empty, icon, pager, search_box, state};
 use super::shell::{self, Page, Sheet};
 use super::show::{actor, iso};
 use super::viewer::Viewer;
@@ -29,7 +29,7 @@ use std::sync::Arc;
 use waiting::Waiting;
 
 /// Rows of the list.
-const ROWS: i64 = 25;
+const ROWS: usize = 25;
 /// Without a sign of life for so long an import of another server has stopped, in microseconds.
 const SILENT: i64 = 120_000_000;
 
@@ -81,11 +81,11 @@ fn place(text: &str) -> Option<Place> {
 
 async fn show_with(app: &App, v: &Viewer, waits: &[(String, waiting::Checked)]) -> Result<Page, Problem> {
     let after = v.asked("after").as_deref().and_then(place);
-    let (mut found, any_item) =
-        app.read(move |tx, config| Ok((list::list(tx, after.as_ref(), ROWS + 1)?, engine::dashboard::began(tx, config)?.any_item))).await?;
-    let more = found.len() as i64 > ROWS;
-    found.truncate(ROWS as usize);
-    let next = found.last().filter(|_| more).map(|i| format!("{}.{}", i.began_at, i.key));
+    let words = v.asked("q").unwrap_or_default();
+    let ((found, next), any_item) = app
+        .read(move |tx, config| Ok((list::search(tx, words.trim(), after.as_ref(), ROWS)?, engine::dashboard::began(tx, config)?.any_item)))
+        .await?;
+    let next = next.map(|(began_at, key)| format!("{began_at}.{key}"));
     let chosen = v.typed("kind").map(str::to_owned).or_else(|| v.asked("kind")).and_then(|word| Kind::parse(&word)).unwrap_or(Kind::Items);
     let body = html! {
         @for (id, file) in waits {
@@ -148,12 +148,21 @@ pub fn sample(v: &Viewer, any_item: bool, next: &str) -> Markup {
 
 /// Rows of the list of imports.
 fn past(v: &Viewer, found: &[ImportLine], next: Option<&str>) -> Markup {
+    let is_searched = v.asked("q").is_some() || v.asked("after").is_some();
     let figure = |label: &'static str, n: u64, warn: bool| {
         let n = n as i64;
         html! { td.num.zero[n == 0] data-label=(v.t(label)) { @if warn && n > 0 { span.is-warn { (v.num(n)) } } @else { (v.num(n)) } } }
     };
     let body = html! {
-        @if found.is_empty() { p.none { (v.t("None yet. Each import stands here with what was accepted and what was refused.")) } } @else {
+        @if is_searched || !found.is_empty() {
+            form.filters action="/imports" role="search" {
+                (search_box(v, "File, or who imported it", &v.asked("q").unwrap_or_default()))
+                button.btn.btn-s.no-js type="submit" { (v.t("Filter")) }
+            }
+        }
+        @if found.is_empty() && is_searched {
+            (empty(v.t("None fits"), html! { (v.t("No import has such a file, or is of such a person.")) }, html! { div { a.btn href="/imports" { (v.t("Show all")) } } }))
+        } @else if found.is_empty() { p.none { (v.t("None yet. Each import stands here with what was accepted and what was refused.")) } } @else {
             div.table-wrap { table.table.table-stack {
                 thead { tr {
                     th scope="col" { (v.t("File")) } th scope="col" { (v.t("Kind")) } th scope="col" { (v.t("State")) } th.num scope="col" { (v.t("Accepted")) } th.num scope="col" { (v.t("Refused")) }

@@ -16,6 +16,7 @@ use axum::http::{Response, StatusCode, header};
 use axum::response::IntoResponse;
 use domain::{Noun, Refused};
 use engine::Stop;
+use engine::imports::effect::StockEffect;
 use engine::imports::list::stopped;
 use engine::imports::{Import, Kind, run};
 use maud::{Markup, html};
@@ -117,6 +118,7 @@ fn show(v: &Viewer, id: &str, found: &Checked) -> Page {
             (figure("To mend", view.rejected as i64, if view.rejected > 0 { "By line, below" } else { "None" }, view.rejected > 0))
         } }
         @if !view.errors.is_empty() { (errors(v, found)) }
+        @if let Some(effect) = view.effect.as_deref().filter(|_| good > 0) { (changes(v, effect)) }
         div.form-foot {
             @if good > 0 { (button(v, &path, "btn btn-primary", &[("do", "import")], html! { (icon("import")) (v.say("Import {}", &[&v.count(good, "row", "rows")])) })) }
             a.btn href={ "/imports?kind=" (found.kind.word()) } { (v.t("Choose another file")) }
@@ -142,6 +144,34 @@ fn errors(v: &Viewer, found: &Checked) -> Markup {
     let head =
         html! { @if view.rejected as i64 > shown { span.sub { (v.say("The first {} of {}", &[&v.num(shown), &v.num(view.rejected as i64)])) } } };
     Part::new("errors", v.t("Rows to mend"), body).head(head).show()
+}
+
+/// What a file of stock would change.
+fn changes(v: &Viewer, effect: &StockEffect) -> Markup {
+    let figure = |name: &'static str, rows: u64, units: i64| {
+        let note = if rows == 0 { v.t("None").to_owned() } else { v.say("In {}", &[&v.count(rows as i64, "row", "rows")]) };
+        html! { div.kpi { dt { (v.t(name)) } dd { span.val { (v.signed(units)) } span.note { (note) } } } }
+    };
+    let body = html! {
+        dl.kpis {
+            (figure("Units more", effect.rows_up, effect.units_up))
+            (figure("Units fewer", effect.rows_down, -effect.units_down))
+            div.kpi { dt { (v.t("Unchanged")) } dd { span.val { (v.num(effect.rows_same as i64)) } span.note { (v.t("rows that say what is there")) } } }
+        }
+        @if !effect.largest.is_empty() { div.table-wrap { table.table.table-tight.table-stack {
+            thead { tr { th.num scope="col" { (v.t("Line")) } th scope="col" { (v.t("Item")) } th scope="col" { (v.t("Location")) } th.num scope="col" { (v.t("Available now")) } th.num scope="col" { (v.t("After")) } th.num scope="col" { (v.t("Change")) } } }
+            tbody { @for c in &effect.largest { @let by = c.after - c.before; tr {
+                td.num data-label=(v.t("Line")) { (v.num(c.line as i64)) }
+                th scope="row" { a href={ "/items/" (step(&c.sku)) } { (c.sku) } } td data-label=(v.t("Location")) { (c.location) }
+                td.num data-label=(v.t("Available now")) { (v.num(c.before)) } td.num.strong data-label=(v.t("After")) { (v.num(c.after)) }
+                td.num.is-ok[by > 0].is-danger[by < 0] data-label=(v.t("Change")) { (v.signed(by)) }
+            } } }
+        } } }
+    };
+    let changed = (effect.rows_up + effect.rows_down) as i64;
+    let shown = effect.largest.len() as i64;
+    let head = html! { span.sub { @if changed > shown { (v.say("The {} largest of {}", &[&v.num(shown), &v.count(changed, "change", "changes")])) } @else { (v.t("As the stock was when the file was checked")) } } };
+    Part::new("effect", v.t("What it would change"), body).head(head).show()
 }
 
 /// Imports a checked file in the background, or forgets it.

@@ -123,6 +123,12 @@ impl Deed {
         }
     }
 
+    /// A reason as it is booked, in the reader's words where it is one of those to choose from.
+    pub fn reason<'r>(v: &Viewer, booked: &'r str) -> &'r str {
+        let known = Deed::ALL.into_iter().flat_map(Deed::reasons).find(|(value, _)| *value == booked);
+        known.map_or(booked, |(_, text)| v.t(text))
+    }
+
     /// What its button says.
     pub fn button(self, v: &Viewer, units: Option<i64>) -> String {
         let Some(n) = units else { return v.t(self.name()).to_owned() };

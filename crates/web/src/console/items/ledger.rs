@@ -1,6 +1,6 @@
 //! The entries behind an item's numbers, newest first, by location and cause, and all of them as a file.
 
-use super::{Spot, Where, words};
+use super::{Deed, Spot, Where, words};
 use crate::App;
 use crate::console::export;
 use crate::console::fields::step;
@@ -102,7 +102,7 @@ fn row(v: &Viewer, config: &Config, movement: &Movement, spots: &[Spot]) -> Mark
     let Movement { entry, change, on_hand } = movement;
     let place = spots.iter().find(|s| s.code == *entry.location).map_or(&*entry.location, |s| s.name.as_str());
     let cause = words::cause(v, &entry.cause);
-    let why: Vec<&str> = [entry.reason.as_deref(), entry.reference.as_deref()].into_iter().flatten().collect();
+    let why: Vec<&str> = [entry.reason.as_deref().map(|r| Deed::reason(v, r)), entry.reference.as_deref()].into_iter().flatten().collect();
     html! {
         tr data-key={ (entry.location) (entry.number) } {
             td.nowrap data-label=(v.t("Time")) { time datetime=(crate::console::show::iso(entry.at.0)) title=(v.moment(entry.at.0)) { (time(v, entry)) } }

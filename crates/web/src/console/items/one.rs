@@ -163,10 +163,16 @@ fn figures(v: &Viewer, seen: &Seen) -> Markup {
         0 => v.t("nothing in the week before").to_owned(),
         _ => v.say("{} in the week before", &[&v.num(before)]),
     };
+    // Orders are counted by item, wherever they are sent from.
+    let pace = match row.sold_7d {
+        0 => v.t("Nothing ordered this week").to_owned(),
+        _ if v.grant().locations.is_some() => v.say("At {} a day from all locations, this week's mean", &[&v.decimal(rate, 1)]),
+        _ => v.say("At {} a day, this week's mean", &[&v.decimal(rate, 1)]),
+    };
     html! {
         dl.panel.kpis data-key="figures" {
             (figure(v.t("Available now"), html! { span.val { (v.num(row.balances.available)) } }, available))
-            (figure(v.t("Cover"), cover, if row.sold_7d == 0 { v.t("Nothing ordered this week").to_owned() } else { v.say("At {} a day, this week's mean", &[&v.decimal(rate, 1)]) }))
+            (figure(v.t("Cover"), cover, pace))
             (figure(v.t("Incoming"), html! { span.val { (v.num(row.balances.incoming)) } }, v.t("on the way in transfers").to_owned()))
             (figure(v.t("Ordered, 7 days"), html! { span.val { (v.num(row.sold_7d)) } (spark(&row.days[DAYS - LATELY..], 72, 24, "spark")) }, trend))
             (figure(v.t("Price"), html! { span.val { @match &item.price { Some(price) => (v.money(price)), None => "–" } } }, words::when_short(v, item.when_short).to_owned()))

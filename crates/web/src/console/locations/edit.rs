@@ -59,16 +59,13 @@ pub async fn new(viewer: Viewer) -> Result<Page, Problem> {
 }
 
 fn show_new(v: &Viewer) -> Page {
-    let kinds: Vec<(String, String)> = KINDS.iter().map(|(word, kind)| ((*word).to_owned(), kind_name(v, *kind).to_owned())).collect();
     let body = html! {
         section.panel aria-label=(v.t("Add a location")) { div.panel-body { (form(v, "/locations", html! {
             div.form-grid {
                 (Field::new("code", "Code").required().focus().placeholder("LON-1").hint(html! { (v.t("Short, for people and programs. It never changes.")) }).show(v))
                 (Field::new("name", "Name").required().placeholder("London").show(v))
-                (select(v, "kind", "Kind", &kinds, "warehouse"))
-                (Field::new("country", "Country").required().placeholder("GB").hint(html! { (v.t("Two letters, ISO 3166-1.")) }).show(v))
             }
-            (fields(v, &LocationView { code: String::new(), name: String::new(), kind: "", country: String::new(), postal_code: None, latitude: None, longitude: None, daily_capacity: None, cost_per_unit: 0, active: true }))
+            (fields(v, &LocationView { code: String::new(), name: String::new(), kind: "warehouse", country: String::new(), postal_code: None, latitude: None, longitude: None, daily_capacity: None, cost_per_unit: 0, active: true }))
             div.form-foot { button.btn.btn-primary type="submit" { (v.t("Add the location")) } a.btn.btn-ghost href="/locations" { (v.t("Cancel")) } }
         })) } }
     };
@@ -83,8 +80,11 @@ fn show_new(v: &Viewer) -> Page {
 /// The fields that can be changed later, besides the name.
 fn fields(v: &Viewer, place: &LocationView) -> Markup {
     let opt = |n: Option<f64>| n.map(|n| n.to_string()).unwrap_or_default();
+    let kinds: Vec<(String, String)> = KINDS.iter().map(|(word, kind)| ((*word).to_owned(), kind_name(v, *kind).to_owned())).collect();
     html! {
         div.form-grid {
+            (select(v, "kind", "Kind", &kinds, place.kind))
+            (Field::new("country", "Country").value(&place.country).required().placeholder("GB").hint(html! { (v.t("Two letters, ISO 3166-1.")) }).show(v))
             (Field::new("postal_code", "Postal code").value(place.postal_code.as_deref().unwrap_or_default()).show(v))
             (Field::new("latitude", "Latitude").value(opt(place.latitude)).placeholder("51.5074").hint(html! { (v.t("Degrees, north is positive.")) }).show(v))
             (Field::new("longitude", "Longitude").value(opt(place.longitude)).placeholder("-0.1278").hint(html! { (v.t("East is positive.")) }).show(v))
@@ -175,6 +175,8 @@ pub async fn update(
         Ok::<_, Refused>(UpdateLocation {
             code: code.clone(),
             name: Some(f.text("name").into()),
+            kind: f.given("kind"),
+            country: f.given("country").map(|c| c.to_uppercase()),
             postal_code: Some(f.given("postal_code")),
             latitude: Some(number(f, "latitude")?),
             longitude: Some(number(f, "longitude")?),

@@ -7,7 +7,7 @@ pub mod one;
 use super::fields::step;
 use super::live::{Live, View};
 use super::panels::{Today, capacity, used};
-use super::parts::{Part, empty, icon, pager, search_box, sorted, state, tabs};
+use super::parts::{Part, empty, icon, pager, search_box, sort, sorted, state, tabs};
 use super::shell::{self, Sheet};
 use super::viewer::Viewer;
 use crate::App;
@@ -82,25 +82,20 @@ fn wanted<'a>(v: &Viewer, mut rows: Vec<Row<'a>>) -> Vec<Row<'a>> {
         let named = [&r.place.code, &r.place.name, &r.place.country].iter().any(|text| text.to_lowercase().contains(&words));
         named && kind.is_none_or(|k| r.place.kind == k) && active.is_none_or(|a| r.place.active == a)
     });
-    rows.sort_by(|a, b| a.place.code.cmp(&b.place.code));
-    let sort = v.asked("sort").unwrap_or_else(|| "code".into());
-    match sort.trim_start_matches('-') {
+    sort(v, &mut rows, |rows, column| match column {
         "name" => rows.sort_by_key(|r| r.place.name.to_lowercase()),
         "capacity" => rows.sort_by_key(Row::share),
         "open" => rows.sort_by_key(|r| r.open),
         "on_hand" => rows.sort_by_key(|r| r.stock.on_hand),
         "available" => rows.sort_by_key(|r| r.stock.available),
-        _ => {}
-    }
-    if sort.starts_with('-') {
-        rows.reverse();
-    }
+        _ => rows.sort_by(|a, b| a.place.code.cmp(&b.place.code)),
+    });
     rows
 }
 
 pub async fn page(State(app): State<App>, Extension(live): Extension<Arc<Live>>, viewer: Viewer) -> Result<Response<Body>, Problem> {
     let v = &viewer;
-    let view = live.view(&app).await?;
+    let view = live.view(&app, v.signs.seq).await?;
     if v.asked("format").as_deref() == Some("csv") {
         return Ok(export(&wanted(v, rows(v, &view))));
     }

@@ -46,7 +46,7 @@ struct Day {
 
 pub async fn show(app: &App, live: &Live, v: &Viewer, code: &str) -> Result<Page, Problem> {
     let id = may_see(app, v, code).await?;
-    let view = live.view(app).await?;
+    let view = live.view(app, v.signs.seq).await?;
     let place = view.config.by_code(code).cloned().ok_or_else(|| Refused::unknown(Noun::Location, code, "code"))?;
     let today = v.utc_day();
     let taken = app.engine.read(move |tx| read::capacity(tx, id, today, DAYS)).await?;

@@ -63,6 +63,7 @@ fn happened(v: &Viewer, event: &EventView) -> Markup {
     let int = |name: &str| data[name].as_i64().unwrap_or(0);
     let units = |n: i64| v.count(n, "unit", "units");
     let waiting = |n: i64| if n > 0 { v.say("{} wait for stock", &[&units(n)]) } else { String::new() };
+    let reason = data["reason"].as_str().unwrap_or_default();
     let (class, text, more) = match event.kind.as_str() {
         "order.placed" => {
             let more = [units(int("units")), waiting(int("backordered"))].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(", ");
@@ -93,7 +94,7 @@ fn happened(v: &Viewer, event: &EventView) -> Markup {
     html! {
         li data-key={ "e" (event.id.0) } {
             svg class={ "i " (class) } aria-hidden="true" { use href={ "#i-" (shape) } {} }
-            span { (text) small { @if !more.is_empty() { (more) ", " } (who(v, &event.actor)) } }
+            span { (text) @if !reason.is_empty() { span.blk { (reason) } } small { @if !more.is_empty() { (more) ", " } (who(v, &event.actor)) } }
             (when(v, event.time.0))
         }
     }

@@ -12,7 +12,7 @@ pub use log::{replay, replay_failed};
 pub use secrets::{add as add_secret, remove as remove_secret};
 
 use super::export;
-use super::parts::{Part, button, empty, icon, search_box, sorted, state};
+use super::parts::{Part, button, empty, icon, search_box, sort, sorted, state};
 use super::shell::{self, Page, Sheet};
 use super::show::iso;
 use super::viewer::Viewer;
@@ -36,7 +36,7 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Bod
     let wanted = v.asked("q").unwrap_or_default().to_lowercase();
     let fits = |a: &AlertView| wanted.is_empty() || a.name.to_lowercase().contains(&wanted) || target(a).to_lowercase().contains(&wanted);
     let mut shown: Vec<&AlertStatus> = all.iter().filter(|s| fits(&s.alert)).collect();
-    sort(v, &mut shown);
+    sort(v, &mut shown, sort_by);
     if v.asked("format").as_deref() == Some("csv") {
         return Ok(exported(&shown));
     }
@@ -63,18 +63,13 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Bod
         .into_response())
 }
 
-/// In the order that the address asks for.
-fn sort(v: &Viewer, shown: &mut [&AlertStatus]) {
+fn sort_by(shown: &mut [&AlertStatus], column: &str) {
     shown.sort_by_key(|s| s.alert.name.to_lowercase());
-    let sort = v.asked("sort").unwrap_or_default();
-    match sort.trim_start_matches('-') {
+    match column {
         "pending" => shown.sort_by_key(|s| s.pending),
         "failed" => shown.sort_by_key(|s| s.failed),
         "arrived" => shown.sort_by_key(|s| s.delivered_at.as_ref().map(|at| at.0)),
         _ => {}
-    }
-    if sort.starts_with('-') {
-        shown.reverse();
     }
 }
 

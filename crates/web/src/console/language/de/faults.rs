@@ -284,6 +284,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("line {} has no {}", "Position {} hat kein {}"),
     ("line {} without quantity", "Position {} ohne Menge"),
     ("more than {} listings were created at the same moment", "mehr als {} Angebote entstanden im selben Augenblick"),
+    ("must stay third_party while a connection stands for the location", "muss third_party bleiben, solange eine Verbindung für den Standort steht"),
     ("no HTTP client: {}", "kein HTTP-Client: {}"),
     ("no answer came, and whether it was done is not known: {}", "es kam keine Antwort, und ob es getan wurde, ist nicht bekannt: {}"),
     ("no line of order {} is to be refunded", "keine Position der Bestellung {} ist zu erstatten"),

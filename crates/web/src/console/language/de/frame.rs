@@ -111,7 +111,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("You. Let others in when there is something to do for them.", "Sie. Laden Sie andere ein, wenn es etwas für sie zu tun gibt."),
     ("{} ago", "vor {}"),
     ("{} available", "{} verfügbar"),
-    ("{} of 5 done", "{} von 5 erledigt"),
+    ("{} of {} done", "{} von {} erledigt"),
     (
         "{} starts a server of its own with a catalog, six locations, simulated marketplaces and real orders coming in.",
         "{} startet einen eigenen Server mit Katalog, sechs Standorten, simulierten Marktplätzen und echten eingehenden Bestellungen.",

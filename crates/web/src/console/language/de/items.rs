@@ -24,6 +24,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("As agreed", "Wie vereinbart"),
     ("As it is", "Wie es ist"),
     ("As of {}.", "Stand {}."),
+    ("At {} a day from all locations, this week's mean", "Bei {} am Tag von allen Standorten, Mittel dieser Woche"),
     ("At {} a day, this week's mean", "Bei {} am Tag, dem Mittel dieser Woche"),
     ("Available at {} goes from {} to {}.", "Verfügbar in {} geht von {} auf {}."),
     ("Available now", "Jetzt verfügbar"),

@@ -50,6 +50,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("No", "Nein"),
     ("No key", "Kein Schlüssel"),
     ("No person has this name, mail address and role.", "Niemand hat diesen Namen, diese E-Mail-Adresse und diese Rolle."),
+    ("No role has this name or allows this.", "Keine Rolle heißt so oder erlaubt das."),
     ("Nobody fits", "Niemand passt"),
     ("Nothing", "Nichts"),
     ("Nowhere signed in.", "Nirgends angemeldet."),
@@ -68,6 +69,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Revoke…", "Widerrufen …"),
     ("Role", "Rolle"),
     ("Role and limits", "Rolle und Beschränkungen"),
+    ("Role, or what it allows", "Rolle, oder was sie erlaubt"),
     ("See everything, change nothing", "Alles sehen, nichts ändern"),
     ("Sets of permissions that people and keys have.", "Gruppen von Rechten, die Personen und Schlüssel haben."),
     (

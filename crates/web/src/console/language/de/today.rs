@@ -24,7 +24,6 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Counted {}", "Gezählt: {}"),
     ("For your information", "Zur Kenntnis"),
     ("From a change of stock to the channel's acknowledgement", "Von der Bestandsänderung bis zur Bestätigung des Kanals"),
-    ("Fulfilled", "Erfüllt"),
     (
         "Fulfillments due today or earlier, by the day whose capacity they take. A location's day begins at 00:00 UTC. Late are those of days before today.",
         "Versandaufträge, die heute oder früher fällig sind, nach dem Tag, dessen Kapazität sie belegen. Der Tag eines Standorts beginnt um 00:00 UTC. Verspätet sind die der Tage vor heute.",
