@@ -4,7 +4,7 @@
 //! names its document. So the newest entries are walked back until the documents found there account for all that is held.
 
 use super::rows::{LEVELS_OF, read_level};
-use super::walk::Walk;
+use super::walk::{Depth, Walk};
 use crate::Stop;
 use crate::batch::sorted;
 use crate::config::Config;
@@ -80,7 +80,7 @@ pub fn holders(tx: &mut Tx<'_>, config: &Config, item: i64, locations: Option<&[
             holders.committed += committed;
         }
     }
-    let mut walk = Walk::new(item, below, STEP, true);
+    let mut walk = Walk::new(item, below, STEP, Depth::Causes);
     let mut seen = BTreeSet::new();
     let mut examined = 0;
     while holders.rows.len() < limit && examined < EXAMINED && left.values().any(|units| *units > 0) {

@@ -3,7 +3,7 @@
 
 use super::read::EntryView;
 use super::rows::{LEVELS_OF, read_level};
-use super::walk::{Entry, Walk};
+use super::walk::{Depth, Entry, Walk};
 use crate::Stop;
 use crate::config::Config;
 use crate::db::{Sql, Tx, Value};
@@ -110,7 +110,7 @@ pub fn list(tx: &mut Tx<'_>, config: &Config, query: &MovementQuery) -> Result<P
         }
     };
     let step = if query.causes.is_empty() { query.limit + 1 } else { EXAMINED / 8 };
-    let mut walk = Walk::new(query.item, below, step, false);
+    let mut walk = Walk::new(query.item, below, step, Depth::All);
     let mut rows = Vec::with_capacity(query.limit);
     let mut next = None;
     for examined in 0.. {
@@ -172,7 +172,7 @@ pub fn chart(tx: &mut Tx<'_>, item: i64, locations: Option<&[i64]>, from: i64, t
     let mut on_hand: i64 = levels.iter().map(|(_, l)| l.on_hand()).sum();
     let mut available: i64 = levels.iter().map(|(_, l)| l.get(Account::Available)).sum();
     let step = CHARTED / 4 / levels.len().max(1) + 50;
-    let mut walk = Walk::new(item, levels.iter().map(|(location, l)| (*location, l.entries + 1)), step, true);
+    let mut walk = Walk::new(item, levels.iter().map(|(location, l)| (*location, l.entries + 1)), step, Depth::Changes);
     let mut points = Vec::with_capacity(count);
     let mut entry = walk.next(tx)?;
     let mut reaches = None;

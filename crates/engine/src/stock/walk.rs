@@ -6,11 +6,24 @@ use std::collections::VecDeque;
 const ENTRIES: Sql = Sql(
     "SELECT number, at, source, target, quantity, cause, document, actor, reason, reference FROM entries WHERE item = $1 AND location = $2 AND number < $3 ORDER BY number DESC LIMIT $4",
 );
-const BARE: Sql = Sql(
+const CAUSES: Sql = Sql(
     "SELECT number, at, source, target, quantity, cause, document FROM entries WHERE item = $1 AND location = $2 AND number < $3 ORDER BY number DESC LIMIT $4",
 );
+const CHANGES: Sql =
+    Sql("SELECT number, at, source, target, quantity FROM entries WHERE item = $1 AND location = $2 AND number < $3 ORDER BY number DESC LIMIT $4");
 
-/// An entry as it is stored. Who and why are left out of bare ones.
+/// How much of each entry is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// What moved, and when.
+    Changes,
+    /// With the cause and its document.
+    Causes,
+    /// With who and why.
+    All,
+}
+
+/// An entry as it is stored, as deep as it was read.
 #[derive(Debug, Clone)]
 pub struct Entry {
     pub location: i64,
@@ -28,8 +41,9 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn read(location: i64, row: &Row<'_>, bare: bool) -> Entry {
-        let word = |n| if bare { None } else { row.opt_text(n) };
+    fn read(location: i64, row: &Row<'_>, depth: Depth) -> Entry {
+        let word = |n| if depth < Depth::All { None } else { row.opt_text(n) };
+        let (cause, document) = if depth < Depth::Causes { (String::new(), 0) } else { (row.text(5), row.int(6)) };
         Entry {
             location,
             number: row.int(0),
@@ -37,8 +51,8 @@ impl Entry {
             source: row.int(2),
             target: row.int(3),
             quantity: row.int(4),
-            cause: row.text(5),
-            document: row.int(6),
+            cause,
+            document,
             actor: word(7).unwrap_or_default(),
             reason: word(8),
             reference: word(9),
@@ -62,7 +76,7 @@ struct Range {
 
 pub struct Walk {
     item: i64,
-    bare: bool,
+    depth: Depth,
     /// Entries read at once from each location.
     step: usize,
     ranges: Vec<Range>,
@@ -70,18 +84,22 @@ pub struct Walk {
 
 impl Walk {
     /// Over the entries of an item at each location that are below a number.
-    pub fn new(item: i64, below: impl IntoIterator<Item = (i64, i64)>, step: usize, bare: bool) -> Walk {
+    pub fn new(item: i64, below: impl IntoIterator<Item = (i64, i64)>, step: usize, depth: Depth) -> Walk {
         let range = |(location, below)| Range { location, below, ready: VecDeque::new() };
-        Walk { item, bare, step, ranges: below.into_iter().map(range).collect() }
+        Walk { item, depth, step, ranges: below.into_iter().map(range).collect() }
     }
 
     /// The newest that was not taken yet.
     pub fn next(&mut self, tx: &mut Tx<'_>) -> Result<Option<Entry>> {
-        let sql = if self.bare { BARE } else { ENTRIES };
+        let sql = match self.depth {
+            Depth::Changes => CHANGES,
+            Depth::Causes => CAUSES,
+            Depth::All => ENTRIES,
+        };
         // Entries are numbered from 1 without gaps, so that a range has more as long as 1 is not reached.
         for range in self.ranges.iter_mut().filter(|r| r.ready.is_empty() && r.below > 1) {
             let values = [self.item, range.location, range.below, self.step as i64].map(Value::Int);
-            range.ready.extend(tx.rows(sql, &values, |row| Entry::read(range.location, row, self.bare))?);
+            range.ready.extend(tx.rows(sql, &values, |row| Entry::read(range.location, row, self.depth))?);
             if range.ready.is_empty() {
                 range.below = 1;
             }

@@ -26,7 +26,7 @@ pub struct Bench {
     /// Seconds for each measurement, after some to warm up; 8 if left out, 30 for the busy hour and before the outage
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=7_200))]
     seconds: Option<u64>,
-    /// A PostgreSQL to measure on, as a URL of an empty database, which takes one measurement; one of our own is started if left out
+    /// A PostgreSQL to measure on, as a URL of an empty database, which takes one measurement (the lists take one that they filled before, too); one of our own is started if left out
     #[arg(long, alias = "database", value_name = "URL")]
     postgres: Option<String>,
     /// Leave PostgreSQL out
@@ -38,7 +38,7 @@ pub struct Bench {
     /// Orders in the database of the lists
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(pages::FEWEST..=10_000_000))]
     orders: u64,
-    /// A SQLite file for the lists: filled if it is not there, and kept
+    /// A SQLite file for the lists: filled if it is not there, and kept. With it, or with `--postgres`, the lists are measured there alone
     #[arg(long, value_name = "PATH")]
     keep: Option<std::path::PathBuf>,
     /// Orders a second in all, at our own shop and the marketplaces; 1,000 in the busy hour and 100 around the outage if left out
@@ -223,17 +223,20 @@ impl Bench {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The lists' reads and the pages: on a database that was kept, or on a new one of each kind.
+    /// The lists' reads and the pages: on the databases that were named, or on a new one of each kind.
     fn pages(&self, runtime: &tokio::runtime::Runtime, machine: &Machine, tell: &mut dyn FnMut(Figure)) -> Result<(), Failed> {
-        let kept = self.keep.as_ref().map(|path| Place { url: Url::Sqlite(path.clone()), _folder: None });
-        let filled = self.keep.as_ref().is_some_and(|path| path.exists());
-        for place in kept.map_or_else(|| machine.places(), |place| Ok(vec![place]))? {
-            if !filled {
+        let given = [self.keep.clone().map(Url::Sqlite), self.postgres.as_deref().map(Url::parse).transpose()?];
+        let given: Vec<Place> = given.into_iter().flatten().map(|url| Place { url, _folder: None }).collect();
+        for place in if given.is_empty() { machine.places()? } else { given } {
+            if !pages::is_filled(&place)? {
                 tell(pages::fill(&place, self.items, self.orders)?);
             }
             pages::measure(&place, self.items, tell)?;
             let own = TempFolder::new("bench")?;
-            let folder = self.keep.as_ref().map_or_else(|| own.path().join("search"), |path| path.with_extension("search"));
+            let folder = match &place.url {
+                Url::Sqlite(path) if self.keep.is_some() => path.with_extension("search"),
+                _ => own.path().join("search"),
+            };
             pages::shown::measure(runtime, &place, self.items, &folder, tell)?;
         }
         Ok(())

@@ -100,7 +100,9 @@ fn a_form_that_is_refused_is_shown_again_with_what_was_typed() {
         ] {
             let fields: Vec<(&str, &str)> = fields.iter().copied().chain([("do", deed)]).collect();
             let page = refused(&owner, &format!("/items/A/{deed}"), &fields);
-            assert!(page.contains("Nothing was changed.") && page.contains("class=\"error\""), "{deed} {fields:?}");
+            // Once: some refusals say so themselves.
+            assert_eq!(page.to_lowercase().matches("nothing was changed").count(), 1, "{deed} {fields:?}: {page}");
+            assert!(page.contains("class=\"error\""), "{deed} {fields:?}");
             assert!(page.contains(told), "{told}: {}", panel(&page, "change"));
             assert!(page.contains("value=\"Wet carton\""), "{deed}");
             assert!(page.contains(&format!("name=\"do\" value=\"{deed}\"")), "{deed}");

@@ -351,7 +351,7 @@ fn a_new_order_is_looked_ahead_at_and_placed_once() {
         // A refusal stands in its line, and what was typed or pasted stays.
         let refused = support.post("/orders/new", &form("P-1", "9"));
         assert_eq!(refused.status, 422);
-        says(&refused.text(), &["9 asked, 4 available", "value=\"CUP\"", "value=\"9\"", "value=\"MUG\"", "value=\"P-1\"", "Nothing was changed."]);
+        says(&refused.text(), &["9 asked, 4 available", "value=\"CUP\"", "value=\"9\"", "value=\"MUG\"", "value=\"P-1\"", "nothing was changed"]);
         let bad = [form("P-2", "1"), vec![("lines[1].unit_price", "2.505")]].concat();
         let bad: Vec<_> = bad.iter().rev().copied().collect();
         let refused = support.post("/orders/new", &bad);

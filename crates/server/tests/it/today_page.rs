@@ -72,7 +72,7 @@ fn the_figures_are_those_of_a_known_day() {
         assert_eq!((place("LON").as_str(), place("LEE").as_str()), ("London 2 50% 0 50% 2 / 4", "Leeds 1 0% 0 No limit 1"));
         assert_eq!(row(&page, "rRUG"), "RUG Item RUG None 4");
         let orders = panel(&page, "orders");
-        says(&orders, &["web W-3 Backordered 4 –", "shop S-1 Fulfilled 1 LON", "web W-2 Open 2 LEE"]);
+        says(&orders, &["web W-3 Backordered 4 –", "shop S-1 Shipped 1 LON", "web W-2 Open 2 LEE"]);
         says(&panel(&page, "exceptions"), &["Nothing needs a person."]);
         says(&panel(&page, "feed"), &["events in all"]);
 

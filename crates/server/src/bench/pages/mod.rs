@@ -30,6 +30,19 @@ pub fn fill(place: &Place, items: u64, orders: u64) -> Result<Figure, Failed> {
     Ok(plain("a year of orders, written in bulk", place, rows as f64 / seconds, format!("{} rows in {seconds:.0} s", thousands(rows))))
 }
 
+/// Whether [`fill`] filled it before.
+pub fn is_filled(place: &Place) -> Result<bool, Failed> {
+    let engine = Engine::open(Options::new(place.url.clone()))?;
+    let (mut config, mut filled) = (Arc::default(), false);
+    engine.read_blocking(|tx| {
+        Config::refresh(tx, &mut config)?;
+        filled = engine::dashboard::began(tx, &config)?.any_item;
+        Ok(())
+    })?;
+    engine.shut_down();
+    Ok(filled)
+}
+
 fn plain(what: &str, place: &Place, per_second: f64, note: String) -> Figure {
     Figure { what: what.into(), database: kind(&place.url), callers: 1, per_second, p50_ms: 0.0, p99_ms: 0.0, note }
 }
