@@ -6,6 +6,7 @@ import './form.js';
 import './suggest.js';
 import './chart.js';
 import './passkey.js';
+import './password.js';
 
 document.documentElement.setAttribute('data-scripts', '');
 

@@ -57,6 +57,11 @@ pub struct Outside {
 }
 
 impl Outside {
+    /// Whether there is a mail server.
+    pub fn can_mail(&self) -> bool {
+        self.mailer.is_some()
+    }
+
     /// Whether links can be mailed: there is a mail server, and it is known where people find the pages.
     pub fn can_mail_links(&self) -> bool {
         self.mailer.is_some() && self.public_url.is_some()

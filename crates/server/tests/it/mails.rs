@@ -97,3 +97,26 @@ fn a_mail_that_comes_twice_is_the_same_twice() {
         assert_eq!((refused.told().as_str(), &refused.body["field"]), ("422 invalid_field", &json!("mail")));
     });
 }
+
+#[test]
+fn whoever_signs_in_is_told_when_their_way_in_changes() {
+    on_both(|url| {
+        let post = Post::new();
+        let site = Site::with(url, TestTime::new(), Faults::default(), outside(format!("smtp://holdfast:hush@{}", post.address)));
+        let (owner, support) = (site.visitor("owner"), site.visitor("support"));
+        let mails = |count: usize| site.soon("it is mailed", || Some(post.mails()).filter(|m| m.len() == count)).pop().unwrap();
+        let (old, new) = ("seven blue anvils hum", "nine quiet lanterns drift");
+        assert_eq!(support.sent("/account/preferences", &[("language", "de"), ("zone", "Europe/Berlin")]), "/account?said=saved");
+        assert_eq!(support.sent("/account/password", &[("password", old), ("again", old)]), "/account?said=password");
+        let told = mails(1);
+        assert_eq!((told.to.len(), told.header("Subject").unwrap().as_str()), (1, "Ihre Anmeldung bei Holdfast wurde geändert"));
+        assert!(told.to[0].contains("support-") && told.text.starts_with("Ihr Passwort wurde geändert."), "{told:?}");
+        assert!(told.text.contains("Europe/Berlin (127.0.0.1)") && !told.text.contains(old), "{}", told.text);
+        // What is refused changes nothing, and nobody is told.
+        assert_eq!(support.post("/account/password", &[("old", new), ("password", new), ("again", new)]).status, 422);
+        let id = site.block_on(site.engine.read(|tx| Ok(engine::people::list(tx)?.into_iter().find(|p| p.role == "support").unwrap().id))).unwrap();
+        owner.sent(&format!("/people/{id}/second-factor"), &[]);
+        assert!(mails(2).text.starts_with("Ihr zweiter Faktor wurde entfernt."));
+        assert!(post.mails().iter().all(|mail| !mail.to[0].contains("owner-")));
+    });
+}

@@ -2,6 +2,7 @@
 
 use super::fields::{Fields, Posted, see};
 use super::language::Language;
+use super::notice;
 use super::parts::{Field, Part, button, confirm, csrf, form, icon, select};
 use super::shell::{self, Page, Sheet};
 use super::sign_in::{blocking, hex, new_password};
@@ -106,6 +107,7 @@ pub async fn set_password(State(app): State<App>, posted: Posted) -> Result<Resp
     match change_password(&app, &viewer, &me, &fields).await {
         Ok(()) => {
             app.callers.forget_sessions();
+            notice::tell(&app, &viewer, &me.person, "Your password was changed.");
             Ok(see("/account?said=password"))
         }
         Err(stop) => Ok(show(&app, &viewer.refused(Vec::new(), stop)?).await?.into_response()),
@@ -199,6 +201,7 @@ pub async fn set_second_factor(State(app): State<App>, posted: Posted) -> Result
     match turn_on(&app, &viewer, &me, &fields, &secret, sealed.clone()).await {
         Ok(codes) => {
             app.callers.forget_sessions();
+            notice::tell(&app, &viewer, &me.person, "A second factor was set.");
             Ok(show_codes(&viewer, &codes).into_response())
         }
         Err(stop) => Ok(show_enroll(&viewer.refused(Vec::new(), stop)?, &me, &secret, &sealed)?.into_response()),
@@ -245,6 +248,7 @@ pub async fn remove_second_factor(State(app): State<App>, posted: Posted) -> Res
     match work.await {
         Ok(()) => {
             app.callers.forget_sessions();
+            notice::tell(&app, &viewer, &me.person, "Your second factor was removed.");
             Ok(see("/account?said=saved"))
         }
         Err(stop) => Ok(show(&app, &viewer.refused(Vec::new(), stop)?).await?.into_response()),
@@ -298,6 +302,7 @@ pub async fn remove_passkey(State(app): State<App>, Path(id): Path<String>, post
     let (by, person) = (viewer.by(), me.person.id.clone());
     app.engine.transact(move |tx, now| people::remove_passkey(tx, &by, now, &person, &id)).await?;
     app.callers.forget_sessions();
+    notice::tell(&app, &viewer, &me.person, "A passkey was removed.");
     Ok(see("/account?said=deleted"))
 }
 

@@ -10,7 +10,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
 
 /// Name, type, text. Scripts import one another by name, so that a new one stands here too.
-const FILES: [(&str, &str, &str); 14] = [
+const FILES: [(&str, &str, &str); 15] = [
     ("holdfast.css", CSS, include_str!("../../static/holdfast.css")),
     ("charts.css", CSS, include_str!("../../static/charts.css")),
     ("console.js", JS, include_str!("../../static/console.js")),
@@ -23,6 +23,7 @@ const FILES: [(&str, &str, &str); 14] = [
     ("suggest.js", JS, include_str!("../../static/suggest.js")),
     ("chart.js", JS, include_str!("../../static/chart.js")),
     ("passkey.js", JS, include_str!("../../static/passkey.js")),
+    ("password.js", JS, include_str!("../../static/password.js")),
     ("say.js", JS, include_str!("../../static/say.js")),
     ("icon.svg", "image/svg+xml", include_str!("../../static/icon.svg")),
 ];

@@ -2,6 +2,7 @@
 
 use super::fields::{Fields, Posted, see};
 use super::language::Language;
+use super::notice;
 use super::parts::{Field, icon};
 use super::shell::{Page, bare};
 use super::sign_in::{self, gate, new_password, with_cookie};
@@ -13,7 +14,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Response, StatusCode};
 use axum::response::IntoResponse;
 use engine::people::links::{self, Kind};
-use engine::people::{self, NewPerson, is_empty, sign_in::How};
+use engine::people::{self, NewPerson, Person, is_empty, sign_in::How};
 use engine::{By, Stop};
 use maud::html;
 
@@ -99,15 +100,16 @@ pub async fn open(State(app): State<App>, headers: HeaderMap, posted: Posted) ->
     let Posted { viewer, fields, .. } = posted;
     match set_password(&app, &viewer, &fields).await {
         Ok(person) => {
-            let cookie = sign_in::session(&app, viewer.by(), &person, How::Link, &headers).await?;
+            let cookie = sign_in::session(&app, viewer.by(), &person.id, How::Link, &headers).await?;
             app.callers.forget_sessions();
+            notice::tell(&app, &viewer, &person, "Your password was changed.");
             Ok(with_cookie(&cookie, see("/")))
         }
         Err(stop) => Ok(show(&viewer.refused(fields.0, stop)?, false).into_response()),
     }
 }
 
-async fn set_password(app: &App, v: &Viewer, fields: &Fields) -> Result<String, Stop> {
+async fn set_password(app: &App, v: &Viewer, fields: &Fields) -> Result<Person, Stop> {
     count(app, v)?;
     let (text, now) = (fields.text("link").to_owned(), v.now);
     let known = text.clone();
@@ -125,7 +127,7 @@ async fn set_password(app: &App, v: &Viewer, fields: &Fields) -> Result<String, 
             let link = links::find(tx, now, &text)?;
             links::consume(tx, now, &link)?;
             people::set_password(tx, &by, now, &person.id, &phc, "")?;
-            Ok(person.id.clone())
+            Ok(person.clone())
         })
         .await
 }

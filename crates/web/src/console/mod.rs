@@ -25,6 +25,7 @@ mod line_editor;
 mod links;
 mod live;
 mod locations;
+mod notice;
 mod orders;
 mod panels;
 mod parts;

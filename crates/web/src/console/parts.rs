@@ -182,6 +182,7 @@ impl<'a> Field<'a> {
                 input.input #(id) name=(self.name) type=(if is_number { "text" } else { self.kind }) inputmode=[is_number.then_some("numeric")] value=(value)
                     autocomplete=(self.autocomplete) placeholder=[(!self.placeholder.is_empty()).then_some(&self.placeholder)] required[self.is_required] autofocus[self.has_focus]
                     spellcheck=[(self.kind != "text").then_some("false")] aria-invalid=[fault.as_ref().map(|_| "true")] aria-describedby=[described.then_some(&told)] data-key=[self.data_key] form=[self.form] data-suggest=[self.suggest] data-many[self.has_many];
+                @if secret { button.btn.btn-s.btn-ghost type="button" data-reveal=(id) aria-pressed="false" aria-label=(v.say("Show: {}", &[&v.t(self.label)])) hidden data-keep { (v.t("Show")) } }
                 (below(&told, fault, self.hint))
             }
         }

@@ -131,10 +131,12 @@ pub async fn finish_registration(State(app): State<App>, viewer: Viewer, headers
     let begun: Registering = begun(&app, &headers).await?;
     let Credential { id, text } = relying(&app, &viewer)?.finish_registration(begun, told.credential.get(), seconds(viewer.now)).map_err(refused)?;
     let name = if told.name.trim().is_empty() { "Passkey".to_owned() } else { told.name.trim().to_owned() };
-    let passkey = Passkey { id, person: own(&viewer)?.id, name, credential: text, created_at: viewer.now, used_at: None };
+    let person = own(&viewer)?;
+    let passkey = Passkey { id, person: person.id.clone(), name, credential: text, created_at: viewer.now, used_at: None };
     let by = viewer.by();
     app.engine.transact(move |tx, now| people::add_passkey(tx, &by, now, &passkey)).await?;
     app.callers.forget_sessions();
+    super::notice::tell(&app, &viewer, &person, "A passkey was added.");
     Ok(json(StatusCode::OK, &Done { location: "/account?said=saved".into() }))
 }
 

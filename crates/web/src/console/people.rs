@@ -334,15 +334,18 @@ pub async fn reset(State(app): State<App>, Path(id): Path<String>, posted: Poste
 
 pub async fn remove_second_factor(State(app): State<App>, Path(id): Path<String>, posted: Posted) -> Result<Response<Body>, Problem> {
     let (by, who) = (posted.viewer.by(), id.clone());
-    app.engine
+    let person = app
+        .engine
         .transact(move |tx, now| {
             let person = people::by_id(tx, &who)?;
             people::may_change(tx, &by, &person)?;
             people::set_second_factor(tx, &by, now, &who, None, Vec::new())?;
-            people::sign_in::end_all(tx, &who, "", now).map(drop)
+            people::sign_in::end_all(tx, &who, "", now)?;
+            Ok(person)
         })
         .await?;
     app.callers.forget_sessions();
+    super::notice::tell(&app, &posted.viewer, &person, "Your second factor was removed.");
     Ok(see(&format!("/people/{}?said=saved", step(&id))))
 }
 

@@ -76,8 +76,8 @@ pub fn places(v: &Viewer) -> impl Iterator<Item = (&'static str, &'static str, &
 
 /// A page with nothing around it: before signing in.
 pub fn bare(v: &Viewer, title: &str, body: Markup) -> Markup {
-    // The one script that has work before anybody is signed in.
-    document(v, title, "", html! { script type="module" src=(address("passkey.js")) {} }, body)
+    // The scripts that have work before anybody is signed in.
+    document(v, title, "", html! { @for name in ["passkey.js", "password.js"] { script type="module" src=(address(name)) {} } }, body)
 }
 
 /// A page within the console.
