@@ -88,6 +88,16 @@ impl Config {
         self.codes.get(code).map(|place| &self.locations[*place])
     }
 
+    /// The location whose code is this one, whatever the case of its letters (of those from A to Z): people take such codes for one another.
+    pub fn location_like(&self, code: &str) -> Option<&Location> {
+        self.locations.iter().find(|l| l.code.eq_ignore_ascii_case(code))
+    }
+
+    /// The channel whose code is this one, in the same way.
+    pub fn channel_like(&self, code: &str) -> Option<&Channel> {
+        self.channels.iter().find(|c| c.code.eq_ignore_ascii_case(code))
+    }
+
     pub fn by_id(&self, id: i64) -> Option<&Location> {
         self.ids.get(&id).map(|(place, _)| &self.locations[*place])
     }

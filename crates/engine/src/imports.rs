@@ -312,7 +312,10 @@ fn apply(batch: &mut Batch<'_>, row: &ImportRow, document: i64, items: &mut Impo
             let known = batch.config.by_code(&new.code).map(|l| (l.id, l.active));
             let location = match known {
                 Some((id, active)) => Location { id, active, ..read },
-                None => Location { id: batch.id()?, ..read },
+                None => {
+                    new.is_new(batch)?;
+                    Location { id: batch.id()?, ..read }
+                }
             };
             locations::put(batch, location, if known.is_some() { "location.updated" } else { "location.created" });
             Ok(())

@@ -102,13 +102,18 @@ fn cost(value: i64) -> Result<i64, Refused> {
 
 impl NewLocation {
     pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
-        // Codes that differ in the case of their letters only would be taken for one another.
-        if let Some(known) = batch.config.locations.iter().find(|l| l.code.to_lowercase() == self.code.to_lowercase()) {
-            return Err(Refused::Exists { noun: Noun::Location, name: known.code.clone() }.into());
-        }
+        self.is_new(batch)?;
         let location = self.read()?;
         let location = Location { id: batch.id()?, ..location };
         Ok(Reply::created(Answer::Location(Box::new(put(batch, location, "location.created")))))
+    }
+
+    /// Refuses a code that is there, in whatever case of its letters.
+    pub(crate) fn is_new(&self, batch: &Batch<'_>) -> Result<(), Refused> {
+        match batch.config.location_like(&self.code) {
+            Some(known) => Err(Refused::Exists { noun: Noun::Location, name: known.code.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// The location that these fields make, without an id.

@@ -118,8 +118,8 @@ impl NewChannel {
         limits::name("code", &self.code)?;
         limits::text("name", &self.name)?;
         check_policy(&self.policy)?;
-        if batch.config.channel_by_code(&self.code).is_some() {
-            return Err(Refused::Exists { noun: Noun::Channel, name: self.code.clone() }.into());
+        if let Some(known) = batch.config.channel_like(&self.code) {
+            return Err(Refused::Exists { noun: Noun::Channel, name: known.code.to_string() }.into());
         }
         let location = self.location.as_deref().map(|code| self.warehouse(batch, code)).transpose()?;
         let channel = Channel {

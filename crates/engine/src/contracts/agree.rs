@@ -82,8 +82,8 @@ impl NewContract {
         limits::name("code", &self.code)?;
         limits::name("customer", &self.customer)?;
         check_skus(self.lines.iter().map(|l| l.sku.as_str()))?;
-        if batch.config.channel_by_code(&self.code).is_some() {
-            return Err(Refused::Exists { noun: Noun::Channel, name: self.code.clone() }.into());
+        if let Some(known) = batch.config.channel_like(&self.code) {
+            return Err(Refused::Exists { noun: Noun::Channel, name: known.code.to_string() }.into());
         }
         let starts_at = self.starts_at.map_or(batch.now, |t| t.0);
         if self.ends_at.0 <= starts_at || self.ends_at.0 <= batch.now {

@@ -122,6 +122,12 @@ impl Smallest {
         self.kept.push(new);
     }
 
+    /// Between which figures, of this sign, a new one must lie.
+    fn within(&self, sign: i64) -> (i64, i64) {
+        let (least, most) = (self.after.map_or(-i64::MAX, |after| after.0), self.bound.0);
+        if sign < 0 { (-most, -least) } else { (least, most) }
+    }
+
     fn sorted(mut self) -> Vec<(i64, u32)> {
         self.kept.sort_unstable();
         self.kept.truncate(self.want);
@@ -191,7 +197,7 @@ impl Base {
 
     /// By a figure.
     fn rank(&self, view: &View, query: &StockQuery, hits: Option<&[u32]>) -> Ranked {
-        let column = |column: &[u32]| self.rank_by(view, query, hits, |n| i64::from(column[n]));
+        let column = |column: &[u32]| self.rank_by(view, query, hits, |n| i64::from(column[n]), |_, _| true);
         match query.sort {
             Sort::OnHand => column(&view.on_hand),
             Sort::Held => column(&view.held),
@@ -201,27 +207,38 @@ impl Base {
             Sort::Sold => column(&self.sold),
             Sort::Cover | Sort::Sku | Sort::Name => {
                 let never = if query.descending { -1 } else { i64::MAX - 1 };
+                // In thousandths of the seven days.
+                let thousandths = |n: usize| i64::from(view.available[n]) * 1_000;
                 let cover = |n: usize| match self.sold[n] {
                     0 => never,
-                    // In thousandths of the seven days. A million divisions of 32 bits take half the time of those of 64.
-                    sold => match view.available[n].checked_mul(1_000) {
-                        Some(thousandths) => i64::from(thousandths / sold),
-                        None => i64::from(view.available[n]) * 1_000 / i64::from(sold),
-                    },
+                    sold => thousandths(n) / i64::from(sold),
                 };
-                self.rank_by(view, query, hits, cover)
+                // What lies outside is told by two multiplications, which take a tenth of a division's time.
+                let may_lie = |n: usize, within: (i64, i64)| {
+                    let (sold, units) = (i64::from(self.sold[n]), thousandths(n));
+                    sold == 0 || (within.0.saturating_mul(sold) <= units && units < within.1.saturating_add(1).saturating_mul(sold))
+                };
+                self.rank_by(view, query, hits, cover, may_lie)
             }
         }
     }
 
-    fn rank_by(&self, view: &View, query: &StockQuery, hits: Option<&[u32]>, figure: impl Fn(usize) -> i64) -> Ranked {
+    /// By a figure. `may_lie` is false for those that do not lie within two figures, as far as that is told without reckoning theirs.
+    fn rank_by(
+        &self,
+        view: &View,
+        query: &StockQuery,
+        hits: Option<&[u32]>,
+        figure: impl Fn(usize) -> i64,
+        may_lie: impl Fn(usize, (i64, i64)) -> bool,
+    ) -> Ranked {
         let sign = if query.descending { -1 } else { 1 };
         // An item that is gone would have stood at the place where it would be.
         let place = |id: i64| self.ids.partition_point(|known| *known <= id).saturating_sub(1) as u32;
         let after = query.after.map(|Cursor([figure, id])| (figure, place(id)));
         let mut smallest = Smallest::new(query.limit + 1, after);
         let mut offer = |n: usize| {
-            if query.only.takes(view.flags[n]) {
+            if query.only.takes(view.flags[n]) && may_lie(n, smallest.within(sign)) {
                 smallest.offer(sign * figure(n), n as u32);
             }
         };
