@@ -298,3 +298,37 @@ fn whoever_is_limited_sees_no_other_channel() {
         site.verify();
     });
 }
+
+#[test]
+fn channels_are_sorted_and_exported_as_far_as_one_may_see() {
+    on_both(|url| {
+        let site = Site::new(url);
+        site.locations(&[("LON", json!({}))]);
+        site.item("LAMP", json!({}), "LON 30");
+        connected(&site, "shop", "Zebra");
+        connected(&site, "auction", "apple");
+        let owner = site.visitor("owner");
+        let rows = |query: &str| {
+            let page = get(&owner, &format!("/channels?{query}"));
+            page.split("data-row=\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (rows(""), rows("sort=-name"), rows("q=ZEB")),
+            (vec!["auction".into(), "shop".into()], vec!["shop".into(), "auction".into()], vec!["shop".into()])
+        );
+        for sort in ["latency", "queue", "drift", "oversold", "lent", "nothing"] {
+            assert_eq!((rows(&format!("sort={sort}")).len(), rows(&format!("sort=-{sort}")).len()), (2, 2), "{sort}");
+        }
+        let file = owner.get("/channels?format=csv").text();
+        assert!(
+            file.starts_with("code,name,kind,location,paused") && file.contains("\r\nauction,apple,shopify,,0,0,,,,0,0,0,0,0,0\r\nshop,Zebra,"),
+            "{file}"
+        );
+        let file = site.limited("channels", None, Some(&["shop"])).get("/channels?format=csv").text();
+        assert!(!file.contains("auction") && file.contains("shop,Zebra"), "{file}");
+        // A code that differs in the case of its letters only would be taken for another's.
+        let body = json!({ "code": "SHOP", "kind": "shopify", "name": "Other", "address": "http://127.0.0.1:9", "settings": { "access_token": "shpat_kept", "client_secret": "hush", "location": "1" } });
+        assert_eq!(site.call("POST /channels", body).status, 409);
+        site.verify();
+    });
+}

@@ -22,16 +22,20 @@ pub use mapping::{map_alike, page as alike};
 pub use one::{handovers, page as one};
 pub use settings::{page as settings, set as set_settings, set_policy, subscribe};
 
+use super::export;
 use super::fields::step;
 use super::line_chart::spark;
-use super::parts::{Part, bar, button, empty, icon, search_box, state};
-use super::shell::{self, Page, Sheet};
+use super::parts::{Part, bar, button, empty, icon, search_box, sort, sorted, state};
+use super::shell::{self, Sheet};
 use super::viewer::Viewer;
 use crate::App;
 use crate::console::live::Live;
 use crate::problem::Problem;
 use axum::Extension;
+use axum::body::Body;
 use axum::extract::State;
+use axum::http::Response;
+use axum::response::IntoResponse;
 use board::{Board, ContractStatus};
 use domain::Permission::{ChannelsEdit, ContractsEdit, ContractsView, ListingsEdit};
 use domain::{Noun, Refused};
@@ -60,7 +64,7 @@ pub async fn page(
     Extension(board): Extension<Arc<Board>>,
     Extension(live): Extension<Arc<Live>>,
     viewer: Viewer,
-) -> Result<Page, Problem> {
+) -> Result<Response<Body>, Problem> {
     let v = &viewer;
     let (standing, grant) = (board.standing(&app).await?, v.grant());
     // Figures of all locations are for those who may see all of them.
@@ -68,9 +72,15 @@ pub async fn page(
         if grant.locations.is_none() { Some(live.view(&app, v.signs.seq).await?.totals.stock.values().map(|b| b.available).sum()) } else { None };
     let wanted = v.asked("q").unwrap_or_default().to_lowercase();
     let fits = |code: &str, name: &str| grant.on(code) && (code.to_lowercase().contains(&wanted) || name.to_lowercase().contains(&wanted));
-    let shown: Vec<&ChannelStatus> = standing.channels.iter().filter(|s| fits(&s.channel.code, &s.channel.name)).collect();
+    let health = |s: &ChannelStatus| app.workers.health(s.channel.id.0).unwrap_or_default();
+    let mut shown: Vec<(&ChannelStatus, Health)> =
+        standing.channels.iter().filter(|s| fits(&s.channel.code, &s.channel.name)).map(|s| (s, health(s))).collect();
+    sort(v, &mut shown, sort_by);
+    if v.asked("format").as_deref() == Some("csv") {
+        return Ok(exported(&shown));
+    }
     let contracts: Vec<&ContractStatus> = standing.contracts.iter().filter(|(c, ..)| v.may(ContractsView) && fits(&c.code, &c.name)).collect();
-    let (warehouses, markets): (Vec<&ChannelStatus>, Vec<&ChannelStatus>) = shown.into_iter().partition(|s| s.channel.location.is_some());
+    let (warehouses, markets): (Vec<_>, Vec<_>) = shown.into_iter().partition(|(s, _)| s.channel.location.is_some());
     let any = !markets.is_empty() || !warehouses.is_empty() || !contracts.is_empty();
     let body = html! {
         @if !any && wanted.is_empty() { (nothing_yet(v)) }
@@ -78,8 +88,8 @@ pub async fn page(
             div.stack {
                 (filter(v, &wanted))
                 @if !any { section.panel { (empty(v.t("None fits"), html! { (v.t("No channel has this name.")) }, html! { div { a.btn href="/channels" { (v.t("Show all")) } } })) } }
-                @if !markets.is_empty() { (places(v, &app, &markets, available)) }
-                @if !warehouses.is_empty() { (others(v, &app, &warehouses)) }
+                @if !markets.is_empty() { (places(v, &markets, available)) }
+                @if !warehouses.is_empty() { (others(v, &warehouses)) }
                 @if !contracts.is_empty() { (agreed(v, &contracts)) }
             }
         }
@@ -89,15 +99,61 @@ pub async fn page(
         (v.say("{} connected", &[&v.num(connected as i64)])) @if !contracts.is_empty() { ", " (v.count(contracts.len() as i64, "contract", "contracts")) }
         "." @if v.now - standing.at > 2_000_000 { " " (v.say("Counted at {}.", &[&v.clock(standing.at)])) }
     };
-    let add = html! { @if v.may(ChannelsEdit) || v.may(ContractsEdit) { a.btn.btn-primary href="/channels/new" data-key="n" title=(v.t("Connect a channel")) { (icon("plus")) (v.t("Connect a channel")) } } };
+    let add = html! { @if connected > 0 { a.btn href=(v.address(&[("format", "csv")])) { (icon("download")) (v.t("Export")) } } @if v.may(ChannelsEdit) || v.may(ContractsEdit) { a.btn.btn-primary href="/channels/new" data-key="n" title=(v.t("Connect a channel")) { (icon("plus")) (v.t("Connect a channel")) } } };
     let head = shell::head(v.t("Channels"), sub, add);
-    Ok(shell::page(v, Sheet { title: v.t("Channels").into(), here: "/channels", topics: "tick channels".into(), head, body }))
+    Ok(shell::page(v, Sheet { title: v.t("Channels").into(), here: "/channels", topics: "tick channels".into(), head, body }).into_response())
+}
+
+fn sort_by(shown: &mut [(&ChannelStatus, Health)], column: &str) {
+    shown.sort_by_key(|(s, _)| s.channel.name.to_lowercase());
+    match column {
+        "latency" => shown.sort_by_key(|(_, health)| health.latency().map(|l| l.2)),
+        "queue" => shown.sort_by_key(|(s, _)| s.queue),
+        "drift" => shown.sort_by_key(|(s, _)| s.drift_units),
+        "oversold" => shown.sort_by_key(|(s, _)| s.oversold_units),
+        "lent" => shown.sort_by_key(|(s, _)| s.exposure_units),
+        _ => {}
+    }
+}
+
+/// Times of the latency in milliseconds; empty where no quantity was acknowledged yet.
+fn exported(shown: &[(&ChannelStatus, Health)]) -> Response<Body> {
+    let head = [
+        "code",
+        "name",
+        "kind",
+        "location",
+        "paused",
+        "stopped",
+        "p50_ms",
+        "p95_ms",
+        "p99_ms",
+        "queue",
+        "drift_units",
+        "oversold_units",
+        "lent_units",
+        "orders_read",
+        "orders_late",
+    ];
+    let line = |(status, health): &(&ChannelStatus, Health)| {
+        let channel = &status.channel;
+        let latency = health.latency();
+        let ms = [latency.map(|l| l.0), latency.map(|l| l.1), latency.map(|l| l.2)]
+            .map(|m| m.map_or_else(String::new, |m| (f64::from(m) / 1_000.0).to_string()));
+        let facts =
+            [channel.code.to_string(), channel.name.clone(), channel.kind.to_string(), channel.location.as_deref().unwrap_or_default().to_owned()];
+        let flags = [channel.paused, channel.stopped].map(|is| u8::from(is).to_string());
+        let units = [status.queue, status.drift_units, status.oversold_units, status.exposure_units].map(|n| n.to_string());
+        facts.into_iter().chain(flags).chain(ms).chain(units).chain([health.orders_read.to_string(), health.orders_late.to_string()]).collect()
+    };
+    export::rows("channels.csv", &head, &shown.iter().map(line).collect::<Vec<_>>())
 }
 
 fn filter(v: &Viewer, wanted: &str) -> Markup {
     html! {
         form.row method="get" role="search" {
             (search_box(v, "Name or code", wanted))
+            @if let Some(sort) = v.asked("sort") { input type="hidden" name="sort" value=(sort); }
             button.btn.btn-s.no-js type="submit" { (v.t("Filter")) }
         }
     }
@@ -138,17 +194,17 @@ fn budget(health: &Health) -> Option<(&'static str, i64, i64)> {
     Some((least.0, least.1.floor().max(0.0) as i64, least.2.floor() as i64))
 }
 
-fn places(v: &Viewer, app: &App, shown: &[&ChannelStatus], available: Option<i64>) -> Markup {
-    let scale = available.unwrap_or_else(|| shown.iter().map(|s| s.exposure_units).sum()).max(1);
+fn places(v: &Viewer, shown: &[(&ChannelStatus, Health)], available: Option<i64>) -> Markup {
+    let scale = available.unwrap_or_else(|| shown.iter().map(|(s, _)| s.exposure_units).sum()).max(1);
     let body = html! {
         div.table-wrap { table.table.table-tight.table-stack.table-many {
             caption.vh { (v.t("Places that sell")) }
             thead { tr {
-                th scope="col" { (v.t("Channel")) } th scope="col" { (v.t("State")) } th.num scope="col" { "p50 ms" } th.num scope="col" { "p95 ms" } th.num scope="col" { "p99 ms" } th scope="col" { (v.t("Last hour")) }
-                th.num scope="col" { (v.t("Queue")) } th.num scope="col" { (v.t("Oldest")) } th.num scope="col" { (v.t("Drift")) } th.num scope="col" { (v.t("Oversold")) }
-                th.w-bar2 scope="col" { (v.t("Lent, units")) } th.num scope="col" { (v.t("Calls left")) } th.num scope="col" { (v.t("Orders, late")) } th {}
+                (sorted(v, "name", "Channel", "", "name")) th scope="col" { (v.t("State")) } th.num scope="col" { "p50 ms" } th.num scope="col" { "p95 ms" } (sorted(v, "latency", "p99 ms", "num", "name")) th scope="col" { (v.t("Last hour")) }
+                (sorted(v, "queue", "Queue", "num", "name")) th.num scope="col" { (v.t("Oldest")) } (sorted(v, "drift", "Drift", "num", "name")) (sorted(v, "oversold", "Oversold", "num", "name"))
+                (sorted(v, "lent", "Lent, units", "w-bar2", "name")) th.num scope="col" { (v.t("Calls left")) } th.num scope="col" { (v.t("Orders, late")) } th {}
             } }
-            tbody { @for status in shown { (row(v, status, &app.workers.health(status.channel.id.0).unwrap_or_default(), available, scale)) } }
+            tbody { @for (status, health) in shown { (row(v, status, health, available, scale)) } }
         } }
     };
     let legend = html! { div.legend.right {
@@ -198,20 +254,20 @@ fn switch(v: &Viewer, code: &str, paused: bool) -> Markup {
     }
 }
 
-fn others(v: &Viewer, app: &App, shown: &[&ChannelStatus]) -> Markup {
+fn others(v: &Viewer, shown: &[(&ChannelStatus, Health)]) -> Markup {
     let body = html! {
         div.table-wrap { table.table.table-stack {
             caption.vh { (v.t("Third-party warehouses")) }
             thead { tr { th scope="col" { (v.t("Warehouse")) } th scope="col" { (v.t("State")) } th scope="col" { (v.t("Stands for")) } th.num scope="col" { (v.t("Counted otherwise, units")) } th.num scope="col" { (v.t("Calls")) } th.num scope="col" { (v.t("Calls left")) } th.num scope="col" { (v.t("Last worked")) } } }
-            tbody { @for status in shown {
-                @let (channel, health) = (&status.channel, app.workers.health(status.channel.id.0).unwrap_or_default());
+            tbody { @for (status, health) in shown {
+                @let channel = &status.channel;
                 tr data-row=(channel.code) data-key={ "c" (channel.id.0) } {
                     th scope="row" { a href={ "/channels/" (step(&channel.code)) } data-open { (channel.name) } " " span.aside { (channel.code) } }
-                    td data-label=(v.t("State")) title=[health.fault.as_ref().map(|(_, text)| v.whole(text))] { (standing(v, status, &health)) }
+                    td data-label=(v.t("State")) title=[health.fault.as_ref().map(|(_, text)| v.whole(text))] { (standing(v, status, health)) }
                     td data-label=(v.t("Stands for")) { (channel.location.as_deref().unwrap_or("–")) }
                     td.num data-label=(v.t("Counted otherwise, units")) { (v.num(status.drift_units)) }
                     td.num data-label=(v.t("Calls")) { (v.num(health.calls as i64)) }
-                    td.num data-label=(v.t("Calls left")) { @match budget(&health) { Some((_, left, of)) => { (v.num(left)) span.quiet { " / " (v.num(of)) } }, None => "–" } }
+                    td.num data-label=(v.t("Calls left")) { @match budget(health) { Some((_, left, of)) => { (v.num(left)) span.quiet { " / " (v.num(of)) } }, None => "–" } }
                     td.num data-label=(v.t("Last worked")) { @if health.worked_at > 0 { (v.ago(health.worked_at)) } @else { "–" } }
                 }
             } }
