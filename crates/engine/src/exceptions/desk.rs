@@ -15,6 +15,9 @@ use std::sync::Arc;
 const OPEN: Sql = Sql(
     "SELECT id, key, kind, severity, channel, title, detail, '' AS payload, open, owner, due_at, created_at, updated_at, times, '[]' AS history, snoozed_until FROM exceptions WHERE open = 1 AND (due_at, id) > ($1, $2) ORDER BY due_at, id LIMIT $3",
 );
+const OPEN_LAST: Sql = Sql(
+    "SELECT id, key, kind, severity, channel, title, detail, '' AS payload, open, owner, due_at, created_at, updated_at, times, '[]' AS history, snoozed_until FROM exceptions WHERE open = 1 AND (due_at, id) < ($1, $2) ORDER BY due_at DESC, id DESC LIMIT $3",
+);
 const SOLVED: Sql = Sql(
     "SELECT id, key, kind, severity, channel, title, detail, '' AS payload, open, owner, due_at, created_at, updated_at, times, '[]' AS history, snoozed_until FROM exceptions WHERE open = 0 AND (updated_at, id) < ($1, $2) ORDER BY updated_at DESC, id DESC LIMIT $3",
 );
@@ -49,6 +52,8 @@ pub struct DeskQuery {
     pub owner: Option<String>,
     /// Part of the title, the detail or what it is about, whatever the case of its letters.
     pub text: String,
+    /// Of open ones the last due comes first.
+    pub last_due_first: bool,
     /// Of whoever asks: nothing beyond their channels.
     pub grant: Arc<Grant>,
     /// Microseconds since 1970 UTC.
@@ -77,7 +82,12 @@ pub fn list(tx: &mut Tx<'_>, config: &Config, query: &DeskQuery) -> Result<Page<
     debug_assert!(EXCEPTION_COLUMNS.ends_with("history, snoozed_until"));
     limits::text("q", &query.text)?;
     let (solved, text) = (query.standing == Standing::Solved, query.text.to_lowercase());
-    let first = if solved { Cursor([i64::MAX, i64::MAX]) } else { Cursor([i64::MIN, i64::MIN]) };
+    let (sql, first) = match (solved, query.last_due_first) {
+        (true, _) => (SOLVED, i64::MAX),
+        (false, true) => (OPEN_LAST, i64::MAX),
+        (false, false) => (OPEN, i64::MIN),
+    };
+    let first = Cursor([first, first]);
     let Cursor(mut at) = query.after.unwrap_or(first);
     let mut rows = Vec::new();
     let mut next = None;
@@ -87,7 +97,7 @@ pub fn list(tx: &mut Tx<'_>, config: &Config, query: &DeskQuery) -> Result<Page<
             break;
         }
         let values = [Value::Int(at[0]), Value::Int(at[1]), Value::Int(STEP as i64)];
-        let found = tx.rows(if solved { SOLVED } else { OPEN }, &values, Exception::read)?;
+        let found = tx.rows(sql, &values, Exception::read)?;
         let ended = found.len() < STEP;
         for exception in found {
             let view = ExceptionView::new(&exception, config);

@@ -1,6 +1,8 @@
 //! The exceptions desk: what people do about orders from a marketplace that cannot be taken on as they are.
 
+use crate::alerts::{channel, raise};
 use crate::support::{Site, on_both};
+use engine::exceptions::Kind;
 use serde_json::{Value, json};
 use sim::markets::market::Listing;
 use sim::markets::{Market, Served, serve, shopify::Shopify};
@@ -143,5 +145,27 @@ fn a_queue_that_is_stuck_is_told() {
         site.until("it is well again", || open(&site, "stuck_queue").is_none().then_some(()));
         site.until("it shows no more than there is", || market.shown("101").filter(|shown| *shown <= 1));
         site.verify();
+    });
+}
+
+#[test]
+fn the_last_due_can_come_first() {
+    on_both(|url| {
+        let site = Site::new(url);
+        channel(&site);
+        for n in 1..=3 {
+            raise(&site, Kind::Unfillable, &format!("order:shop:{n}"), &format!("Order {n} cannot be filled"));
+            site.time.advance(60);
+        }
+        let order = |text: &str| {
+            let mut found: Vec<(usize, u32)> = (1..=3).map(|n| (text.find(&format!("Order {n} cannot")).unwrap(), n)).collect();
+            found.sort_unstable();
+            found.into_iter().map(|(_, n)| n).collect::<Vec<u32>>()
+        };
+        let owner = site.visitor("owner");
+        for path in ["/exceptions?as=table", "/exceptions?format=csv"] {
+            let page = |sort: &str| order(&owner.get(&format!("{path}&sort={sort}")).text());
+            assert_eq!((page("due"), page("-due")), (vec![1, 2, 3], vec![3, 2, 1]), "{path}");
+        }
     });
 }

@@ -1,5 +1,5 @@
 //! Which exceptions the address asks for, and addresses that ask for others. Filters are parameters, so that a list can be kept and
-//! passed on: `is` (open, mine, snoozed, solved), `kind`, `severity`, `channel`, `owner`, `q`, `as=table`.
+//! passed on: `is` (open, mine, snoozed, solved), `kind`, `severity`, `channel`, `owner`, `q`, `sort`, `as=table`.
 
 use super::Names;
 use crate::console::fields::address;
@@ -35,6 +35,8 @@ pub struct Asked {
     pub owner: Option<String>,
     pub q: String,
     pub as_table: bool,
+    /// Of open ones the last due comes first.
+    pub last_due_first: bool,
     pub after: Option<String>,
     /// Who asks: exceptions are given to people by their logins, as names are not unique and change.
     pub me: String,
@@ -53,6 +55,7 @@ impl Asked {
             owner: v.asked("owner").filter(|_| is != "mine"),
             q: v.asked("q").unwrap_or_default(),
             as_table: v.asked("as").as_deref() == Some("table"),
+            last_due_first: is != "solved" && v.asked("sort").as_deref() == Some("-due"),
             after: v.asked("after"),
             me: v.login(),
             grant: v.grant(),
@@ -81,6 +84,7 @@ impl Asked {
             channel: self.channel.as_ref().map(channel).transpose()?,
             owner: if self.is == "mine" { Some(self.me.clone()) } else { owner },
             text: self.q.clone(),
+            last_due_first: self.last_due_first,
             grant: self.grant.clone(),
             now: self.now,
             after: self.after.as_deref().map(|text| Cursor::parse("after", text)).transpose()?,
@@ -98,6 +102,7 @@ impl Asked {
             ("owner", self.owner.clone().unwrap_or_default()),
             ("q", self.q.clone()),
             ("as", if self.as_table { "table".to_owned() } else { String::new() }),
+            ("sort", if self.last_due_first { "-due".to_owned() } else { String::new() }),
         ]
     }
 

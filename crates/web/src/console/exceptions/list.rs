@@ -2,7 +2,7 @@
 
 use super::Names;
 use super::ask::{Asked, NOBODY, Shown, kind_name, severity};
-use crate::console::parts::{csrf, empty, icon, once, pager, search_box, state, tabs};
+use crate::console::parts::{csrf, empty, icon, once, pager, search_box, sorted, state, tabs};
 use crate::console::show::iso;
 use crate::console::viewer::Viewer;
 use domain::Permission::ExceptionsSolve;
@@ -48,7 +48,11 @@ fn filter(v: &Viewer, asked: &Asked, shown: &Shown, names: &Names) -> Markup {
     let mut owners: Vec<&str> = shown.sorts.iter().map(|s| s.owner.as_str()).filter(|o| !o.is_empty()).collect();
     owners.sort_unstable();
     owners.dedup();
-    let hidden = [("is", if asked.is == "open" { "" } else { asked.is }), ("as", if asked.as_table { "table" } else { "" })];
+    let hidden = [
+        ("is", if asked.is == "open" { "" } else { asked.is }),
+        ("as", if asked.as_table { "table" } else { "" }),
+        ("sort", if asked.last_due_first { "-due" } else { "" }),
+    ];
     html! {
         form.filters method="get" action="/exceptions" role="search" aria-label=(v.t("Filter")) {
             @for (name, value) in hidden.iter().filter(|(_, value)| !value.is_empty()) { input type="hidden" name=(name) value=(value); }
@@ -164,7 +168,8 @@ pub fn table(v: &Viewer, asked: &Asked, shown: &Shown, names: &Names) -> Markup 
                         thead { tr {
                             @if may { th.th-check scope="col" { input type="checkbox" data-check-all data-js aria-label=(v.t("Tick all")); } }
                             th scope="col" { (v.t("What")) } th scope="col" { (v.t("Kind")) } th scope="col" { (v.t("Severity")) } th scope="col" { (v.t("Channel")) }
-                            th scope="col" { (v.t("Owner")) } th.num scope="col" { (v.t("Times")) } th.num scope="col" { (v.t("Open for")) } th.num scope="col" { (v.t("Due")) }
+                            th scope="col" { (v.t("Owner")) } th.num scope="col" { (v.t("Times")) } th.num scope="col" { (v.t("Open for")) }
+                            @if asked.is == "solved" { th.num scope="col" { (v.t("Due")) } } @else { (sorted(v, "due", "Due", "num", "due")) }
                         } }
                         tbody { @for e in rows { (row(v, asked, e, may, names)) } }
                     } }
