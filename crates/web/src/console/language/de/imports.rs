@@ -150,8 +150,6 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Ob eine Bestellung erfüllt oder eine Änderung angenommen werden kann, zeigt sich bei der Ausführung. Die Datei wartet hier eine Stunde.",
     ),
     ("Who bought it.", "Wer gekauft hat."),
-    ("change", "Änderung"),
-    ("changes", "Änderungen"),
     ("checked, not imported", "geprüft, nicht importiert"),
     ("rows that say what is there", "Zeilen, die nennen, was da ist"),
     ("warehouse, store, third_party or dark_store.", "warehouse, store, third_party oder dark_store."),
