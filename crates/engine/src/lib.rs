@@ -56,7 +56,6 @@ use domain::Refused;
 use sequencer::{Alone, Job, Queue, Sequencer, Work};
 use std::fs::File;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 use stock::feed::Feed;
 use stock::table::StockTable;
 use tokio::sync::{oneshot, watch};
@@ -164,8 +163,7 @@ struct Inner {
     options: Options,
     queue: Mutex<Option<Queue>>,
     figures: Arc<Figures>,
-    /// Idle connections, and since when.
-    readers: Mutex<Vec<(Instant, Conn)>>,
+    readers: Mutex<Vec<Conn>>,
     reading: tokio::sync::Semaphore,
     last_event: watch::Receiver<i64>,
     stock_table: Arc<StockTable>,
@@ -305,21 +303,13 @@ impl Engine {
     /// As [`Engine::read`], for threads that may block.
     pub fn read_blocking<T>(&self, read: impl FnOnce(&mut Tx<'_>) -> Result<T, Stop>) -> Result<T, Stop> {
         let idle = self.inner.readers.lock().unwrap_or_else(|e| e.into_inner()).pop();
-        let mut conn = match idle {
-            Some((since, conn)) if since.elapsed() < SURE => conn,
-            // A connection may have died while it lay idle; then a new one is opened.
-            Some((_, mut conn)) => match conn.batch("SELECT 1") {
-                Ok(()) => conn,
-                Err(_) => Conn::open_to_read(self.url())?,
-            },
-            None => Conn::open_to_read(self.url())?,
-        };
+        let mut conn = idle.map_or_else(|| Conn::open_to_read(self.url()), Ok)?;
         let result = {
             let mut tx = conn.begin_read()?;
             read(&mut tx)
         };
         if result.is_ok() || matches!(result, Err(Stop::Refused(_))) {
-            self.inner.readers.lock().unwrap_or_else(|e| e.into_inner()).push((Instant::now(), conn));
+            self.inner.readers.lock().unwrap_or_else(|e| e.into_inner()).push(conn);
         }
         result
     }
@@ -334,9 +324,6 @@ impl Engine {
         self.inner.readers.lock().unwrap_or_else(|e| e.into_inner()).clear();
     }
 }
-
-/// A connection that was used within this time is taken to be alive.
-const SURE: Duration = Duration::from_secs(1);
 
 /// Time in the books does not run back over a restart, unless it is further ahead than this (microseconds): then it was
 /// the clock of before that was wrong, and waiting for the right one to catch up would stop all holds from running out.

@@ -280,7 +280,7 @@ impl Row<'_> {
 /// One connection.
 pub enum Conn {
     Sqlite(sqlite::Sqlite),
-    Postgres(postgres::Postgres),
+    Postgres(Box<postgres::Postgres>),
 }
 
 impl Conn {
@@ -288,13 +288,9 @@ impl Conn {
     pub fn open(url: &Url) -> Result<Conn> {
         match url {
             Url::Sqlite(path) => Ok(Conn::Sqlite(sqlite::Sqlite::open(path, false)?)),
-            Url::Postgres(url) => {
-                let mut conn = postgres::Postgres::open(url)?;
-                // The writer finds rows by their keys. A plan made while a table was empty would be a walk over all of
-                // it, and would stay one while the table grows.
-                conn.batch("SET enable_seqscan = off")?;
-                Ok(Conn::Postgres(conn))
-            }
+            // The writer finds rows by their keys. A plan made while a table was empty would be a walk over all of it, and would stay one
+            // while the table grows.
+            Url::Postgres(url) => Ok(Conn::Postgres(Box::new(postgres::Postgres::open(url, "SET enable_seqscan = off")?))),
         }
     }
 
@@ -302,7 +298,7 @@ impl Conn {
     pub fn open_to_read(url: &Url) -> Result<Conn> {
         match url {
             Url::Sqlite(path) => Ok(Conn::Sqlite(sqlite::Sqlite::open(path, true)?)),
-            Url::Postgres(url) => Ok(Conn::Postgres(postgres::Postgres::open(url)?)),
+            Url::Postgres(url) => Ok(Conn::Postgres(Box::new(postgres::Postgres::open(url, "")?))),
         }
     }
 

@@ -14,12 +14,16 @@ pub struct Postgres {
     runtime: tokio::runtime::Runtime,
     client: Client,
     statements: HashMap<String, Statement>,
+    url: String,
+    /// Run when the connection is made.
+    settings: &'static str,
     /// What begins a transaction, until its first statement takes it along.
     begin: Option<&'static str>,
 }
 
 impl Postgres {
-    pub fn open(url: &str) -> Result<Postgres> {
+    /// Connects, and runs these statements on the new connection.
+    pub fn open(url: &str, settings: &'static str) -> Result<Postgres> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| Error::other(e.to_string()))?;
         let mut config: tokio_postgres::Config = url.parse().map_err(error)?;
         if config.get_connect_timeout().is_none() {
@@ -35,7 +39,11 @@ impl Postgres {
             });
             Ok::<_, Error>(client)
         })?;
-        Ok(Postgres { runtime, client, statements: HashMap::new(), begin: None })
+        let mut this = Postgres { runtime, client, statements: HashMap::new(), url: url.to_owned(), settings, begin: None };
+        if !settings.is_empty() {
+            this.batch(settings)?;
+        }
+        Ok(this)
     }
 
     /// Begins a transaction together with its first statement, in one round trip.
@@ -67,17 +75,25 @@ impl Postgres {
         self.runtime.block_on(self.client.prepare(sql)).map(drop).map_err(error)
     }
 
-    /// Runs a statement, with what begins its transaction before it.
-    fn run<T>(
-        runtime: &tokio::runtime::Runtime,
-        client: &Client,
-        begin: Option<&'static str>,
-        work: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
-    ) -> Result<T> {
+    /// Runs a statement. The first one of a transaction takes along what begins it; if the connection had died while it lay idle, it is
+    /// run on a new one, as nothing was read yet.
+    fn run<T>(&mut self, work: impl Fn(&mut Postgres, Option<&'static str>) -> Result<T>) -> Result<T> {
+        let begin = self.begin.take();
+        match work(self, begin) {
+            Err(error) if begin.is_some() && error.why == Why::Lost => {
+                *self = Postgres::open(&self.url, self.settings)?;
+                work(self, begin)
+            }
+            done => done,
+        }
+    }
+
+    /// Waits for a statement, which is sent together with what begins its transaction.
+    fn wait<T>(&self, begin: Option<&'static str>, work: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>) -> Result<T> {
         let done = match begin {
-            None => runtime.block_on(work),
-            Some(begin) => runtime.block_on(async {
-                let (begun, done) = join(client.batch_execute(begin), work).await;
+            None => self.runtime.block_on(work),
+            Some(begin) => self.runtime.block_on(async {
+                let (begun, done) = join(self.client.batch_execute(begin), work).await;
                 begun.and(done)
             }),
         };
@@ -97,44 +113,46 @@ impl Postgres {
     }
 
     pub fn rows(&mut self, sql: &str, values: &[Value<'_>], each: &mut dyn FnMut(&Row<'_>)) -> Result<()> {
-        let statement = self.statement(sql)?;
         let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|v| v as _).collect();
-        let begin = self.begin.take();
-        let rows = Postgres::run(&self.runtime, &self.client, begin, self.client.query(&statement, &values))?;
+        self.query(sql, &values, each)
+    }
+
+    pub fn lookup(&mut self, lookup: &Lookup, keys: &(dyn ToSql + Sync), more: &[Value<'_>], each: &mut dyn FnMut(&Row<'_>)) -> Result<()> {
+        let mut values: Vec<&(dyn ToSql + Sync)> = vec![keys];
+        values.extend(more.iter().map(|v| v as &(dyn ToSql + Sync)));
+        self.query(&lookup_sql(lookup), &values, each)
+    }
+
+    fn query(&mut self, sql: &str, values: &[&(dyn ToSql + Sync)], each: &mut dyn FnMut(&Row<'_>)) -> Result<()> {
+        let rows = self.run(|this, begin| {
+            let statement = this.statement(sql)?;
+            this.wait(begin, this.client.query(&statement, values))
+        })?;
         rows.iter().for_each(|row| each(&Row::Postgres(row)));
         Ok(())
     }
 
     pub fn stream(&mut self, sql: &str, values: &[Value<'_>], each: &mut dyn FnMut(&Row<'_>)) -> Result<()> {
-        let statement = self.statement(sql)?;
-        let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|v| v as _).collect();
-        let begin = self.begin.take();
-        let work = async {
-            let rows = self.client.query_raw(&statement, values).await?;
+        let rows = self.run(|this, begin| {
+            let statement = this.statement(sql)?;
+            let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|v| v as _).collect();
+            this.wait(begin, this.client.query_raw(&statement, values))
+        })?;
+        self.runtime.block_on(async {
             pin_mut!(rows);
-            while let Some(row) = rows.try_next().await? {
+            while let Some(row) = rows.try_next().await.map_err(error)? {
                 each(&Row::Postgres(&row));
             }
             Ok(())
-        };
-        Postgres::run(&self.runtime, &self.client, begin, work)
+        })
     }
 
     pub fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
-        let statement = self.statement(sql)?;
         let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|v| v as _).collect();
-        let begin = self.begin.take();
-        Postgres::run(&self.runtime, &self.client, begin, self.client.execute(&statement, &values))
-    }
-
-    pub fn lookup(&mut self, lookup: &Lookup, keys: &(dyn ToSql + Sync), more: &[Value<'_>], each: &mut dyn FnMut(&Row<'_>)) -> Result<()> {
-        let statement = self.statement(&lookup_sql(lookup))?;
-        let mut values: Vec<&(dyn ToSql + Sync)> = vec![keys];
-        values.extend(more.iter().map(|v| v as &(dyn ToSql + Sync)));
-        let begin = self.begin.take();
-        let rows = Postgres::run(&self.runtime, &self.client, begin, self.client.query(&statement, &values))?;
-        rows.iter().for_each(|row| each(&Row::Postgres(row)));
-        Ok(())
+        self.run(|this, begin| {
+            let statement = this.statement(sql)?;
+            this.wait(begin, this.client.execute(&statement, &values))
+        })
     }
 
     pub fn write(&mut self, writes: &[Write]) -> Result<()> {
