@@ -14,6 +14,7 @@ use domain::Permission;
 use futures_util::stream::{self, StreamExt};
 use std::convert::Infallible;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// A silent stream says that it lives this often, and looks whether its session still does.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -55,10 +56,12 @@ pub async fn stream(State(app): State<App>, headers: HeaderMap, viewer: Viewer) 
     let ticks = patience == TICK;
     let cookie = auth::cookie(&headers).unwrap_or_default().to_owned();
     let (follow, mut stopping) = (app.follow.clone(), app.stopping.subscribe());
-    let state = (app, follow.listen(), start, topics, viewer.visit.clone());
-    let told = stream::unfold(state, move |(app, mut listener, after, topics, visit)| {
+    let state = (app, follow.listen(), start, Instant::now(), topics, viewer.visit.clone());
+    let told = stream::unfold(state, move |(app, mut listener, after, quiet, topics, visit)| {
         let cookie = cookie.clone();
         async move {
+            // The page would not ask for itself sooner.
+            tokio::time::sleep_until(quiet).await;
             let touched = listener.touched(&topics, after, patience).await;
             // Whoever was signed out hears nothing more.
             app.callers.person(&cookie, &visit).await.ok()??;
@@ -68,7 +71,9 @@ pub async fn stream(State(app): State<App>, headers: HeaderMap, viewer: Viewer) 
                 None if ticks => (Event::default().event("changed").data(format!("{{\"seq\":null,\"gap\":{gap}}}")), after),
                 None => (Event::default().comment(""), after),
             };
-            Some((Ok::<Event, Infallible>(event), (app, listener, seq, topics, visit)))
+            let is_asked = touched.is_some() || ticks;
+            let quiet = Instant::now() + Duration::from_millis(if is_asked { gap } else { 0 });
+            Some((Ok::<Event, Infallible>(event), (app, listener, seq, quiet, topics, visit)))
         }
     });
     // Says at once that it is open, so that a page need not wait for the first event.
