@@ -213,7 +213,7 @@ impl Base {
                     0 => never,
                     sold => thousandths(n) / i64::from(sold),
                 };
-                // What lies outside is told by two multiplications, which take a tenth of a division's time.
+                // What lies outside is told by two multiplications, without a division.
                 let may_lie = |n: usize, within: (i64, i64)| {
                     let (sold, units) = (i64::from(self.sold[n]), thousandths(n));
                     sold == 0 || (within.0.saturating_mul(sold) <= units && units < within.1.saturating_add(1).saturating_mul(sold))
