@@ -20,6 +20,7 @@ use crate::imports::ImportState;
 use crate::kept::{Ids, ItemCache, Keep, Kept, Names};
 use crate::orders::rows::Order;
 use crate::reservations::rows::Reservation;
+use crate::stock::closings::{closed_by, write_closing};
 use crate::stock::feed::News;
 use crate::stock::rows::Transfer;
 use crate::warehouses::rows::Handover;
@@ -99,6 +100,7 @@ pub struct Batch<'a> {
     changed_items: BTreeMap<i64, bool>,
     pub imports: HashMap<String, ImportState>,
     entries: Rows,
+    closings: Rows,
     events: Vec<Event>,
     /// Rows for tables that only one operation writes.
     pub more: Vec<Write>,
@@ -227,10 +229,14 @@ impl<'a> Batch<'a> {
         let kept = &mut levels[place];
         let Because { cause, document, reason, reference } = because;
         let posting = Posting { item, location, source, target, quantity, at: self.now, cause, document, actor: &self.actor, reason, reference };
+        let closed = closed_by(&kept.value.1, self.now).map(|day| (day, kept.value.1));
         let hash = kept.value.1.post(&posting).map_err(|why| {
             Stop::broken(format!("posting {quantity} of item {item} at location {location} from {} to {}: {why:?}", source.word(), target.word()))
         })?;
         kept.dirty = true;
+        if let Some((day, level)) = closed {
+            write_closing(item, location, day, &level, &mut self.closings);
+        }
         let text = |text: &str| if text.is_empty() { Cell::Null } else { Cell::Text(text.to_owned()) };
         self.entries.0.extend([
             item.into(),

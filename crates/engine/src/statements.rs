@@ -17,6 +17,7 @@ use crate::people::rows::{LINKS, PASSKEYS, PEOPLE, ROLES, SESSIONS, SETTINGS};
 use crate::reservations::rows::RESERVATIONS;
 use crate::routing::rules::RULE_SETS;
 use crate::sequencer::IDEMPOTENCY;
+use crate::stock::closings::CLOSINGS;
 use crate::stock::rows::{ENTRIES, LEVELS, TRANSFER_LINES, TRANSFERS};
 use crate::stock::sales::ITEM_DAYS;
 use crate::warehouses::rows::HANDOVERS;
@@ -28,6 +29,7 @@ pub const TABLES: &[&Table] = &[
     &LOCATIONS,
     &LEVELS,
     &ENTRIES,
+    &CLOSINGS,
     &RESERVATIONS,
     &ORDERS,
     &ORDER_LINES,

@@ -5,15 +5,19 @@ use crate::Stop;
 use crate::access::audit;
 use crate::db::{Conn, Row, Sql, Tx, Url, Value};
 use crate::reservations::rows::Reservation;
+use crate::stock::closings::{Sums, closed_by};
 use crate::stock::rows::{LEVEL_COLUMNS, read_level};
 use domain::stock::{Account, Level, Posting, chain};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 const ENTRIES: Sql = Sql(
     "SELECT item, location, number, at, source, target, quantity, cause, document, actor, reason, reference, hash FROM entries WHERE (item, location, number) > ($1, $2, $3) ORDER BY item, location, number LIMIT $4",
 );
 const LEVELS: Sql = Sql(
     "SELECT item, location, available, reserved, committed, damaged, quality_control, safety_stock, incoming, entries, head, moved_at FROM levels WHERE (item, location) > ($1, $2) ORDER BY item, location LIMIT $3",
+);
+const CLOSINGS: Sql = Sql(
+    "SELECT item, location, day, number, available, reserved, committed, damaged, quality_control, safety_stock, incoming FROM closings WHERE (item, location, day) > ($1, $2, $3) ORDER BY item, location, day LIMIT $4",
 );
 const HOLDS: Sql = Sql(
     "SELECT r.id, r.status, r.channel, r.created_at, r.expires_at, r.order_id, r.lines FROM reservations r WHERE r.status = 'held' UNION ALL SELECT r.id, r.status, r.channel, r.created_at, r.expires_at, r.order_id, r.lines FROM orders o JOIN reservations r ON r.id = o.reservation WHERE o.status = 'queued'",
@@ -58,7 +62,10 @@ pub fn verify(url: &Url, mut progress: impl FnMut(u64)) -> Result<Report, Stop> 
     let mut report = Report::default();
     let mut claimed = claims(&mut tx)?;
     let mut levels = Levels { next: Vec::new(), last: (i64::MIN, i64::MIN), done: false };
+    let mut closings = Closings { next: Vec::new(), last: (i64::MIN, i64::MIN, i64::MIN), done: false };
     let mut current: Option<((i64, i64), Level)> = None;
+    // By day, what the level of the current place was when it had ended.
+    let mut closed: BTreeMap<i64, Closing> = BTreeMap::new();
     let mut last = (i64::MIN, i64::MIN, i64::MIN);
     loop {
         let values = [Value::Int(last.0), Value::Int(last.1), Value::Int(last.2), Value::Int(PAGE)];
@@ -68,10 +75,14 @@ pub fn verify(url: &Url, mut progress: impl FnMut(u64)) -> Result<Report, Stop> 
             if current.as_ref().is_none_or(|(known, _)| *known != place) {
                 if let Some((known, level)) = current.take() {
                     levels.compare(&mut tx, known, &level, &mut claimed, &mut report)?;
+                    closings.compare(&mut tx, known, &mut closed, &mut report)?;
                 }
                 current = Some((place, Level::default()));
             }
             if let Some((_, level)) = &mut current {
+                if let Some(day) = closed_by(level, entry.at) {
+                    closed.insert(day, Closing { number: level.entries, sums: *level.balances() });
+                }
                 entry.replay(level, &mut report);
             }
             report.entries += 1;
@@ -84,7 +95,9 @@ pub fn verify(url: &Url, mut progress: impl FnMut(u64)) -> Result<Report, Stop> 
     }
     if let Some((known, level)) = current.take() {
         levels.compare(&mut tx, known, &level, &mut claimed, &mut report)?;
+        closings.compare(&mut tx, known, &mut closed, &mut report)?;
     }
+    closings.compare(&mut tx, (i64::MAX, i64::MAX), &mut closed, &mut report)?;
     while let Some((item, location, level)) = levels.take(&mut tx)? {
         report.levels += 1;
         if level != Level::default() {
@@ -263,6 +276,55 @@ impl Levels {
             }
         }
         report.tell(format!("item {item} at location {location}: entries without a level"));
+        Ok(())
+    }
+}
+
+/// What a level was when a day had ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Closing {
+    number: i64,
+    sums: Sums,
+}
+
+/// The stored closings in order, a page at a time: the place, the day, and what is said of it.
+struct Closings {
+    next: Vec<((i64, i64), i64, Closing)>,
+    last: (i64, i64, i64),
+    done: bool,
+}
+
+impl Closings {
+    /// The next one, if it is not of a later place.
+    fn take(&mut self, tx: &mut Tx<'_>, place: (i64, i64)) -> Result<Option<((i64, i64), i64, Closing)>, Stop> {
+        if self.next.is_empty() && !self.done {
+            let values = [Value::Int(self.last.0), Value::Int(self.last.1), Value::Int(self.last.2), Value::Int(PAGE)];
+            self.next = tx.rows(CLOSINGS, &values, |r| {
+                ((r.int(0), r.int(1)), r.int(2), Closing { number: r.int(3), sums: std::array::from_fn(|state| r.int(4 + state)) })
+            })?;
+            self.done = self.next.len() < PAGE as usize;
+            self.next.reverse();
+        }
+        let next = self.next.pop_if(|(at, ..)| *at <= place);
+        if let Some(((item, location), day, _)) = next {
+            self.last = (item, location, day);
+        }
+        Ok(next)
+    }
+
+    /// Compares the closings that the entries of one place make with the stored ones. Stored ones of places before it have no entries.
+    fn compare(&mut self, tx: &mut Tx<'_>, place: (i64, i64), made: &mut BTreeMap<i64, Closing>, report: &mut Report) -> Result<(), Stop> {
+        while let Some((at, day, stored)) = self.take(tx, place)? {
+            let name = format!("item {} at location {}, closing of day {day}", at.0, at.1);
+            match if at == place { made.remove(&day) } else { None } {
+                Some(closing) if closing == stored => {}
+                Some(closing) => report.tell(format!("{name}: {stored:?} is not what the entries say, {closing:?}")),
+                None => report.tell(format!("{name}: the entries make none")),
+            }
+        }
+        for (day, closing) in std::mem::take(made) {
+            report.tell(format!("item {} at location {}, closing of day {day}: {closing:?} is missing", place.0, place.1));
+        }
         Ok(())
     }
 }

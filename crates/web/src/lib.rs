@@ -6,8 +6,8 @@
 pub mod api;
 pub mod auth;
 pub mod console;
+pub mod counted;
 pub mod follow;
-pub mod kept;
 pub mod metrics;
 pub mod problem;
 pub mod request;
@@ -45,7 +45,7 @@ pub struct App {
     /// Tries at signing in, by address.
     pub tries: Arc<throttle::Throttle>,
     /// What many pages show, until the next event.
-    pub kept: Arc<kept::Shown>,
+    pub counted: Arc<counted::Shown>,
     /// Finds items and orders; not ready where nobody keeps an index.
     pub search: Arc<Search>,
     /// Turns true when the server stops: streams, which never end by themselves, end then.
@@ -75,7 +75,7 @@ impl App {
             outside: Default::default(),
             outer: Default::default(),
             tries: Default::default(),
-            kept: Default::default(),
+            counted: Default::default(),
             search: Arc::new(Search::new(engine.clone(), None)),
             stopping: tokio::sync::watch::Sender::new(false),
             config: Arc::default(),

@@ -14,6 +14,7 @@ use crate::events::EVENTS;
 use crate::exceptions::EXCEPTIONS;
 use crate::orders::rows::ORDER_TABLES;
 use crate::reservations::rows::RESERVATIONS;
+use crate::stock::closings::CLOSINGS;
 use crate::stock::feed::{Change, News};
 use crate::stock::rows::{ENTRIES, LEVELS, TRANSFER_LINES, TRANSFERS, write_level};
 use crate::warehouses::rows::HANDOVERS;
@@ -50,6 +51,8 @@ impl Batch<'_> {
         let changed = listening.then(|| self.changes());
         writes.push(Write::changed(&LEVELS, self.changed_levels()));
         writes.push(Write::new(&ENTRIES, std::mem::take(&mut self.entries)));
+        // A day is closed twice where a clock has gone back.
+        writes.push(Write::changed(&CLOSINGS, std::mem::take(&mut self.closings)));
         writes.push(Write::changed(&CAPACITY, self.changed_capacity()));
         let mut told = Rows::default();
         self.market_orders.values().filter(|k| k.dirty).for_each(|k| k.value.write(&mut told));

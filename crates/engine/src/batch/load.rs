@@ -84,6 +84,7 @@ impl<'a> Batch<'a> {
             changed_items: BTreeMap::new(),
             imports: HashMap::new(),
             entries: Rows::default(),
+            closings: Rows::default(),
             events: Vec::new(),
             more: Vec::new(),
             config_changed: false,

@@ -35,6 +35,11 @@ fn views(tx: &mut Tx<'_>, config: &Config, mut items: Vec<Item>) -> Result<Vec<I
 
 pub fn item(tx: &mut Tx<'_>, config: &Config, sku: &str) -> Result<ItemView, Stop> {
     let item = crate::stock::read::item(tx, sku)?;
+    view(tx, config, item)
+}
+
+/// What is told of an item that was read.
+pub fn view(tx: &mut Tx<'_>, config: &Config, item: Item) -> Result<ItemView, Stop> {
     views(tx, config, vec![item])?.pop().ok_or_else(|| Stop::broken("the item vanished"))
 }
 

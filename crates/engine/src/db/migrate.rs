@@ -14,6 +14,7 @@ pub const MIGRATIONS: &[(i64, &str, &str)] = &[
     (8, "notes", include_str!("../../migrations/0008_notes.sql")),
     (10, "desk", include_str!("../../migrations/0010_desk.sql")),
     (11, "imports", include_str!("../../migrations/0011_imports.sql")),
+    (12, "closings", include_str!("../../migrations/0012_closings.sql")),
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL, hash BYTEA NOT NULL)";

@@ -374,6 +374,18 @@ impl Tx<'_> {
         Ok(rows)
     }
 
+    /// Reads rows of one statement for many sets of values, in one round trip. `each` hears the place of the set.
+    pub fn rows_of_each<const N: usize>(&mut self, sql: Sql, sets: &[[Value<'_>; N]], each: &mut dyn FnMut(usize, &Row<'_>)) -> Result<()> {
+        if sets.is_empty() {
+            return Ok(());
+        }
+        self.faults.at("read")?;
+        match self.conn {
+            Conn::Sqlite(conn) => sets.iter().enumerate().try_for_each(|(n, values)| conn.rows(sql.0, values, &mut |row| each(n, row))),
+            Conn::Postgres(conn) => conn.rows_of_each(sql.0, sets, each),
+        }
+    }
+
     /// Reads the first row, if there is one.
     pub fn one<T>(&mut self, sql: Sql, values: &[Value<'_>], read: impl FnMut(&Row<'_>) -> T) -> Result<Option<T>> {
         Ok(self.rows(sql, values, read)?.into_iter().next())

@@ -3,7 +3,7 @@
 
 use super::{Cell, Error, Lookup, Result, Row, Table, Type, Value, Why, Write, insert_sql};
 use bytes::{Bytes, BytesMut};
-use futures_util::{SinkExt, TryStreamExt, future::join, future::join_all, pin_mut};
+use futures_util::{SinkExt, TryStreamExt, future::join, future::join_all, future::try_join_all, pin_mut};
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::task::Poll;
@@ -115,6 +115,23 @@ impl Postgres {
     pub fn rows(&mut self, sql: &str, values: &[Value<'_>], each: &mut dyn FnMut(&Row<'_>)) -> Result<()> {
         let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|v| v as _).collect();
         self.query(sql, &values, each)
+    }
+
+    /// Sends all sets of values without waiting in between.
+    pub fn rows_of_each<const N: usize>(&mut self, sql: &str, sets: &[[Value<'_>; N]], each: &mut dyn FnMut(usize, &Row<'_>)) -> Result<()> {
+        let found = self.run(|this, begin| {
+            let statement = this.statement(sql)?;
+            let (client, statement) = (&this.client, &statement);
+            let queries = sets.iter().map(|values| async move {
+                let values = values.each_ref().map(|v| v as &(dyn ToSql + Sync));
+                client.query(statement, &values).await
+            });
+            this.wait(begin, try_join_all(queries))
+        })?;
+        for (n, rows) in found.iter().enumerate() {
+            rows.iter().for_each(|row| each(n, &Row::Postgres(row)));
+        }
+        Ok(())
     }
 
     pub fn lookup(&mut self, lookup: &Lookup, keys: &(dyn ToSql + Sync), more: &[Value<'_>], each: &mut dyn FnMut(&Row<'_>)) -> Result<()> {

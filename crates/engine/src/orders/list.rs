@@ -199,9 +199,11 @@ fn among(tx: &mut Tx<'_>, query: &OrderQuery, ids: &[i64]) -> Result<Vec<Key>, S
     if ids.len() > MAX_IDS {
         return Err(Refused::invalid("ids", format!("must be at most {MAX_IDS}")).into());
     }
-    let known = tx.by_ids(&CHECKS, &sorted(ids), &[], |r| (r.int(3), r.int(0)))?;
-    let candidate = |key| Candidate { key, status: None, of_channel: query.channels.is_none(), of_location: query.locations.is_none() };
-    let mut found = wanted(tx, query, known.into_iter().map(candidate).collect())?;
+    let known = tx.by_ids(&CHECKS, &sorted(ids), &[], |r| {
+        let (id, (status, of_channel)) = check(query, r);
+        of_channel.then(|| Candidate { key: (r.int(3), id), status, of_channel, of_location: query.locations.is_none() })
+    })?;
+    let mut found = wanted(tx, query, known.into_iter().flatten().collect())?;
     found.retain(|key| {
         let within = query.placed_from.is_none_or(|from| key.0 >= from) && query.placed_to.is_none_or(|to| key.0 < to);
         within && query.after.is_none_or(|Cursor([at, id])| if query.oldest_first { *key > (at, id) } else { *key < (at, id) })
@@ -213,12 +215,16 @@ fn among(tx: &mut Tx<'_>, query: &OrderQuery, ids: &[i64]) -> Result<Vec<Key>, S
     Ok(found)
 }
 
+/// An order's status, and whether it is of a channel that the query wants.
+fn check(query: &OrderQuery, row: &Row<'_>) -> (i64, (Option<Status>, bool)) {
+    (row.int(0), (Status::parse(&row.text(1)), query.has_channel(&row.text(2))))
+}
+
 /// Those of the candidates that the query wants, in the same order. What the index said of them is not looked up.
 fn wanted(tx: &mut Tx<'_>, query: &OrderQuery, mut candidates: Vec<Candidate>) -> Result<Vec<Key>, Stop> {
     let statuses = query.wanted_statuses();
     let unclear = sorted(candidates.iter().filter(|c| c.status.is_none() || !c.of_channel).map(|c| &c.key.1));
-    let checked = tx.by_ids(&CHECKS, &unclear, &[], |r| (r.int(0), (Status::parse(&r.text(1)), query.has_channel(&r.text(2)))))?;
-    let checked: HashMap<i64, (Option<Status>, bool)> = checked.into_iter().collect();
+    let checked: HashMap<i64, (Option<Status>, bool)> = tx.by_ids(&CHECKS, &unclear, &[], |r| check(query, r))?.into_iter().collect();
     for candidate in &mut candidates {
         if let Some((status, of_channel)) = checked.get(&candidate.key.1) {
             (candidate.status, candidate.of_channel) = (*status, *of_channel);

@@ -3,8 +3,7 @@
 //! No index leads from an item to them; one would cost every order a page. The ledger does: each held unit was moved by an entry that
 //! names its document. So the newest entries are walked back until the documents found there account for all that is held.
 
-use super::rows::{LEVELS_OF, read_level};
-use super::walk::{Depth, Walk};
+use super::walk::{Depth, Ledger, Walk};
 use crate::Stop;
 use crate::batch::sorted;
 use crate::config::Config;
@@ -65,22 +64,22 @@ pub struct Holders {
 /// What is still to be accounted for, by location and state.
 type Left = BTreeMap<(i64, Account), i64>;
 
-/// Who holds an item at these locations (ids), or anywhere: at most `limit` holders, found in the thousand newest entries there.
-pub fn holders(tx: &mut Tx<'_>, config: &Config, item: i64, locations: Option<&[i64]>, limit: usize) -> Result<Holders, Stop> {
+/// Who holds an item: at most `limit` holders, found in the thousand newest entries.
+pub fn holders(tx: &mut Tx<'_>, config: &Config, ledger: &Ledger, limit: usize) -> Result<Holders, Stop> {
     let mut holders = Holders::default();
     let mut left = Left::new();
     let mut below = Vec::new();
-    for (_, location, level) in tx.by_ids(&LEVELS_OF, &[item], &[], read_level)? {
+    for (location, level) in &ledger.levels {
         let (reserved, committed) = (level.get(Account::Reserved), level.get(Account::Committed));
-        if locations.is_none_or(|l| l.contains(&location)) && reserved + committed > 0 {
-            left.insert((location, Account::Reserved), reserved);
-            left.insert((location, Account::Committed), committed);
-            below.push((location, level.entries + 1));
+        if reserved + committed > 0 {
+            left.insert((*location, Account::Reserved), reserved);
+            left.insert((*location, Account::Committed), committed);
+            below.push((*location, level.entries + 1));
             holders.reserved += reserved;
             holders.committed += committed;
         }
     }
-    let mut walk = Walk::new(item, below, STEP, Depth::Causes);
+    let mut walk = Walk::new(ledger.item, below, STEP, Depth::Causes);
     let mut seen = BTreeSet::new();
     let mut examined = 0;
     while holders.rows.len() < limit && examined < EXAMINED && left.values().any(|units| *units > 0) {
@@ -96,7 +95,7 @@ pub fn holders(tx: &mut Tx<'_>, config: &Config, item: i64, locations: Option<&[
                 documents.push((entry.document, entry.cause.starts_with("reservation.")));
             }
         }
-        holders.rows.extend(look_at(tx, config, item, &documents, &mut left)?);
+        holders.rows.extend(look_at(tx, config, ledger.item, &documents, &mut left)?);
         if ended {
             break;
         }

@@ -2,7 +2,8 @@
 //!
 //! Which items are on the page is found along the index of SKUs, or by the stock table (`table/`) for every other order and filter.
 
-use super::rows::{LEVELS_OF, read_level};
+use super::read::{Levels, levels_of};
+use super::rows::LEVELS_OF;
 use super::sales;
 use super::table::{Counts, State, StockQuery, StockTable};
 use crate::Stop;
@@ -12,7 +13,7 @@ use crate::config::Config;
 use crate::db::{Lookup, Sql, Tx, Value};
 use crate::page::{Cursor, unreadable};
 use crate::views::{Amount, Balances, Id, Time};
-use domain::stock::{Account, Level};
+use domain::stock::Account;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -107,19 +108,17 @@ pub fn rows(tx: &mut Tx<'_>, config: &Config, ids: &[i64], locations: Option<&[i
         }
     }
     let stocked = sorted(items.values().flat_map(|i| i.components.iter().map(|(component, _)| component).chain([&i.id])));
-    let mut levels: Levels = HashMap::new();
-    for (item, location, level) in tx.by_ids(&LEVELS_OF, &stocked, &[], read_level)? {
-        if locations.is_none_or(|l| l.contains(&location)) {
-            levels.entry(item).or_default().insert(location, level);
-        }
-    }
+    let levels = levels_of(tx, &stocked, locations)?;
     let days = sales::by_day::<DAYS>(tx, &wanted, today)?;
     let row = |id: &i64| Some(row(items.get(id)?, &levels, config, days.get(id).copied().unwrap_or([0; DAYS])));
     Ok(ids.iter().filter_map(row).collect())
 }
 
-/// By item and location.
-type Levels = HashMap<i64, BTreeMap<i64, Level>>;
+/// The row of an item that has these levels.
+pub fn row_of(tx: &mut Tx<'_>, config: &Config, item: &Item, levels: &Levels, now: i64) -> Result<StockRow, Stop> {
+    let days = sales::by_day::<DAYS>(tx, &[item.id], crate::batch::day_of(now))?;
+    Ok(row(item, levels, config, days.get(&item.id).copied().unwrap_or([0; DAYS])))
+}
 
 fn row(item: &Item, levels: &Levels, config: &Config, days: [i64; DAYS]) -> StockRow {
     let of = levels.get(&item.id);

@@ -1,6 +1,7 @@
 //! Stock operations, one a file. All of them change levels through `Batch::post` alone.
 
 pub mod adjust;
+pub mod closings;
 pub mod count;
 pub(crate) mod feed;
 pub mod holders;
@@ -16,6 +17,8 @@ pub mod transfer;
 pub mod transfers;
 pub mod undo;
 mod walk;
+
+pub use walk::Ledger;
 
 use crate::batch::Batch;
 use crate::views::{Balances, MovedLevel};

@@ -1,10 +1,11 @@
-//! The movements of an item: its entries, newest first over all locations, what was on hand after each, and a chart of it. At a bounded
-//! cost however many entries there are.
+//! The movements of an item: its entries, newest first over all locations, what was on hand after each, and day by day. At a bounded cost
+//! however many entries there are.
 
+use super::closings;
 use super::read::EntryView;
-use super::rows::{LEVELS_OF, read_level};
-use super::walk::{Depth, Entry, Walk};
+use super::walk::{Depth, Entry, Ledger, Walk};
 use crate::Stop;
+use crate::batch::day_of;
 use crate::config::Config;
 use crate::db::{Sql, Tx, Value};
 use crate::page::{Page, unreadable};
@@ -21,8 +22,6 @@ const OF_DOCUMENT: Sql = Sql(
 
 /// Entries that one page looks at. Beyond, it ends with what it found.
 const EXAMINED: usize = 2_000;
-/// Entries that a chart is made from.
-const CHARTED: usize = 4_000;
 /// Entries of a document: two for each line that goes from one location to another.
 const OF_ONE: i64 = 2 * domain::limits::MAX_LINES as i64;
 /// Locations in a cursor, and its length in bytes.
@@ -36,9 +35,6 @@ const AVAILABLE: Range<i64> = 0..1;
 /// Which entries.
 #[derive(Debug, Clone, Default)]
 pub struct MovementQuery {
-    pub item: i64,
-    /// At these locations (ids); everywhere if left out.
-    pub locations: Option<Vec<i64>>,
     /// With one of these causes, such as `order.placed`; any if empty.
     pub causes: Vec<String>,
     pub after: Option<MovementCursor>,
@@ -88,29 +84,21 @@ pub struct Movement {
     pub on_hand: i64,
 }
 
-/// The levels of an item at these locations, or everywhere.
-fn levels(tx: &mut Tx<'_>, item: i64, locations: Option<&[i64]>) -> Result<Vec<(i64, Level)>, Stop> {
-    let found = tx.by_ids(&LEVELS_OF, &[item], &[], read_level)?;
-    let mut levels: Vec<(i64, Level)> = found.into_iter().map(|(_, location, level)| (location, level)).collect();
-    levels.retain(|(location, _)| locations.is_none_or(|l| l.contains(location)));
-    Ok(levels)
-}
-
 /// A page of an item's movements. Looks at two thousand entries at most, so that a rare cause can yield few rows, or none, and a next page.
 /// An item that is at very many locations costs one read for each. Refuses a cursor of another item or of other locations.
-pub fn list(tx: &mut Tx<'_>, config: &Config, query: &MovementQuery) -> Result<Page<Movement, MovementCursor>, Stop> {
-    let levels = levels(tx, query.item, query.locations.as_deref())?;
+pub fn list(tx: &mut Tx<'_>, config: &Config, ledger: &Ledger, query: &MovementQuery) -> Result<Page<Movement, MovementCursor>, Stop> {
+    let levels = &ledger.levels;
     let (mut on_hand, below) = match &query.after {
-        None => (levels.iter().map(|(_, l)| l.on_hand()).sum(), levels.iter().map(|(location, l)| (*location, l.entries + 1)).collect()),
+        None => (levels.values().map(Level::on_hand).sum(), levels.iter().map(|(location, l)| (*location, l.entries + 1)).collect()),
         Some(cursor) => {
-            if !cursor.marks.iter().all(|(location, _)| levels.iter().any(|(known, _)| known == location)) {
+            if !cursor.marks.iter().all(|(location, _)| levels.contains_key(location)) {
                 return Err(unreadable("after").into());
             }
             (cursor.on_hand, cursor.marks.clone())
         }
     };
     let step = if query.causes.is_empty() { query.limit + 1 } else { EXAMINED / 8 };
-    let mut walk = Walk::new(query.item, below, step, Depth::All);
+    let mut walk = Walk::new(ledger.item, below, step, Depth::All);
     let mut rows = Vec::with_capacity(query.limit);
     let mut next = None;
     for examined in 0.. {
@@ -147,61 +135,24 @@ fn view(entry: Entry, config: &Config) -> EntryView {
     }
 }
 
-/// Units at an instant.
+/// Units at the end of a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Point {
-    /// Microseconds since 1970 UTC.
-    pub at: i64,
+pub struct DayEnd {
+    /// Days since 1970 UTC.
+    pub day: i64,
     pub on_hand: i64,
     pub available: i64,
 }
 
-/// Units over time.
-#[derive(Debug, Clone)]
-pub struct Chart {
-    /// The oldest first.
-    pub points: Vec<Point>,
-    /// What was before this instant (microseconds since 1970 UTC) is not known: the newest entries reach back to it. None if all are.
-    pub reaches: Option<i64>,
-}
-
-/// What was on hand and available at `count` instants from `from` until `to` (microseconds since 1970 UTC), the last one `to` itself:
-/// reckoned back from the present over the four thousand newest entries, and left out before the oldest of them.
-pub fn chart(tx: &mut Tx<'_>, item: i64, locations: Option<&[i64]>, from: i64, to: i64, count: usize) -> Result<Chart, Stop> {
-    let levels = levels(tx, item, locations)?;
-    let mut on_hand: i64 = levels.iter().map(|(_, l)| l.on_hand()).sum();
-    let mut available: i64 = levels.iter().map(|(_, l)| l.get(Account::Available)).sum();
-    let step = CHARTED / 4 / levels.len().max(1) + 50;
-    let mut walk = Walk::new(item, levels.iter().map(|(location, l)| (*location, l.entries + 1)), step, Depth::Changes);
-    let mut points = Vec::with_capacity(count);
-    let mut entry = walk.next(tx)?;
-    let mut reaches = None;
-    let mut walked = 0;
-    for at in instants(from, to, count).rev() {
-        while let Some(later) = entry.take_if(|e| e.at > at) {
-            if walked == CHARTED {
-                reaches = Some(later.at);
-                break;
-            }
-            on_hand -= later.change(ON_HAND);
-            available -= later.change(AVAILABLE);
-            walked += 1;
-            entry = walk.next(tx)?;
-        }
-        if reaches.is_some() {
-            break;
-        }
-        points.push(Point { at, on_hand, available });
-    }
-    points.reverse();
-    Ok(Chart { points, reaches })
-}
-
-/// `count` instants at equal distances, the first `from`, the last `to`.
-fn instants(from: i64, to: i64, count: usize) -> impl DoubleEndedIterator<Item = i64> {
-    let span = i128::from(to) - i128::from(from);
-    let gaps = count.saturating_sub(1).max(1) as i128;
-    (0..count).map(move |n| (i128::from(to) - span * (count - 1 - n) as i128 / gaps) as i64)
+/// What was on hand and available at the end of each of the last `count` days (UTC), the oldest first; of the running one, now
+/// (microseconds since 1970 UTC).
+pub fn days(tx: &mut Tx<'_>, ledger: &Ledger, now: i64, count: i64) -> Result<Vec<DayEnd>, Stop> {
+    let last = day_of(now);
+    let first = last - count + 1;
+    let sums = closings::by_day(tx, ledger.item, &ledger.levels, first, last)?;
+    let units = |range: Range<i64>, sums: &closings::Sums| range.map(|state| sums[state as usize]).sum();
+    let end = |(n, sums)| DayEnd { day: first + n as i64, on_hand: units(ON_HAND, sums), available: units(AVAILABLE, sums) };
+    Ok(sums.iter().enumerate().map(end).collect())
 }
 
 /// An entry of a document, with the item that it is about.
@@ -247,13 +198,5 @@ mod tests {
         for text in ["", "x", "1.", "1.2", "1.2-", "1.2-0", "1.2--3", "1.2-3.", "1.2-3-4", many.as_str()] {
             assert!(MovementCursor::parse("after", text).is_err(), "{text:?}");
         }
-    }
-
-    #[test]
-    fn instants_begin_and_end_where_they_should() {
-        assert_eq!(instants(0, 100, 5).collect::<Vec<_>>(), [0, 25, 50, 75, 100]);
-        assert_eq!(instants(0, 100, 1).collect::<Vec<_>>(), [100]);
-        assert_eq!(instants(0, 100, 0).count(), 0);
-        assert_eq!(instants(i64::MIN, i64::MAX, 3).collect::<Vec<_>>(), [i64::MIN, 0, i64::MAX]);
     }
 }

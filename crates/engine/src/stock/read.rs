@@ -1,20 +1,20 @@
 //! Reads stock: the levels of an item now or at a past instant, and the entries behind them.
 
 use crate::Stop;
+use crate::batch::sorted;
 use crate::catalog::rows::{COMPONENTS_BY_KIT, ITEMS_BY_ID, ITEMS_BY_SKU, Item};
 use crate::config::Config;
 use crate::db::{Row, Sql, Tx, Value};
+use crate::stock::closings;
 use crate::stock::rows::{LEVELS_OF, read_level};
 use crate::views::{Balances, Id, LocationStock, SkuQuantity, StockView, Time};
-use domain::stock::{Account, Level, STATES};
+use domain::stock::{Account, GENESIS, Level};
 use domain::{Noun, Refused};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
-const SUMS_AS_OF: Sql =
-    Sql("SELECT location, source, target, CAST(SUM(quantity) AS BIGINT) FROM entries WHERE item = $1 AND at <= $2 GROUP BY location, source, target");
 const ENTRIES: Sql = Sql(
     "SELECT location, number, at, source, target, quantity, cause, document, actor, reason, reference FROM entries WHERE item = $1 AND (location, number) > ($2, $3) ORDER BY location, number LIMIT $4",
 );
@@ -32,18 +32,56 @@ pub fn item(tx: &mut Tx<'_>, sku: &str) -> Result<Item, Stop> {
     Ok(item)
 }
 
+/// Levels of items, by item and location.
+pub type Levels = HashMap<i64, BTreeMap<i64, Level>>;
+
+/// The levels of an item, and of its components if it is a kit, at these locations (ids), or everywhere.
+pub fn levels(tx: &mut Tx<'_>, item: &Item, locations: Option<&[i64]>) -> Result<Levels, Stop> {
+    levels_of(tx, &sorted(item.components.iter().map(|(component, _)| component).chain([&item.id])), locations)
+}
+
+/// The levels of these items (ids, sorted) at these locations (ids), or everywhere.
+pub fn levels_of(tx: &mut Tx<'_>, items: &[i64], locations: Option<&[i64]>) -> Result<Levels, Stop> {
+    let mut levels = Levels::new();
+    for (item, location, level) in tx.by_ids(&LEVELS_OF, items, &[], read_level)? {
+        if locations.is_none_or(|l| l.contains(&location)) {
+            levels.entry(item).or_default().insert(location, level);
+        }
+    }
+    Ok(levels)
+}
+
+/// The levels of an item, and of its components, as they were at an instant (microseconds since 1970 UTC).
+fn levels_as_of(tx: &mut Tx<'_>, item: &Item, at: i64) -> Result<Levels, Stop> {
+    let mut levels = Levels::new();
+    for id in item.components.iter().map(|(component, _)| *component).chain([item.id]) {
+        let then = closings::as_of(tx, id, at)?;
+        levels.insert(id, then.into_iter().map(|(location, sums)| (location, Level::from_parts(sums, 0, GENESIS, 0))).collect());
+    }
+    Ok(levels)
+}
+
 /// The stock of an item, now or as of an instant (microseconds since 1970 UTC).
 pub fn stock(tx: &mut Tx<'_>, config: &Config, sku: &str, as_of: Option<i64>) -> Result<StockView, Stop> {
     let item = item(tx, sku)?;
+    let levels = match as_of {
+        Some(at) => levels_as_of(tx, &item, at)?,
+        None => levels(tx, &item, None)?,
+    };
+    view(tx, config, &item, &levels)
+}
+
+/// The stock of an item that has these levels.
+pub fn view(tx: &mut Tx<'_>, config: &Config, item: &Item, levels: &Levels) -> Result<StockView, Stop> {
+    let of = |id: i64| levels.get(&id).into_iter().flatten();
     if !item.is_kit {
-        let levels = levels(tx, item.id, as_of)?;
-        return Ok(StockView::new(item.sku, levels.iter().map(|(location, level)| (config.code(*location), level))));
+        return Ok(StockView::new(item.sku.clone(), of(item.id).map(|(location, level)| (config.code(*location), level))));
     }
     // A kit is available where all of its components are.
     let mut places: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
     for (n, (component, _)) in item.components.iter().enumerate() {
-        for (location, level) in levels(tx, *component, as_of)?.into_iter().filter(|(location, _)| config.is_active(*location)) {
-            places.entry(location).or_insert_with(|| vec![0; item.components.len()])[n] = level.get(Account::Available);
+        for (location, level) in of(*component).filter(|(location, _)| config.is_active(**location)) {
+            places.entry(*location).or_insert_with(|| vec![0; item.components.len()])[n] = level.get(Account::Available);
         }
     }
     let mut locations = Vec::new();
@@ -56,25 +94,7 @@ pub fn stock(tx: &mut Tx<'_>, config: &Config, sku: &str, as_of: Option<i64>) ->
     let names: Vec<i64> = item.components.iter().map(|(c, _)| *c).collect();
     let names: HashMap<i64, Arc<str>> = tx.by_ids(&ITEMS_BY_ID, &names, &[], |r| (r.int(0), r.text(1).into()))?.into_iter().collect();
     let component = |(id, quantity): &(i64, i64)| SkuQuantity { sku: names.get(id).cloned().unwrap_or_default(), quantity: *quantity };
-    Ok(StockView { sku: item.sku, total, locations, components: item.components.iter().map(component).collect() })
-}
-
-fn levels(tx: &mut Tx<'_>, item: i64, as_of: Option<i64>) -> Result<Vec<(i64, Level)>, Stop> {
-    let Some(at) = as_of else {
-        return Ok(tx.by_ids(&LEVELS_OF, &[item], &[], read_level)?.into_iter().map(|(_, location, level)| (location, level)).collect());
-    };
-    let mut balances: BTreeMap<i64, [i64; 7]> = BTreeMap::new();
-    for (location, source, target, quantity) in
-        tx.rows(SUMS_AS_OF, &[Value::Int(item), Value::Int(at)], |r| (r.int(0), r.int(1), r.int(2), r.int(3)))?
-    {
-        let sums = balances.entry(location).or_default();
-        for (account, change) in [(source, -quantity), (target, quantity)] {
-            if let Some(state) = usize::try_from(account).ok().filter(|n| *n < STATES.len()) {
-                sums[state] += change;
-            }
-        }
-    }
-    Ok(balances.into_iter().map(|(location, sums)| (location, Level::from_parts(sums, 0, domain::stock::GENESIS, 0))).collect())
+    Ok(StockView { sku: item.sku.clone(), total, locations, components: item.components.iter().map(component).collect() })
 }
 
 /// A double entry: units moved from one account to another.

@@ -1,7 +1,10 @@
 //! Walks an item's entries, the newest of all its locations first: one range of the ledger for each location, side by side.
 
-use crate::db::{Result, Row, Sql, Tx, Value};
-use std::collections::VecDeque;
+use super::read::Levels;
+use crate::Stop;
+use crate::db::{self, Row, Sql, Tx, Value};
+use domain::stock::Level;
+use std::collections::{BTreeMap, VecDeque};
 
 const ENTRIES: Sql = Sql(
     "SELECT number, at, source, target, quantity, cause, document, actor, reason, reference FROM entries WHERE item = $1 AND location = $2 AND number < $3 ORDER BY number DESC LIMIT $4",
@@ -9,15 +12,10 @@ const ENTRIES: Sql = Sql(
 const CAUSES: Sql = Sql(
     "SELECT number, at, source, target, quantity, cause, document FROM entries WHERE item = $1 AND location = $2 AND number < $3 ORDER BY number DESC LIMIT $4",
 );
-const CHANGES: Sql =
-    Sql("SELECT number, at, source, target, quantity FROM entries WHERE item = $1 AND location = $2 AND number < $3 ORDER BY number DESC LIMIT $4");
-
 /// How much of each entry is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// What moved, and when.
-    Changes,
-    /// With the cause and its document.
+    /// What moved, when, and the cause with its document.
     Causes,
     /// With who and why.
     All,
@@ -42,8 +40,7 @@ pub struct Entry {
 
 impl Entry {
     fn read(location: i64, row: &Row<'_>, depth: Depth) -> Entry {
-        let word = |n| if depth < Depth::All { None } else { row.opt_text(n) };
-        let (cause, document) = if depth < Depth::Causes { (String::new(), 0) } else { (row.text(5), row.int(6)) };
+        let word = |n| if depth == Depth::All { row.opt_text(n) } else { None };
         Entry {
             location,
             number: row.int(0),
@@ -51,8 +48,8 @@ impl Entry {
             source: row.int(2),
             target: row.int(3),
             quantity: row.int(4),
-            cause,
-            document,
+            cause: row.text(5),
+            document: row.int(6),
             actor: word(7).unwrap_or_default(),
             reason: word(8),
             reference: word(9),
@@ -74,6 +71,32 @@ struct Range {
     ready: VecDeque<Entry>,
 }
 
+/// The ledger of an item at the locations that are looked at, with the levels that its entries add up to.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    pub item: i64,
+    /// By location.
+    pub levels: BTreeMap<i64, Level>,
+}
+
+impl Ledger {
+    /// Of a plain item, whose levels were read.
+    pub fn new(item: i64, levels: &Levels) -> Ledger {
+        Ledger { item, levels: levels.get(&item).cloned().unwrap_or_default() }
+    }
+
+    /// Of a plain item at these locations (ids), or everywhere.
+    pub fn read(tx: &mut Tx<'_>, item: i64, locations: Option<&[i64]>) -> Result<Ledger, Stop> {
+        Ok(Ledger::new(item, &super::read::levels_of(tx, &[item], locations)?))
+    }
+
+    /// The same at a few locations (ids) of these.
+    pub fn at(&self, locations: &[i64]) -> Ledger {
+        let levels = self.levels.iter().filter(|(location, _)| locations.contains(location));
+        Ledger { item: self.item, levels: levels.map(|(location, level)| (*location, *level)).collect() }
+    }
+}
+
 pub struct Walk {
     item: i64,
     depth: Depth,
@@ -90,20 +113,19 @@ impl Walk {
     }
 
     /// The newest that was not taken yet.
-    pub fn next(&mut self, tx: &mut Tx<'_>) -> Result<Option<Entry>> {
+    pub fn next(&mut self, tx: &mut Tx<'_>) -> db::Result<Option<Entry>> {
         let sql = match self.depth {
-            Depth::Changes => CHANGES,
             Depth::Causes => CAUSES,
             Depth::All => ENTRIES,
         };
         // Entries are numbered from 1 without gaps, so that a range has more as long as 1 is not reached.
-        for range in self.ranges.iter_mut().filter(|r| r.ready.is_empty() && r.below > 1) {
-            let values = [self.item, range.location, range.below, self.step as i64].map(Value::Int);
-            range.ready.extend(tx.rows(sql, &values, |row| Entry::read(range.location, row, self.depth))?);
-            if range.ready.is_empty() {
-                range.below = 1;
-            }
-        }
+        let mut empty: Vec<&mut Range> = self.ranges.iter_mut().filter(|r| r.ready.is_empty() && r.below > 1).collect();
+        let asked: Vec<[Value<'_>; 4]> = empty.iter().map(|r| [self.item, r.location, r.below, self.step as i64].map(Value::Int)).collect();
+        tx.rows_of_each(sql, &asked, &mut |n, row| {
+            let entry = Entry::read(empty[n].location, row, self.depth);
+            empty[n].ready.push_back(entry);
+        })?;
+        empty.iter_mut().filter(|r| r.ready.is_empty()).for_each(|r| r.below = 1);
         let newest = self.ranges.iter_mut().max_by_key(|r| r.ready.front().map(|e| (e.at, e.location)));
         let Some(range) = newest else { return Ok(None) };
         let taken = range.ready.pop_front();

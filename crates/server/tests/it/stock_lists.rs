@@ -1,9 +1,10 @@
-//! The reads behind the stock list and the item's page: every order and filter of the table held against the database, movements, charts,
+//! The reads behind the stock list and the item's page: every order and filter of the table held against the database, movements, days,
 //! holders, sales.
 
 use crate::support::{Site, on_both};
 use engine::db::Conn;
 use engine::page::Cursor;
+use engine::stock::Ledger;
 use engine::stock::holders::{self, Document};
 use engine::stock::list::{self as stock, StockPage, StockRow};
 use engine::stock::movements::{self, MovementCursor, MovementQuery};
@@ -274,13 +275,19 @@ fn movements_come_newest_first_and_add_up() {
         }
         let a = item(&site, "A");
         let config = config(&site);
-        let read = |query: &MovementQuery| site.engine.read_blocking(|tx| movements::list(tx, &config, query));
+        let read = |item: i64, places: Option<&[&str]>, query: &MovementQuery| {
+            let seen = places.map(|p| locations(&site, p));
+            site.engine.read_blocking(|tx| {
+                let ledger = Ledger::read(tx, item, seen.as_deref())?;
+                movements::list(tx, &config, &ledger, query)
+            })
+        };
         let walk = |places: Option<&[&str]>, causes: &[&str], limit: usize| {
             let causes = causes.iter().map(|c| (*c).to_owned()).collect();
-            let mut query = MovementQuery { item: a, locations: places.map(|p| locations(&site, p)), causes, limit, ..MovementQuery::default() };
+            let mut query = MovementQuery { causes, limit, after: None };
             let mut rows = Vec::new();
             loop {
-                let page = read(&query).unwrap();
+                let page = read(a, places, &query).unwrap();
                 assert!(page.rows.len() <= limit);
                 rows.extend(page.rows);
                 let Some(next) = page.next else { return rows };
@@ -306,10 +313,9 @@ fn movements_come_newest_first_and_add_up() {
         assert!(walk(Some(&[]), &[], 5).is_empty() && walk(None, &["nothing"], 5).is_empty());
         let refused = |places: Option<&[&str]>, item: i64, after: &str| {
             let after = Some(MovementCursor::parse("after", after).unwrap());
-            let query = MovementQuery { item, locations: places.map(|p| locations(&site, p)), after, limit: 3, ..MovementQuery::default() };
-            read(&query).unwrap_err().refused().unwrap().code()
+            read(item, places, &MovementQuery { after, limit: 3, ..MovementQuery::default() }).unwrap_err().refused().unwrap().code()
         };
-        let both = read(&MovementQuery { item: a, limit: 3, ..MovementQuery::default() }).unwrap().next.unwrap().to_string();
+        let both = read(a, None, &MovementQuery { limit: 3, ..MovementQuery::default() }).unwrap().next.unwrap().to_string();
         assert_eq!(refused(Some(&["LON"]), a, &both), "invalid_field", "of more locations than may be seen");
         assert_eq!(refused(None, item(&site, "OTHER"), &both), "invalid_field");
         assert_eq!(refused(None, a, "0.77-5"), "invalid_field");
@@ -317,61 +323,78 @@ fn movements_come_newest_first_and_add_up() {
 }
 
 #[test]
-fn a_chart_shows_what_was_there_at_each_instant() {
+fn days_end_with_what_was_there_and_so_do_instants() {
     on_both(|url| {
         let site = Site::new(url);
         site.locations(&[("LON", json!({})), ("LEE", json!({}))]);
-        let begin = site.time.now();
         site.item("A", json!({}), "LON 30");
-        for n in 0..12 {
-            site.time.advance(600 * (n % 4));
+        let mut random = fastrand::Rng::with_seed(12);
+        // Some days without a move, some with several; the entries are the truth that the closings are held against.
+        for n in 0..60 {
+            site.time.advance([600, 7_200, 40_000, 200_000][random.usize(0..4)]);
             match n % 4 {
                 0 => site.receive("LEE", "A", 10 + n),
                 1 => drop(site.ok("POST /reservations", json!({"lines": [{"sku": "A", "quantity": 2}], "expires_in_seconds": 60}))),
-                2 => drop(site.ok("POST /stock/adjust", json!({"location": "LON", "reason": "lost", "lines": [{"sku": "A", "delta": -1}]}))),
-                _ => drop(site.ok("POST /transfers", json!({"from": "LON", "to": "LEE", "lines": [{"sku": "A", "quantity": 3}]}))),
+                2 => drop(site.ok("POST /stock/adjust", json!({"location": "LEE", "reason": "lost", "lines": [{"sku": "A", "delta": -1}]}))),
+                _ => drop(site.ok("POST /transfers", json!({"from": "LEE", "to": "LON", "lines": [{"sku": "A", "quantity": 3}]}))),
             }
         }
-        let (a, config) = (item(&site, "A"), config(&site));
-        let (from, to) = (begin - 60_000_000, site.time.now() + 60_000_000);
+        let (a, config, now) = (item(&site, "A"), config(&site), site.time.now());
+        let entries = site.get("/stock/A/entries?limit=200");
+        let entries = entries["data"].as_array().unwrap();
+        assert!(entries.len() > 70 && entries.len() < 200, "{}", entries.len());
+        let sums = |at: i64, places: Option<&[&str]>| {
+            let mut sums = (0, 0);
+            let at = engine::views::Time(at).to_string();
+            for e in entries.iter().filter(|e| e["at"].as_str().unwrap() <= at.as_str()) {
+                if places.is_none_or(|p| p.contains(&e["location"].as_str().unwrap())) {
+                    let states = ["available", "reserved", "committed", "damaged", "quality_control", "safety_stock"];
+                    for (account, sign) in [(&e["to"], 1), (&e["from"], -1)] {
+                        let units = sign * e["quantity"].as_i64().unwrap();
+                        sums.0 += if states.contains(&account.as_str().unwrap()) { units } else { 0 };
+                        sums.1 += if account == "available" { units } else { 0 };
+                    }
+                }
+            }
+            sums
+        };
+        let days = |seen: Option<&[i64]>, count| {
+            let read = |tx: &mut engine::db::Tx<'_>| {
+                let ledger = Ledger::read(tx, a, seen)?;
+                movements::days(tx, &ledger, now, count)
+            };
+            site.engine.read_blocking(read).unwrap()
+        };
+        let last = day_of(now);
         for places in [None, Some(&["LON"][..]), Some(&["LEE"])] {
             let seen = places.map(|codes| locations(&site, codes));
-            let chart = site.engine.read_blocking(|tx| movements::chart(tx, a, seen.as_deref(), from, to, 37)).unwrap();
-            assert_eq!((chart.points.len(), chart.reaches), (37, None));
-            assert_eq!((chart.points[0].at, chart.points[36].at), (from, to));
-            for point in chart.points {
-                let then = site.engine.read_blocking(|tx| engine::stock::read::stock(tx, &config, "A", Some(point.at))).unwrap();
-                let theirs = then.locations.iter().filter(|l| places.is_none_or(|p| p.contains(&&*l.location)));
-                let sums = theirs.fold((0, 0), |(h, a), l| (h + l.balances.on_hand, a + l.balances.available));
-                assert_eq!((point.on_hand, point.available), sums, "at {} {places:?}", point.at);
+            let days = days(seen.as_deref(), 30);
+            assert_eq!(days.iter().map(|d| d.day).collect::<Vec<_>>(), (last - 29..=last).collect::<Vec<_>>());
+            for day in days {
+                let end = ((day.day + 1) * 86_400_000_000 - 1).min(now);
+                assert_eq!((day.on_hand, day.available), sums(end, places), "day {} {places:?}", day.day - last);
             }
         }
-        let backwards = site.engine.read_blocking(|tx| movements::chart(tx, a, None, to, from, 3)).unwrap();
-        assert_eq!(backwards.points.len(), 3, "an interval that ends before it begins harms nobody");
-    });
-}
-
-#[test]
-fn a_chart_reaches_as_far_back_as_the_newest_entries() {
-    on_both(|url| {
-        let site = Site::new(url);
-        site.locations(&[("LON", json!({}))]);
-        site.item("A", json!({}), "LON 100000");
-        for _ in 0..9 {
-            site.time.advance(60);
-            let sent: Vec<_> = (0..500)
-                .map(|_| {
-                    let line = engine::reservations::reserve::ReserveLine { sku: "A".into(), quantity: 1, location: None };
-                    let reserve = engine::reservations::reserve::Reserve { lines: vec![line], expires_in_seconds: 60, channel: None, replaces: None };
-                    site.engine.send(engine::Command::Reserve(reserve), "test", None).unwrap()
-                })
-                .collect();
-            sent.into_iter().for_each(|answer| drop(answer.blocking_recv().unwrap().unwrap()));
+        // Each second hour, and each instant at which something moved.
+        let moved = entries.iter().map(|e| e["at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_microsecond());
+        let hours = (0..400).map(|n| now - 7_200_000_000 * n);
+        for at in moved.flat_map(|at| [at - 1, at]).chain(hours) {
+            let then = site.engine.read_blocking(|tx| engine::stock::read::stock(tx, &config, "A", Some(at))).unwrap();
+            assert_eq!((then.total.on_hand, then.total.available), sums(at, None), "at {at}");
+            assert_eq!(then.locations.iter().map(|l| l.balances.on_hand).sum::<i64>(), then.total.on_hand);
         }
-        let (a, now) = (item(&site, "A"), site.time.now());
-        let chart = site.engine.read_blocking(|tx| movements::chart(tx, a, None, now - 600_000_000, now, 11)).unwrap();
-        assert_eq!(chart.reaches, Some(now - 480_000_000), "4,000 of 4,501 entries");
-        assert_eq!(chart.points.iter().map(|p| p.available).collect::<Vec<_>>(), (0..=8).map(|n| 99_500 - 500 * n).collect::<Vec<_>>());
+        assert!(days(None, 0).is_empty());
+        let told = || engine::verify(&site.url, |_| {}).unwrap().told;
+        assert_eq!(told(), [""; 0]);
+        let mut conn = Conn::open(&site.url).unwrap();
+        // What a database of before closings gets from its entries is the same.
+        let (_, _, migration) = engine::db::MIGRATIONS.iter().find(|(_, name, _)| *name == "closings").unwrap();
+        conn.batch(&format!("DELETE FROM closings; {}", &migration[migration.find("INSERT INTO closings").unwrap()..])).unwrap();
+        assert_eq!(told(), [""; 0]);
+        conn.batch("UPDATE closings SET damaged = damaged + 1 WHERE day = (SELECT MIN(day) FROM closings)").unwrap();
+        conn.batch("DELETE FROM closings WHERE day = (SELECT MAX(day) FROM closings)").unwrap();
+        let told = told();
+        assert!(told.iter().any(|t| t.contains("is not what the entries say")) && told.iter().any(|t| t.contains("is missing")), "{told:?}");
     });
 }
 
@@ -432,7 +455,11 @@ fn who_holds_an_item_is_found_in_its_ledger() {
         let (a, config) = (item(&site, "A"), config(&site));
         let read = |item: i64, places: Option<&[&str]>, limit: usize| {
             let seen = places.map(|codes| locations(&site, codes));
-            site.engine.read_blocking(|tx| holders::holders(tx, &config, item, seen.as_deref(), limit)).unwrap()
+            let read = |tx: &mut engine::db::Tx<'_>| {
+                let ledger = Ledger::read(tx, item, seen.as_deref())?;
+                holders::holders(tx, &config, &ledger, limit)
+            };
+            site.engine.read_blocking(read).unwrap()
         };
         let found = read(a, None, 50);
         let name = |d: &Document| match d {

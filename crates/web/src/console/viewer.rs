@@ -83,12 +83,12 @@ impl FromRequestParts<App> for Viewer {
         let caller = parts.extensions.get::<Caller>().cloned();
         let grant = caller.as_ref().map(|c| c.grant.clone());
         let now = app.engine.now();
-        let kept = app.kept.clone();
+        let counted = app.counted.clone();
         let (house, signs) = app
             .read_as_of(move |tx, config, seq| {
                 let Some(grant) = grant else { return Ok((config.house.clone(), Signs::default())) };
                 // An exception that was put aside comes back without an event.
-                let sorts = kept.exceptions.get(seq, now / 1_000_000, || desk::sorts(tx, now).map(Arc::new))?;
+                let sorts = counted.exceptions.get(seq, now / 1_000_000, || desk::sorts(tx, now).map(Arc::new))?;
                 let open = || sorts.iter().filter(|s| !s.snoozed && s.reaches(config, &grant));
                 let exceptions = open().map(|s| s.count).sum();
                 let critical = open().filter(|s| s.severity == "critical").map(|s| s.count).sum();

@@ -17,12 +17,13 @@ pub enum Only {
 }
 
 impl Only {
-    fn takes(self, flags: u8) -> bool {
+    /// Which bits of an item's flags are looked at, and what they must be: told once a pass, not once an item.
+    fn bits(self) -> (u8, u8) {
         match self {
-            Only::Any => true,
-            Only::State(state) => flags & 7 == state as u8,
-            Only::Damaged => flags & DAMAGED != 0,
-            Only::Incoming => flags & INCOMING != 0,
+            Only::Any => (0, 0),
+            Only::State(state) => (7, state as u8),
+            Only::Damaged => (DAMAGED, DAMAGED),
+            Only::Incoming => (INCOMING, INCOMING),
         }
     }
 
@@ -109,9 +110,9 @@ impl Smallest {
         Smallest { want, after, kept: Vec::with_capacity(ROOM.max(2 * want)), bound: (i64::MAX, u32::MAX) }
     }
 
-    fn offer(&mut self, figure: i64, n: u32) {
-        let new = (figure, n);
-        if new >= self.bound || self.after.is_some_and(|after| new <= after) {
+    /// Takes one below the bound.
+    fn take(&mut self, new: (i64, u32)) {
+        if self.after.is_some_and(|after| new <= after) {
             return;
         }
         if self.kept.len() == self.kept.capacity() {
@@ -120,12 +121,6 @@ impl Smallest {
             self.bound = self.kept.iter().max().copied().unwrap_or(self.bound);
         }
         self.kept.push(new);
-    }
-
-    /// Between which figures, of this sign, a new one must lie.
-    fn within(&self, sign: i64) -> (i64, i64) {
-        let (least, most) = (self.after.map_or(-i64::MAX, |after| after.0), self.bound.0);
-        if sign < 0 { (-most, -least) } else { (least, most) }
     }
 
     fn sorted(mut self) -> Vec<(i64, u32)> {
@@ -181,9 +176,10 @@ impl Base {
             hits.iter().for_each(|n| hit[*n as usize] = true);
             hit
         });
+        let (mask, bits) = query.only.bits();
         let wanted = |n: &&u32| {
             let n = **n as usize;
-            query.only.takes(view.flags[n]) && hit.as_ref().is_none_or(|hit| hit[n])
+            view.flags[n] & mask == bits && hit.as_ref().is_none_or(|hit| hit[n])
         };
         let row = |n: &u32| (0, *n);
         if query.descending {
@@ -197,7 +193,7 @@ impl Base {
 
     /// By a figure.
     fn rank(&self, view: &View, query: &StockQuery, hits: Option<&[u32]>) -> Ranked {
-        let column = |column: &[u32]| self.rank_by(view, query, hits, |n| i64::from(column[n]), |_, _| true);
+        let column = |column: &[u32]| self.rank_by(view, query, hits, |n| i64::from(column[n]));
         match query.sort {
             Sort::OnHand => column(&view.on_hand),
             Sort::Held => column(&view.held),
@@ -207,44 +203,34 @@ impl Base {
             Sort::Sold => column(&self.sold),
             Sort::Cover | Sort::Sku | Sort::Name => {
                 let never = if query.descending { -1 } else { i64::MAX - 1 };
-                // In thousandths of the seven days.
-                let thousandths = |n: usize| i64::from(view.available[n]) * 1_000;
+                // In thousandths of the seven days. The quotient of two such numbers as floats, cut off, is that of the integers: it lies at
+                // least 1 / sold from the next integer, and the float at most 2^42 / sold * 2^-53 from it. It is found in a third of the time.
                 let cover = |n: usize| match self.sold[n] {
                     0 => never,
-                    sold => thousandths(n) / i64::from(sold),
+                    sold => (f64::from(view.available[n]) * 1_000.0 / f64::from(sold)) as i64,
                 };
-                // What lies outside is told by two multiplications, without a division.
-                let may_lie = |n: usize, within: (i64, i64)| {
-                    let (sold, units) = (i64::from(self.sold[n]), thousandths(n));
-                    sold == 0 || (within.0.saturating_mul(sold) <= units && units < within.1.saturating_add(1).saturating_mul(sold))
-                };
-                self.rank_by(view, query, hits, cover, may_lie)
+                self.rank_by(view, query, hits, cover)
             }
         }
     }
 
-    /// By a figure. `may_lie` is false for those that do not lie within two figures, as far as that is told without reckoning theirs.
-    fn rank_by(
-        &self,
-        view: &View,
-        query: &StockQuery,
-        hits: Option<&[u32]>,
-        figure: impl Fn(usize) -> i64,
-        may_lie: impl Fn(usize, (i64, i64)) -> bool,
-    ) -> Ranked {
+    /// By a figure.
+    fn rank_by(&self, view: &View, query: &StockQuery, hits: Option<&[u32]>, figure: impl Fn(usize) -> i64) -> Ranked {
         let sign = if query.descending { -1 } else { 1 };
         // An item that is gone would have stood at the place where it would be.
         let place = |id: i64| self.ids.partition_point(|known| *known <= id).saturating_sub(1) as u32;
         let after = query.after.map(|Cursor([figure, id])| (figure, place(id)));
         let mut smallest = Smallest::new(query.limit + 1, after);
-        let mut offer = |n: usize| {
-            if query.only.takes(view.flags[n]) && may_lie(n, smallest.within(sign)) {
-                smallest.offer(sign * figure(n), n as u32);
+        let (mask, bits) = query.only.bits();
+        let mut offer = |n: usize, flags: u8| {
+            let new = (sign * figure(n), n as u32);
+            if flags & mask == bits && new < smallest.bound {
+                smallest.take(new);
             }
         };
         match hits {
-            Some(hits) => hits.iter().for_each(|n| offer(*n as usize)),
-            None => (0..self.ids.len()).for_each(offer),
+            Some(hits) => hits.iter().for_each(|n| offer(*n as usize, view.flags[*n as usize])),
+            None => view.flags.iter().enumerate().for_each(|(n, flags)| offer(n, *flags)),
         }
         smallest.sorted()
     }

@@ -8,6 +8,7 @@ use engine::orders::counts;
 use engine::orders::list::{self as orders, OrderQuery};
 use engine::page::Cursor;
 use engine::reservations::list::{self as reservations, ReservationQuery};
+use engine::stock::Ledger;
 use engine::stock::movements::{self, MovementQuery};
 use engine::stock::table::{Only, Sort, State, StockQuery};
 use engine::stock::transfers::{self, TransferQuery};
@@ -34,8 +35,8 @@ pub struct Known {
 impl Known {
     pub fn new(tx: &mut Tx<'_>, config: &Config) -> Result<Known, Stop> {
         let hot = engine::stock::read::item(tx, &sku(0))?.id;
-        let first =
-            movements::list(tx, config, &MovementQuery { item: hot + 99, causes: vec!["stock.received".into()], limit: 1, ..Default::default() })?;
+        let ledger = Ledger::read(tx, hot + 99, None)?;
+        let first = movements::list(tx, config, &ledger, &MovementQuery { causes: vec!["stock.received".into()], limit: 1, after: None })?;
         let receipt = first.rows.first().map_or(0, |m| m.entry.document.0);
         Ok(Known { hot, locations: config.locations.iter().map(|l| l.id).collect(), receipt })
     }
@@ -184,25 +185,43 @@ fn of_an_item<'a>(engine: &'a Engine, config: &'a Config, known: &'a Known, read
     add(
         "movements of an item, two pages",
         Box::new(move |tx, n| {
-            let query = MovementQuery { item: item(n), limit: PAGE, ..Default::default() };
-            let first = movements::list(tx, config, &query)?;
-            let second = movements::list(tx, config, &MovementQuery { after: first.next, ..query })?;
+            let ledger = Ledger::read(tx, item(n), None)?;
+            let query = MovementQuery { limit: PAGE, ..Default::default() };
+            let first = movements::list(tx, config, &ledger, &query)?;
+            let second = movements::list(tx, config, &ledger, &MovementQuery { after: first.next, ..query })?;
             Ok(first.rows.len() + second.rows.len())
         }),
     );
     add(
         "movements of an item, a rare cause",
         Box::new(move |tx, n| {
-            let query = MovementQuery { item: item(n), causes: vec!["stock.moved".into()], limit: PAGE, ..Default::default() };
-            Ok(movements::list(tx, config, &query)?.rows.len())
+            let query = MovementQuery { causes: vec!["stock.moved".into()], limit: PAGE, after: None };
+            let ledger = Ledger::read(tx, item(n), None)?;
+            Ok(movements::list(tx, config, &ledger, &query)?.rows.len())
         }),
     );
     add(
-        "chart of an item, 30 days",
-        Box::new(move |tx, n| Ok(movements::chart(tx, item(n), None, now - 30 * 86_400_000_000, now, 120)?.points.len())),
+        "an item day by day, 30 days",
+        Box::new(move |tx, n| {
+            let ledger = Ledger::read(tx, item(n), None)?;
+            Ok(movements::days(tx, &ledger, now, 30)?.len())
+        }),
+    );
+    add(
+        "stock of an item as of a time of last month",
+        Box::new(move |tx, n| {
+            let sku = if n.is_multiple_of(2) { sku(0) } else { sku(n as u64) };
+            Ok(engine::stock::read::stock(tx, config, &sku, Some(now - 3_600_000_000 * n as i64 % (30 * 86_400_000_000)))?.locations.len())
+        }),
     );
     add("entries of a receipt", Box::new(move |tx, n| Ok(movements::of_document(tx, config, known.receipt + n as i64, None)?.len())));
-    add("who holds an item", Box::new(move |tx, n| Ok(holders::holders(tx, config, item(n), None, PAGE)?.rows.len())));
+    add(
+        "who holds an item",
+        Box::new(move |tx, n| {
+            let ledger = Ledger::read(tx, item(n), None)?;
+            Ok(holders::holders(tx, config, &ledger, PAGE)?.rows.len())
+        }),
+    );
     add(
         "sold by day, fifty items",
         Box::new(move |tx, n| {

@@ -10,6 +10,7 @@ use domain::stock::{Level, Posting};
 use engine::catalog::locations::NewLocation;
 use engine::db::{Cell, Conn, Faults, Rows, Sql, Table, Type, Value, Write};
 use engine::orders::place::StoredDecision;
+use engine::stock::closings::closed_by;
 use engine::{Command, Engine, Options, Url, day_of};
 use std::collections::BTreeMap;
 
@@ -394,7 +395,7 @@ impl<'w> Seed<'w> {
     }
 
     fn level(&mut self, item: u32, location: u8, moves: &[Move]) -> Result<(), Failed> {
-        let (levels, entries) = (table("levels")?, table("entries")?);
+        let (levels, entries, closings) = (table("levels")?, table("entries")?, table("closings")?);
         let (item, location) = (self.ids.items + i64::from(item), self.locations[usize::from(location)]);
         let mut level = Level::default();
         for m in moves.iter().filter(|m| m.quantity > 0) {
@@ -403,6 +404,11 @@ impl<'w> Seed<'w> {
             let quantity = i64::from(m.quantity);
             let posting =
                 Posting { item, location, source, target, quantity, at: m.at, cause, document: m.document, actor: "bench", reason, reference: "" };
+            if let Some(day) = closed_by(&level, m.at) {
+                let b = level.balances();
+                let row = [item, location, day, level.entries, b[0], b[1], b[2], b[3], b[4], b[5], b[6]].map(Cell::Int);
+                self.put(closings, row)?;
+            }
             let hash = level.post(&posting).map_err(|why| Failed(format!("item {item} at {location}, {cause} {quantity}: {why:?}")))?;
             let row = cells([
                 item.into(),

@@ -24,12 +24,14 @@ struct Known {
     order: i64,
     reservation: i64,
     transfer: i64,
+    /// Seconds since 1970 UTC.
+    now: i64,
 }
 
 type Address = fn(&Known, usize) -> String;
 
 /// What is asked for: a name, and its address the nth time.
-const PAGES: [(&str, Address); 34] = [
+const PAGES: [(&str, Address); 35] = [
     ("today", |_, _| "/".into()),
     ("items", |_, _| "/items".into()),
     ("items, most sold", |_, _| "/items?sort=-sold".into()),
@@ -40,6 +42,7 @@ const PAGES: [(&str, Address); 34] = [
     ("items, searched by a common word", |_, n| format!("/items?q={}&sort=-available", ["lantern", "red", "tin", "mug", "rose"][n % 5])),
     ("items, searched by SKU", |k, n| format!("/items?q={}", sku((n * 101 % k.items) as u64))),
     ("an item with the most entries", |_, _| format!("/items/{}", sku(0))),
+    ("the same, as of a day of last month", |k, n| format!("/items/{}?as_of={}", sku(0), k.now - 86_400 * (n % 30) as i64)),
     ("an item", |k, n| format!("/items/{}", sku((n * 103 % k.items) as u64))),
     ("orders", |_, _| "/orders".into()),
     ("orders, open, oldest first", |_, _| "/orders?status=open&sort=placed".into()),
@@ -114,7 +117,7 @@ fn known(place: &Place, items: u64) -> Result<Known, Failed> {
     let first = engine.read_blocking(super::reads::first_documents)?;
     engine.shut_down();
     let [order, reservation, transfer] = first;
-    Ok(Known { items: items as usize, order, reservation, transfer })
+    Ok(Known { items: items as usize, order, reservation, transfer, now: crate::now() / 1_000_000 })
 }
 
 /// Measures each page on a database that was filled.

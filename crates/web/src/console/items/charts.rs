@@ -6,7 +6,7 @@ use crate::console::chart::{short, step};
 use crate::console::parts::Part;
 use crate::console::viewer::Viewer;
 use engine::stock::list::{DAYS, LATELY, StockRow};
-use engine::stock::movements::{Chart, Point};
+use engine::stock::movements::DayEnd;
 use maud::{Markup, html};
 
 /// The plot within its box of 784 by 164.
@@ -15,9 +15,8 @@ const RIGHT: f64 = 776.0;
 const TOP: f64 = 8.0;
 const AXIS: f64 = 138.0;
 pub const DAY_MICROS: i64 = 86_400_000_000;
-/// Days that the lines reach back, and points on them: two a day.
+/// Days that the lines and the slider reach back.
 pub const BACK: i64 = 30;
-pub const POINTS: usize = 61;
 
 /// From units to pixels.
 struct Scale {
@@ -47,21 +46,18 @@ impl Scale {
     }
 }
 
-/// The lines. `as_of` marks the instant that is looked at.
-pub fn movement(v: &Viewer, chart: &Chart, as_of: &AsOf, keep: &[(&str, &str)]) -> Markup {
+/// Noon (UTC) of a day (days since 1970 UTC): an instant that is on that day in nearly all zones.
+fn noon(day: i64) -> i64 {
+    day * DAY_MICROS + DAY_MICROS / 2
+}
+
+/// The lines, a step a day. `as_of` marks the day that is looked at.
+pub fn movement(v: &Viewer, days: &[DayEnd], as_of: &AsOf, keep: &[(&str, &str)]) -> Markup {
     let body = html! {
-        div.panel-body {
-            @if chart.points.len() < 2 { p.muted { (v.t("Its entries are too many to draw the last days; the ledger below has them all.")) } }
-            @else { (lines(v, chart, as_of)) (points_table(v, &chart.points)) }
-        }
+        div.panel-body { (lines(v, days, as_of)) (days_table(v, days)) }
         (as_of.slider(v, keep))
     };
-    let head = html! {
-        span.sub {
-            (v.say("Last {} days", &[&BACK]))
-            @if let Some(at) = chart.reaches { ", " (v.say("known since {}", &[&v.moment(at)])) }
-        }
-    };
+    let head = html! { span.sub { (v.say("Last {} days", &[&BACK])) } };
     let right = html! {
         div.legend.right {
             span { svg.key aria-hidden="true" { line.ln-1 x1="0" x2="14" y1="4" y2="4" {} } (v.t("On hand")) }
@@ -71,25 +67,25 @@ pub fn movement(v: &Viewer, chart: &Chart, as_of: &AsOf, keep: &[(&str, &str)]) 
     Part::new("movement", v.t("Movement"), body).head(head).right(right).show()
 }
 
-fn lines(v: &Viewer, chart: &Chart, as_of: &AsOf) -> Markup {
-    let points = &chart.points;
-    let scale = Scale::of(points.iter().map(|p| p.on_hand.max(p.available)).max().unwrap_or(0));
-    let (first, last) = (points[0].at, points[points.len() - 1].at);
-    let x = |at: i64| LEFT + (RIGHT - LEFT) * (at - first) as f64 / (last - first).max(1) as f64;
-    let path = |figure: fn(&Point) -> i64| {
-        let mut path = format!("M{:.1} {:.1}", x(points[0].at), scale.y(figure(&points[0])));
-        points[1..].iter().for_each(|p| path.push_str(&format!("H{:.1}V{:.1}", x(p.at), scale.y(figure(p)))));
+fn lines(v: &Viewer, days: &[DayEnd], as_of: &AsOf) -> Markup {
+    let most = |figure: fn(&DayEnd) -> i64| days.iter().map(figure).max().unwrap_or(0);
+    let scale = Scale::of(most(|d| d.on_hand).max(most(|d| d.available)));
+    let gap = (RIGHT - LEFT) / days.len().max(1) as f64;
+    let x = |n: usize| LEFT + gap * n as f64;
+    let path = |figure: fn(&DayEnd) -> i64| {
+        let mut path = format!("M{LEFT:.1} {:.1}", scale.y(days.first().map_or(0, figure)));
+        days.iter().enumerate().for_each(|(n, day)| path.push_str(&format!("V{:.1}H{:.1}", scale.y(figure(day)), x(n + 1))));
         path
     };
-    let (on_hand, available) = (path(|p| p.on_hand), path(|p| p.available));
-    let newest = &points[points.len() - 1];
-    let high = points.iter().max_by_key(|p| p.on_hand).unwrap_or(newest);
-    let finding = v.say(
-        "{} on hand and {} available at the end; most on hand: {} on {}.",
-        &[&v.num(newest.on_hand), &v.num(newest.available), &v.num(high.on_hand), &v.date(high.at)],
-    );
-    let marked = as_of.instant().and_then(|at| points.iter().rev().find(|p| p.at <= at).map(|p| (x(at.max(first)), p)));
-    let half = (RIGHT - LEFT) / (points.len() - 1) as f64 / 2.0;
+    let (on_hand, available) = (path(|d| d.on_hand), path(|d| d.available));
+    let finding = match (days.last(), days.iter().max_by_key(|d| d.on_hand)) {
+        (Some(newest), Some(high)) => v.say(
+            "{} on hand and {} available at the end; most on hand: {} on {}.",
+            &[&v.num(newest.on_hand), &v.num(newest.available), &v.num(high.on_hand), &v.date(noon(high.day))],
+        ),
+        _ => String::new(),
+    };
+    let marked = as_of.instant().and_then(|at| days.iter().position(|d| d.day == engine::day_of(at)));
     html! {
         figure data-chart tabindex="0" aria-labelledby="mv-title mv-finding" {
             div.chart-wrap { svg.chart viewBox="0 0 784 164" role="img" aria-labelledby="mv-title mv-finding" {
@@ -99,15 +95,16 @@ fn lines(v: &Viewer, chart: &Chart, as_of: &AsOf) -> Markup {
                 path.area d={ (on_hand) "V" (AXIS) "H" (LEFT) "Z" } {}
                 path.ln.ln-3 d=(available) {}
                 path.ln.ln-1 d=(on_hand) {}
-                @if let Some((at, point)) = marked {
-                    line.now x1=(format!("{at:.1}")) x2=(format!("{at:.1}")) y1=(TOP) y2=(AXIS) {}
-                    circle.pt cx=(format!("{at:.1}")) cy=(format!("{:.1}", scale.y(point.on_hand))) r="4" {}
+                @if let Some(n) = marked {
+                    @let at = format!("{:.1}", x(n) + gap / 2.0);
+                    line.now x1=(at) x2=(at) y1=(TOP) y2=(AXIS) {}
+                    circle.pt cx=(at) cy=(format!("{:.1}", scale.y(days[n].on_hand))) r="4" {}
                 }
-                @for (n, point) in points.iter().enumerate() {
-                    rect.hit x=(format!("{:.1}", x(point.at) - half)) width=(format!("{:.1}", 2.0 * half)) y=(TOP) height=(AXIS - TOP)
-                        data-x=(v.moment(point.at)) data-y=(v.say("{} on hand, {} available", &[&v.num(point.on_hand), &v.num(point.available)])) {}
+                @for (n, day) in days.iter().enumerate() {
+                    rect.hit x=(format!("{:.1}", x(n))) width=(format!("{gap:.1}")) y=(TOP) height=(AXIS - TOP)
+                        data-x=(v.date(noon(day.day))) data-y=(v.say("{} on hand, {} available", &[&v.num(day.on_hand), &v.num(day.available)])) {}
                     // A date a week.
-                    @if (points.len() - 1 - n).is_multiple_of(14) { text class=(if n + 1 == points.len() { "end" } else { "mid" }) x=(format!("{:.1}", x(point.at))) y=(AXIS + 18.0) { (v.date(point.at)) } }
+                    @if (days.len() - 1 - n).is_multiple_of(LATELY) { text class=(if n + 1 == days.len() { "end" } else { "mid" }) x=(format!("{:.1}", if n + 1 == days.len() { RIGHT } else { x(n) + gap / 2.0 })) y=(AXIS + 18.0) { (v.date(noon(day.day))) } }
                 }
             } }
             figcaption.readout data-readout {}
@@ -115,13 +112,13 @@ fn lines(v: &Viewer, chart: &Chart, as_of: &AsOf) -> Markup {
     }
 }
 
-fn points_table(v: &Viewer, points: &[Point]) -> Markup {
+fn days_table(v: &Viewer, days: &[DayEnd]) -> Markup {
     html! {
         details.as-table {
             summary { (v.t("View as table")) }
             div tabindex="0" role="region" aria-label=(v.t("On hand and available")) { table.table {
-                thead { tr { th scope="col" { (v.t("Time")) } th.num scope="col" { (v.t("On hand")) } th.num scope="col" { (v.t("Available")) } } }
-                tbody { @for p in points.iter().rev().step_by(2) { tr { th scope="row" { (v.moment(p.at)) } td.num { (v.num(p.on_hand)) } td.num { (v.num(p.available)) } } } }
+                thead { tr { th scope="col" { (v.t("End of day (UTC)")) } th.num scope="col" { (v.t("On hand")) } th.num scope="col" { (v.t("Available")) } } }
+                tbody { @for d in days.iter().rev() { tr { th scope="row" { (v.date(noon(d.day))) } td.num { (v.num(d.on_hand)) } td.num { (v.num(d.available)) } } } }
             } }
         }
     }
@@ -131,7 +128,7 @@ fn points_table(v: &Viewer, points: &[Point]) -> Markup {
 pub fn sold(v: &Viewer, row: &StockRow) -> Markup {
     let days = &row.days;
     let today = engine::day_of(v.now);
-    let noon = |n: usize| (today + 1 - DAYS as i64 + n as i64) * DAY_MICROS + DAY_MICROS / 2;
+    let noon = |n: usize| noon(today + 1 - DAYS as i64 + n as i64);
     let scale = Scale::of(days.iter().copied().max().unwrap_or(0));
     let gap = (RIGHT - LEFT) / DAYS as f64;
     let before: i64 = days[DAYS - 2 * LATELY..DAYS - LATELY].iter().sum();

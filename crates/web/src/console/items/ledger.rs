@@ -12,6 +12,7 @@ use axum::http::Response;
 use domain::Refused;
 use engine::db::Tx;
 use engine::page::Page;
+use engine::stock::Ledger;
 use engine::stock::movements::{self, Movement, MovementCursor, MovementQuery};
 use engine::stock::read::EntryView;
 use engine::{Config, Stop};
@@ -27,27 +28,34 @@ pub struct Asked {
     pub at: Option<String>,
     pub cause: Option<String>,
     after: Option<MovementCursor>,
-    limit: Where,
 }
 
 impl Asked {
     /// Refuses a cursor that no page gave out.
     pub fn read(v: &Viewer) -> Result<Asked, Refused> {
         let after = v.asked("after").map(|text| MovementCursor::parse("after", &text)).transpose()?;
-        Ok(Asked { at: v.asked("at"), cause: v.asked("cause"), after, limit: Where::of(v) })
+        Ok(Asked { at: v.asked("at"), cause: v.asked("cause"), after })
     }
 
-    fn query(&self, config: &Config, item: i64, limit: usize, after: Option<MovementCursor>) -> MovementQuery {
-        let locations = match &self.at {
-            // A location that is not there, or not for this reader, has no entries.
-            Some(code) => Some(config.by_code(code).map(|l| l.id).filter(|id| self.limit.at(*id)).into_iter().collect()),
-            None => self.limit.ids().map(<[i64]>::to_vec),
-        };
-        MovementQuery { item, locations, causes: self.cause.iter().cloned().collect(), after, limit }
+    /// A page of a ledger.
+    pub fn page(&self, tx: &mut Tx<'_>, config: &Config, ledger: &Ledger) -> Result<Page<Movement, MovementCursor>, Stop> {
+        self.part(tx, config, ledger, ROWS, self.after.clone())
     }
 
-    pub fn page(&self, tx: &mut Tx<'_>, config: &Config, item: i64) -> Result<Page<Movement, MovementCursor>, Stop> {
-        movements::list(tx, config, &self.query(config, item, ROWS, self.after.clone()))
+    fn part(
+        &self,
+        tx: &mut Tx<'_>,
+        config: &Config,
+        ledger: &Ledger,
+        limit: usize,
+        after: Option<MovementCursor>,
+    ) -> Result<Page<Movement, MovementCursor>, Stop> {
+        let query = MovementQuery { causes: self.cause.iter().cloned().collect(), after, limit };
+        match &self.at {
+            // A location that is not there has no entries.
+            Some(code) => movements::list(tx, config, &ledger.at(config.by_code(code).map(|l| l.id).as_slice()), &query),
+            None => movements::list(tx, config, ledger, &query),
+        }
     }
 }
 
@@ -145,9 +153,10 @@ pub async fn file(app: &App, v: &Viewer, sku: &str) -> Result<Response<Body>, Pr
         "reason",
         "reference",
     ];
-    let reader = v.clone();
+    let (reader, limit) = (v.clone(), Where::of(v));
     Ok(export::csv(app.clone(), &format!("entries-{}.csv", step(sku)), &head, None, move |tx, config, after| {
-        let page = movements::list(tx, config, &asked.query(config, item, export::STEP, after))?;
+        let ledger = Ledger::read(tx, item, limit.ids())?;
+        let page = asked.part(tx, config, &ledger, export::STEP, after)?;
         Ok((page.rows.iter().map(|m| cells(&reader, config, m)).collect(), page.next.map(Some)))
     }))
 }

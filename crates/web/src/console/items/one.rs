@@ -2,7 +2,7 @@
 //! change it in place.
 
 use super::asof::AsOf;
-use super::charts::{BACK, DAY_MICROS, POINTS, spark};
+use super::charts::{BACK, spark};
 use super::done::Done;
 use super::{Spot, Where, change, charts, facts, here, holders, ledger, levels, on, path, quota, words};
 use crate::App;
@@ -15,13 +15,14 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::Response;
 use axum::response::IntoResponse;
-use domain::{Noun, Permission, Refused};
+use domain::Permission;
 use engine::channels::shares::{self, Shares};
 use engine::db::Tx;
 use engine::page::Page as Part;
+use engine::stock::Ledger;
 use engine::stock::holders::{self as holder_reads, Holders};
 use engine::stock::list::{DAYS, LATELY, StockRow};
-use engine::stock::movements::{self, Chart, Movement, MovementCursor};
+use engine::stock::movements::{self, DayEnd, Movement, MovementCursor};
 use engine::views::{ItemView, StockView};
 use engine::{Command, Config, Stop};
 use maud::{Markup, html};
@@ -41,7 +42,7 @@ struct Seen {
     shares: Shares,
     holders: Holders,
     ledger: Part<Movement, MovementCursor>,
-    chart: Chart,
+    days: Vec<DayEnd>,
     done: Option<Done>,
 }
 
@@ -63,23 +64,26 @@ pub async fn show(app: &App, viewer: Viewer, sku: &str) -> Result<Response<Body>
 
 fn read(tx: &mut Tx<'_>, config: &Arc<Config>, v: &Viewer, sku: &str, as_of: AsOf, asked: &ledger::Asked) -> Result<Seen, Stop> {
     let limit = Where::of(v);
-    let item = engine::catalog::read::item(tx, config, sku)?;
-    let id = engine::stock::read::item(tx, sku)?.id;
-    let row = engine::stock::list::rows(tx, config, &[id], limit.ids(), v.now)?.pop();
-    let row = row.ok_or_else(|| Refused::unknown(Noun::Item, sku, "sku"))?;
-    let stock = limit.stock(engine::stock::read::stock(tx, config, sku, as_of.instant())?, config);
+    let item = engine::stock::read::item(tx, sku)?;
+    let levels = engine::stock::read::levels(tx, &item, limit.ids())?;
+    let row = engine::stock::list::row_of(tx, config, &item, &levels, v.now)?;
+    let stock = match as_of.instant() {
+        None => engine::stock::read::view(tx, config, &item, &levels)?,
+        then => limit.stock(engine::stock::read::stock(tx, config, sku, then)?, config),
+    };
     let now = as_of.instant().is_none();
     let mut shares = if now && v.may(Permission::ChannelsView) { shares::of_item(tx, config.clone(), v.now, sku)? } else { Shares::default() };
     shares.listings.retain(|s| on(v, &s.listing.channel));
-    let held = now && !row.is_kit;
+    // A kit has no units of its own, and no entries.
+    let ledger = Ledger::new(item.id, &levels);
     Ok(Seen {
-        holders: if held { holder_reads::holders(tx, config, id, limit.ids(), HOLDERS)? } else { Holders::default() },
-        ledger: if row.is_kit { Part { rows: Vec::new(), next: None } } else { asked.page(tx, config, id)? },
-        chart: movements::chart(tx, id, limit.ids(), v.now - BACK * DAY_MICROS, v.now, POINTS)?,
+        holders: if now { holder_reads::holders(tx, config, &ledger, HOLDERS)? } else { Holders::default() },
+        ledger: asked.page(tx, config, &ledger)?,
+        days: movements::days(tx, &ledger, v.now, BACK)?,
         done: Done::read(tx, config, v)?,
         spots: limit.spots(config),
         config: config.clone(),
-        item,
+        item: engine::catalog::read::view(tx, config, item)?,
         row,
         stock,
         shares,
@@ -101,7 +105,7 @@ fn sheet(v: &Viewer, seen: &Seen, as_of: AsOf, asked: &ledger::Asked) -> shell::
             div.stack {
                 @if row.is_kit { (levels::kit(v, stock, spots)) } @else { (levels::panel(v, stock, spots, deed.is_some().then_some(&choose))) }
                 @if now && v.may(Permission::ChannelsView) { (quota::panel(v, &seen.shares)) }
-                @if !row.is_kit { (charts::movement(v, &seen.chart, &as_of, &keep)) }
+                @if !row.is_kit { (charts::movement(v, &seen.days, &as_of, &keep)) }
                 @if now { (charts::sold(v, row)) }
                 @if now && !row.is_kit { (holders::panel(v, &seen.holders, spots)) }
                 @if !row.is_kit { (ledger::panel(v, &seen.config, asked, &seen.ledger, spots)) }

@@ -10,7 +10,7 @@ use crate::console::show::iso;
 use crate::console::status;
 use crate::console::today::pause;
 use crate::console::viewer::Viewer;
-use crate::kept::Counted;
+use crate::counted::Whose;
 use crate::problem::Problem;
 use axum::body::Body;
 use axum::extract::State;
@@ -124,11 +124,11 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Bod
         return Ok(file(&app, viewer, asked));
     }
     let (v, wanted) = (viewer.clone(), asked.clone());
-    let (search, kept) = (app.search.clone(), app.kept.clone());
+    let (search, counted) = (app.search.clone(), app.counted.clone());
     let found = app
         .read_as_of(move |tx, config, seq| {
             let counts =
-                |tx: &mut Tx<'_>, of: Counted| kept.orders.get(seq, of.clone(), || counts::counts(tx, of.0.as_deref(), of.1.as_deref(), of.2));
+                |tx: &mut Tx<'_>, of: Whose| counted.orders.get(seq, of.clone(), || counts::counts(tx, of.0.as_deref(), of.1.as_deref(), of.2));
             read(tx, config, &search, &v, &wanted, counts)
         })
         .await?;
@@ -141,7 +141,7 @@ fn read(
     search: &Search,
     v: &Viewer,
     asked: &Asked,
-    counts: impl FnOnce(&mut Tx<'_>, Counted) -> Result<Counts, Stop>,
+    counts: impl FnOnce(&mut Tx<'_>, Whose) -> Result<Counts, Stop>,
 ) -> Result<Found, Stop> {
     let grant = v.grant();
     let mut query = query(v, config, &grant, asked, SHOWN);

@@ -11,15 +11,15 @@ use std::sync::{Arc, Mutex};
 const MOST: usize = 256;
 
 /// Answers of one kind, all as of the same event.
-pub struct Kept<K, V>(Mutex<(i64, HashMap<K, V>)>);
+pub struct Counted<K, V>(Mutex<(i64, HashMap<K, V>)>);
 
-impl<K, V> Default for Kept<K, V> {
-    fn default() -> Kept<K, V> {
-        Kept(Mutex::new((0, HashMap::new())))
+impl<K, V> Default for Counted<K, V> {
+    fn default() -> Counted<K, V> {
+        Counted(Mutex::new((0, HashMap::new())))
     }
 }
 
-impl<K: Eq + Hash, V: Clone> Kept<K, V> {
+impl<K: Eq + Hash, V: Clone> Counted<K, V> {
     /// The answer as of the event of this number: the one that is kept, or what `read` finds. It must follow from the key and from what
     /// events told.
     pub fn get(&self, seq: i64, key: K, read: impl FnOnce() -> Result<V, Stop>) -> Result<V, Stop> {
@@ -40,15 +40,15 @@ impl<K: Eq + Hash, V: Clone> Kept<K, V> {
 }
 
 /// Whose orders are counted: of these channels, at these locations (any if left out), on this day.
-pub type Counted = (Option<Vec<String>>, Option<Vec<i64>>, i64);
+pub type Whose = (Option<Vec<String>>, Option<Vec<i64>>, i64);
 
 /// What is kept.
 #[derive(Default)]
 pub struct Shown {
     /// Open exceptions, in a second of time.
-    pub exceptions: Kept<i64, Arc<Vec<Sort>>>,
+    pub exceptions: Counted<i64, Arc<Vec<Sort>>>,
     /// The numbers beside the tabs of the orders.
-    pub orders: Kept<Counted, Counts>,
+    pub orders: Counted<Whose, Counts>,
 }
 
 #[cfg(test)]
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_kept_until_the_next_event() {
-        let kept: Kept<&str, i64> = Kept::default();
+        let kept: Counted<&str, i64> = Counted::default();
         let get = |seq, key, found| kept.get(seq, key, || Ok(found)).unwrap();
         assert_eq!((get(1, "a", 10), get(1, "a", 11), get(1, "b", 12)), (10, 10, 12));
         assert_eq!((get(2, "a", 20), get(2, "b", 21), get(2, "a", 22)), (20, 21, 20));
