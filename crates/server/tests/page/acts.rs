@@ -137,6 +137,8 @@ impl Acts<'_> {
         self.until("the form for sending", form).await;
         self.keys(&["5", ENTER]).await;
         self.told("5 are on their way", "/stock/LAMP", |stock| Self::at(stock, other, "incoming") == there + 5).await;
+        // A driver that leaves while the answer to a form is on its way may wait for it forever.
+        self.until("what was sent", "document.querySelector('.flash')?.textContent.includes('sent from')").await;
         Ok(())
     }
 
@@ -169,6 +171,7 @@ impl Acts<'_> {
         self.until("the form for shipping", "document.activeElement?.name === 'carrier'").await;
         self.keys(&["DHL", TAB, "JD014", ENTER]).await;
         self.told("it is shipped", &path, |o| o["status"] == "fulfilled").await;
+        self.until("its page again", "!document.querySelector('[name=carrier]')").await;
         Ok(())
     }
 
@@ -195,6 +198,7 @@ impl Acts<'_> {
         .await;
         self.keys(&[ENTER]).await;
         self.told("it is solved", "/exceptions", |told| !open(told)).await;
+        self.until("the desk again", "!document.querySelector('[name=remap-sku]')?.checkVisibility()").await;
         Ok(())
     }
 

@@ -259,6 +259,8 @@ impl Browser {
 
     /// Goes to a page, and waits until its keys work.
     pub async fn open(&self, address: &str) -> WebDriverResult<()> {
+        // Heard when the test fails.
+        eprintln!("at {address}");
         self.driver.goto(address).await?;
         self.until("the scripts", "return document.documentElement.hasAttribute('data-scripts')", Duration::from_secs(4)).await;
         Ok(())
@@ -271,6 +273,7 @@ impl Browser {
 
     /// Waits until a script answers true.
     pub async fn until(&self, what: &str, script: &str, patience: Duration) {
+        eprintln!("until {what}");
         let begun = Instant::now();
         // While a page is being replaced, there may be nothing to ask.
         while !matches!(self.driver.execute(script, Vec::new()).await.map(|v| v.json() == true), Ok(true)) {
