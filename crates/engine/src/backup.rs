@@ -2,9 +2,9 @@
 //! runs, from either database; it is restored into an empty database of either kind. So it is also the way to move.
 
 use crate::Stop;
-use crate::db::{Cell, Conn, Faults, Rows, Sql, Table, Tx, Type, Url, Write};
+use crate::db::{self, Cell, Conn, Faults, Rows, Sql, Table, Tx, Type, Url, Write};
 use crate::statements::TABLES;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const COUNTERS: Table = Table { name: "counters", columns: &[("name", Type::Text), ("value", Type::Int)], key: "name" };
 const IS_USED: Sql = Sql("SELECT COUNT(*) FROM (SELECT 1 FROM items LIMIT 1) AS some_item");
@@ -26,11 +26,28 @@ pub fn backup(url: &Url, file: &Path, progress: impl FnMut(u64)) -> Result<(), S
     copy(&mut source, &mut target, progress)
 }
 
-/// Fills an empty database from a backup.
+/// Fills an empty database from a backup. One that an earlier version made is brought up to date in a copy beside it first.
 pub fn restore(file: &Path, url: &Url, progress: impl FnMut(u64)) -> Result<(), Stop> {
     let mut source = Conn::open_to_read(&Url::Sqlite(file.to_owned()))?;
     let mut target = Conn::open(url)?;
-    copy(&mut source, &mut target, progress)
+    if db::is_current(&mut source)? {
+        return copy(&mut source, &mut target, progress);
+    }
+    drop(source);
+    let newer = Removed(file.with_extension(format!("{}.newer", std::process::id())));
+    std::fs::copy(file, &newer.0).map_err(|e| Stop::broken(format!("{}, a copy of the backup for this version: {e}", newer.0.display())))?;
+    let url = Url::Sqlite(newer.0.clone());
+    db::migrate(&mut Conn::open(&url)?)?;
+    copy(&mut Conn::open_to_read(&url)?, &mut target, progress)
+}
+
+/// A file that is there for a while.
+struct Removed(PathBuf);
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 fn copy(source: &mut Conn, target: &mut Conn, mut progress: impl FnMut(u64)) -> Result<(), Stop> {

@@ -1,5 +1,5 @@
 //! Verify: recomputes every balance and every hash from the entries, and compares the levels with the documents that
-//! claim units of them. Reads one consistent state; works beside a running server.
+//! claim units of them, and closings with the entries they close. Reads one consistent state; works beside a running server.
 
 use crate::Stop;
 use crate::access::audit;
@@ -312,18 +312,23 @@ impl Closings {
         Ok(next)
     }
 
-    /// Compares the closings that the entries of one place make with the stored ones. Stored ones of places before it have no entries.
+    /// Compares the closings that the entries of one place make with the stored ones, and tells the first that differs, as all after it
+    /// would. Stored ones of places before it have no entries.
     fn compare(&mut self, tx: &mut Tx<'_>, place: (i64, i64), made: &mut BTreeMap<i64, Closing>, report: &mut Report) -> Result<(), Stop> {
+        let mut wrong: BTreeMap<(i64, i64), (i64, String)> = BTreeMap::new();
         while let Some((at, day, stored)) = self.take(tx, place)? {
-            let name = format!("item {} at location {}, closing of day {day}", at.0, at.1);
-            match if at == place { made.remove(&day) } else { None } {
-                Some(closing) if closing == stored => {}
-                Some(closing) => report.tell(format!("{name}: {stored:?} is not what the entries say, {closing:?}")),
-                None => report.tell(format!("{name}: the entries make none")),
-            }
+            let fault = match if at == place { made.remove(&day) } else { None } {
+                Some(closing) if closing == stored => continue,
+                Some(closing) => format!("{stored:?} is not what the entries say, {closing:?}"),
+                None => "the entries make none".to_owned(),
+            };
+            wrong.entry(at).or_insert((day, fault));
         }
         for (day, closing) in std::mem::take(made) {
-            report.tell(format!("item {} at location {}, closing of day {day}: {closing:?} is missing", place.0, place.1));
+            wrong.entry(place).or_insert((day, format!("{closing:?} is missing")));
+        }
+        for ((item, location), (day, fault)) in wrong {
+            report.tell(format!("item {item} at location {location}, closing of day {day}: {fault}"));
         }
         Ok(())
     }

@@ -31,7 +31,8 @@ pub fn migrate(conn: &mut Conn) -> Result<()> {
     let none = Faults::default();
     let mut tx = conn.begin(&none)?;
     if tx.is_postgres() {
-        tx.conn.batch("LOCK TABLE migrations IN ACCESS EXCLUSIVE MODE")?;
+        // A migration reads whole tables, where who writes else finds rows by their keys.
+        tx.conn.batch("LOCK TABLE migrations IN ACCESS EXCLUSIVE MODE; SET LOCAL enable_seqscan = on")?;
     }
     let newest = tx.one(NEWEST, &[], |row| row.int(0))?.unwrap_or(0);
     let known = MIGRATIONS.last().map_or(0, |(version, ..)| *version);
@@ -50,6 +51,12 @@ pub fn migrate(conn: &mut Conn) -> Result<()> {
         tx.execute(RECORD, &[Value::Int(*version), Value::Text(name), Value::Bytes(&hash)])?;
     }
     tx.commit()
+}
+
+/// Whether this database has had all migrations.
+pub fn is_current(conn: &mut Conn) -> Result<bool> {
+    let known = MIGRATIONS.last().map_or(0, |(version, ..)| *version);
+    Ok(conn.begin_read()?.one(NEWEST, &[], |row| row.int(0))?.unwrap_or(0) >= known)
 }
 
 fn for_sqlite(text: &str) -> String {

@@ -11,7 +11,7 @@ mod sqlite;
 
 pub use checkpoint::Checkpoints;
 pub use faults::{Fault, Faults};
-pub use migrate::{MIGRATIONS, migrate};
+pub use migrate::{MIGRATIONS, is_current, migrate};
 
 use std::fmt;
 use std::path::PathBuf;

@@ -1,6 +1,7 @@
 //! The closing balances of the ledger: what a level was when a day (UTC) on which something moved had ended. They make it cheap to look
 //! back, however many entries there are: to the end of a day without any entry, to an instant with those of its day.
 
+use super::Ledger;
 use crate::Stop;
 use crate::batch::day_of;
 use crate::db::{Cell, Row, Rows, Sql, Table, Tx, Type::Int, Value};
@@ -25,15 +26,16 @@ pub const CLOSINGS: Table = Table {
     key: "item, location, day",
 };
 
-const BEFORE: Sql = Sql(
-    "SELECT c.location, c.day, c.available, c.reserved, c.committed, c.damaged, c.quality_control, c.safety_stock, c.incoming FROM levels l JOIN closings c ON c.item = l.item AND c.location = l.location AND c.day = (SELECT MAX(b.day) FROM closings b WHERE b.item = l.item AND b.location = l.location AND b.day < $1) WHERE l.item = $2",
+/// The closings on both sides of a day's beginning.
+const AROUND: Sql = Sql(
+    "SELECT * FROM (SELECT day, number, available, reserved, committed, damaged, quality_control, safety_stock, incoming FROM closings WHERE item = $1 AND location = $2 AND day < $3 ORDER BY day DESC LIMIT 1) AS before UNION ALL SELECT * FROM (SELECT day, number, available, reserved, committed, damaged, quality_control, safety_stock, incoming FROM closings WHERE item = $1 AND location = $2 AND day >= $3 ORDER BY day LIMIT 1) AS after",
 );
+const BETWEEN: Sql = Sql(
+    "SELECT source, target, CAST(SUM(quantity) AS BIGINT) FROM entries WHERE item = $1 AND location = $2 AND number > $3 AND number <= $4 AND at <= $5 GROUP BY source, target",
+);
+/// With the one before the first day.
 const SINCE: Sql = Sql(
-    "SELECT c.location, c.day, c.available, c.reserved, c.committed, c.damaged, c.quality_control, c.safety_stock, c.incoming FROM levels l JOIN closings c ON c.item = l.item AND c.location = l.location AND c.day >= $1 WHERE l.item = $2 ORDER BY c.location, c.day",
-);
-/// The entries between the closing before a day and the next one.
-const OF_DAY: Sql = Sql(
-    "SELECT e.location, e.source, e.target, CAST(SUM(e.quantity) AS BIGINT) FROM levels l JOIN entries e ON e.item = l.item AND e.location = l.location AND e.number > COALESCE((SELECT MAX(b.number) FROM closings b WHERE b.item = l.item AND b.location = l.location AND b.day < $1), 0) AND e.number <= COALESCE((SELECT MIN(b.number) FROM closings b WHERE b.item = l.item AND b.location = l.location AND b.day >= $1), l.entries) WHERE l.item = $2 AND e.at <= $3 GROUP BY e.location, e.source, e.target",
+    "SELECT day, number, available, reserved, committed, damaged, quality_control, safety_stock, incoming FROM closings WHERE item = $1 AND location = $2 AND day >= COALESCE((SELECT MAX(day) FROM closings WHERE item = $1 AND location = $2 AND day < $3), $3) ORDER BY day",
 );
 
 /// Units by state, in the order of [`STATES`].
@@ -51,41 +53,74 @@ pub fn write_closing(item: i64, location: i64, day: i64, level: &Level, rows: &m
     rows.0.extend(level.balances().map(Cell::Int));
 }
 
-fn read_closing(row: &Row<'_>) -> (i64, i64, Sums) {
-    (row.int(0), row.int(1), std::array::from_fn(|state| row.int(2 + state)))
+/// What a level was when a day had ended.
+struct Closing {
+    day: i64,
+    /// Of the last entry that it holds.
+    number: i64,
+    sums: Sums,
 }
 
-/// What an item had at each location at an instant (microseconds since 1970 UTC). Locations where nothing had ever moved are left out.
-pub fn as_of(tx: &mut Tx<'_>, item: i64, at: i64) -> Result<BTreeMap<i64, Sums>, Stop> {
+impl Closing {
+    fn read(row: &Row<'_>) -> Closing {
+        Closing { day: row.int(0), number: row.int(1), sums: std::array::from_fn(|state| row.int(2 + state)) }
+    }
+}
+
+/// One set of parameters for each location of a ledger.
+fn each_place<const N: usize>(ledger: &Ledger, values: impl Fn(i64) -> [i64; N]) -> Vec<[Value<'static>; N]> {
+    ledger.levels.keys().map(|location| values(*location).map(Value::Int)).collect()
+}
+
+/// What an item had at each location of its ledger at an instant (microseconds since 1970 UTC). Locations where nothing had moved yet are
+/// left out.
+pub fn as_of(tx: &mut Tx<'_>, ledger: &Ledger, at: i64) -> Result<BTreeMap<i64, Sums>, Stop> {
     let day = day_of(at);
-    let before = tx.rows(BEFORE, &[Value::Int(day), Value::Int(item)], read_closing)?;
-    let mut places: BTreeMap<i64, Sums> = before.into_iter().map(|(location, _, sums)| (location, sums)).collect();
-    let read = |r: &Row<'_>| (r.int(0), r.int(1), r.int(2), r.int(3));
-    for (location, source, target, quantity) in tx.rows(OF_DAY, &[Value::Int(day), Value::Int(item), Value::Int(at)], read)? {
-        let sums = places.entry(location).or_default();
-        for (account, change) in [(source, -quantity), (target, quantity)] {
+    let places: Vec<(&i64, &Level)> = ledger.levels.iter().collect();
+    // Of each location: what it had before the day, and the first and last entry that may be of the day.
+    let mut ranges: Vec<(Sums, i64, i64)> = places.iter().map(|(_, level)| (Sums::default(), 0, level.entries)).collect();
+    tx.rows_of_each(AROUND, &each_place(ledger, |location| [ledger.item, location, day]), &mut |n, row| {
+        let closing = Closing::read(row);
+        let (sums, after, until) = &mut ranges[n];
+        if closing.day < day {
+            (*sums, *after) = (closing.sums, closing.number);
+        } else if day_of(places[n].1.moved_at) > day {
+            // A closing of days to come, from when a clock was wrong, bounds nothing.
+            *until = closing.number;
+        }
+    })?;
+    let mut moved: Vec<bool> = ranges.iter().map(|(_, after, _)| *after > 0).collect();
+    let asked: Vec<[Value<'_>; 5]> =
+        places.iter().zip(&ranges).map(|((location, _), (_, after, until))| [ledger.item, **location, *after, *until, at].map(Value::Int)).collect();
+    tx.rows_of_each(BETWEEN, &asked, &mut |n, row| {
+        moved[n] = true;
+        for (account, change) in [(row.int(0), -row.int(2)), (row.int(1), row.int(2))] {
             if let Some(state) = usize::try_from(account).ok().filter(|n| *n < STATES.len()) {
-                sums[state] += change;
+                ranges[n].0[state] += change;
             }
         }
-    }
-    Ok(places)
+    })?;
+    Ok(places.into_iter().zip(ranges).zip(moved).filter(|(_, moved)| *moved).map(|(((location, _), (sums, ..)), _)| (*location, sums)).collect())
 }
 
-/// What an item had in sum at the end of each of the days from `first` to `last` (days since 1970 UTC), at the locations of these
-/// levels, which are its present ones.
-pub fn by_day(tx: &mut Tx<'_>, item: i64, levels: &BTreeMap<i64, Level>, first: i64, last: i64) -> Result<Vec<Sums>, Stop> {
-    let values = [Value::Int(first), Value::Int(item)];
-    let mut closings = tx.rows(BEFORE, &values, read_closing)?;
-    closings.extend(tx.rows(SINCE, &values, read_closing)?);
-    closings.extend(levels.iter().map(|(location, level)| (*location, day_of(level.moved_at), *level.balances())));
+/// What an item had in sum at the end of each of the days from `first` to `last` (days since 1970 UTC), at the locations of its ledger.
+pub fn by_day(tx: &mut Tx<'_>, ledger: &Ledger, first: i64, last: i64) -> Result<Vec<Sums>, Stop> {
+    let mut closings: Vec<Vec<Closing>> = ledger.levels.keys().map(|_| Vec::new()).collect();
+    tx.rows_of_each(SINCE, &each_place(ledger, |location| [ledger.item, location, first]), &mut |n, row| {
+        closings[n].push(Closing::read(row));
+    })?;
     let mut days = vec![Sums::default(); usize::try_from(last - first + 1).unwrap_or(0)];
-    for location in levels.keys() {
-        let mut of_place = closings.iter().filter(|(place, ..)| place == location).peekable();
-        let mut sums = Sums::default();
-        for (n, day) in days.iter_mut().enumerate() {
-            while let Some((.., newer)) = of_place.next_if(|(_, closed, _)| *closed <= first + n as i64) {
-                sums = *newer;
+    for (mut of_place, level) in closings.into_iter().zip(ledger.levels.values()) {
+        of_place.push(Closing { day: day_of(level.moved_at), number: level.entries, sums: *level.balances() });
+        of_place.sort_by_key(|closing| closing.day);
+        let mut of_place = of_place.into_iter().peekable();
+        let (mut sums, mut number) = (Sums::default(), 0);
+        for (day, n) in days.iter_mut().zip(first..) {
+            while let Some(closing) = of_place.next_if(|closing| closing.day <= n) {
+                // What comes later by its day alone is from when a clock was wrong.
+                if closing.number >= number {
+                    (sums, number) = (closing.sums, closing.number);
+                }
             }
             day.iter_mut().zip(sums).for_each(|(sum, units)| *sum += units);
         }

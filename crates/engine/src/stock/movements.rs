@@ -149,7 +149,7 @@ pub struct DayEnd {
 pub fn days(tx: &mut Tx<'_>, ledger: &Ledger, now: i64, count: i64) -> Result<Vec<DayEnd>, Stop> {
     let last = day_of(now);
     let first = last - count + 1;
-    let sums = closings::by_day(tx, ledger.item, &ledger.levels, first, last)?;
+    let sums = closings::by_day(tx, ledger, first, last)?;
     let units = |range: Range<i64>, sums: &closings::Sums| range.map(|state| sums[state as usize]).sum();
     let end = |(n, sums)| DayEnd { day: first + n as i64, on_hand: units(ON_HAND, sums), available: units(AVAILABLE, sums) };
     Ok(sums.iter().enumerate().map(end).collect())

@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::db::{Row, Sql, Tx, Value};
 use crate::stock::closings;
 use crate::stock::rows::{LEVELS_OF, read_level};
+use crate::stock::walk::Ledger;
 use crate::views::{Balances, Id, LocationStock, SkuQuantity, StockView, Time};
 use domain::stock::{Account, GENESIS, Level};
 use domain::{Noun, Refused};
@@ -53,10 +54,11 @@ pub fn levels_of(tx: &mut Tx<'_>, items: &[i64], locations: Option<&[i64]>) -> R
 
 /// The levels of an item, and of its components, as they were at an instant (microseconds since 1970 UTC).
 fn levels_as_of(tx: &mut Tx<'_>, item: &Item, at: i64) -> Result<Levels, Stop> {
+    let present = levels(tx, item, None)?;
     let mut levels = Levels::new();
-    for id in item.components.iter().map(|(component, _)| *component).chain([item.id]) {
-        let then = closings::as_of(tx, id, at)?;
-        levels.insert(id, then.into_iter().map(|(location, sums)| (location, Level::from_parts(sums, 0, GENESIS, 0))).collect());
+    for id in present.keys() {
+        let then = closings::as_of(tx, &Ledger::new(*id, &present), at)?;
+        levels.insert(*id, then.into_iter().map(|(location, sums)| (location, Level::from_parts(sums, 0, GENESIS, 0))).collect());
     }
     Ok(levels)
 }

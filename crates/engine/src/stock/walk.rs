@@ -12,6 +12,7 @@ const ENTRIES: Sql = Sql(
 const CAUSES: Sql = Sql(
     "SELECT number, at, source, target, quantity, cause, document FROM entries WHERE item = $1 AND location = $2 AND number < $3 ORDER BY number DESC LIMIT $4",
 );
+
 /// How much of each entry is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {

@@ -1,5 +1,5 @@
-//! Which passwords are refused as too easy to guess, and what a person can do about it. Rules and a list of our own; nothing is looked
-//! up outside.
+//! Which passwords are refused as too easy to guess, and what a person can do about it. Rules and lists; nothing is looked up
+//! outside.
 
 use std::fmt;
 
@@ -19,6 +19,9 @@ const PRODUCT: &str = "holdfast";
 
 /// Words, walks over the keyboard and runs of digits, in lower case. Lines with # say what follows.
 const COMMON: &str = include_str!("common.txt");
+
+/// Whole passwords that were leaked often, in lower case. Lines with # say where they are from.
+const BREACHED: &str = include_str!("breached.txt");
 
 /// Why a password is refused. Its text tells the person what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +64,7 @@ pub fn check(password: &str, about: &[&str]) -> Result<(), Weak> {
     if is_pattern(&lower) {
         return Err(Weak::Pattern);
     }
-    if is_common(&lower) {
+    if lines(BREACHED).any(|known| known == lower) || is_common(&lower) {
         return Err(Weak::Common);
     }
     Ok(())
@@ -130,9 +133,12 @@ fn letter_for(c: char) -> char {
     }
 }
 
+fn lines(list: &str) -> impl Iterator<Item = &str> {
+    list.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
 fn is_made_of_common(text: &str, words: usize) -> bool {
-    let common = || COMMON.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    text.is_empty() || (words > 0 && common().any(|word| text.strip_prefix(word).is_some_and(|rest| is_made_of_common(rest, words - 1))))
+    text.is_empty() || (words > 0 && lines(COMMON).any(|word| text.strip_prefix(word).is_some_and(|rest| is_made_of_common(rest, words - 1))))
 }
 
 #[cfg(test)]
@@ -222,14 +228,18 @@ mod tests {
             "letmeinletmein7",
             "Passwort123456",
             "qazwsxedcrfv",
+            "ghbdtnGHBDTN",
+            "SystemOfADown",
+            "1qaz2wsx3edc4rfv",
         ] {
             assert_eq!(verdict(common), Err(Weak::Common), "{common}");
         }
     }
 
     #[test]
-    fn the_list_is_tidy() {
-        let words: Vec<&str> = COMMON.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    fn the_lists_are_tidy() {
+        assert!(lines(BREACHED).count() >= 200 && lines(BREACHED).all(|known| known.chars().count() >= MIN_CHARS && known == known.to_lowercase()));
+        let words: Vec<&str> = lines(COMMON).collect();
         assert!(words.len() >= 300, "{}", words.len());
         for (n, word) in words.iter().enumerate() {
             assert!(word.chars().count() >= 3 && word.chars().all(|c| c.is_alphanumeric() && !c.is_uppercase()), "{word}");

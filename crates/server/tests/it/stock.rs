@@ -161,5 +161,34 @@ fn a_backup_made_while_running_can_be_restored_anywhere() {
             assert_eq!(restored.order("3", "A 7").told(), "201");
             restored.verify();
         });
+        // As a version before closings would have written it, with an entry on a later day.
+        let file = folder.path().join("older.db");
+        let url = another(&url);
+        let site = Site::new(url.clone());
+        site.locations(&[("LON", json!({}))]);
+        site.item("A", json!({}), "LON 10");
+        site.time.advance(86_400);
+        site.reserve("A 3");
+        engine::backup(&url, &file, |_| {}).unwrap();
+        site.verify();
+        let older = engine::Url::Sqlite(file.clone());
+        engine::db::Conn::open(&older).unwrap().batch("DROP TABLE closings; DELETE FROM migrations WHERE version >= 12").unwrap();
+        on_both(|other| {
+            engine::restore(&file, &other, |_| {}).unwrap();
+            let restored = Site::new(other);
+            assert_eq!(restored.stock("A"), "available 7 reserved 3");
+            restored.verify();
+        });
+        let left: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap().file_name()).filter(|f| f.to_string_lossy().contains("newer")).collect();
+        assert!(left.is_empty(), "{left:?}");
     });
+}
+
+/// Another new database of the same kind.
+fn another(url: &engine::Url) -> engine::Url {
+    match url {
+        engine::Url::Sqlite(path) => engine::Url::Sqlite(path.with_extension("another.db")),
+        engine::Url::Postgres(_) => engine::Url::parse(&crate::support::postgres().database().unwrap()).unwrap(),
+    }
 }

@@ -2,6 +2,7 @@
 //! holders, sales.
 
 use crate::support::{Site, on_both};
+use engine::alerts::worker::Outside;
 use engine::db::Conn;
 use engine::page::Cursor;
 use engine::stock::Ledger;
@@ -395,6 +396,36 @@ fn days_end_with_what_was_there_and_so_do_instants() {
         conn.batch("DELETE FROM closings WHERE day = (SELECT MAX(day) FROM closings)").unwrap();
         let told = told();
         assert!(told.iter().any(|t| t.contains("is not what the entries say")) && told.iter().any(|t| t.contains("is missing")), "{told:?}");
+    });
+}
+
+#[test]
+fn a_clock_that_was_wrong_does_not_hide_what_came_after() {
+    on_both(|url| {
+        let again = |site: Site, days: i64| {
+            let time = site.time.clone();
+            drop(site);
+            time.advance(days * DAY);
+            Site::with(url.clone(), time, engine::Faults::default(), Outside::default())
+        };
+        let site = Site::new(url.clone());
+        site.locations(&[("LON", json!({}))]);
+        site.item("A", json!({}), "LON 10");
+        let site = again(site, 400);
+        site.receive("LON", "A", 5);
+        site.time.advance(DAY);
+        site.receive("LON", "A", 7);
+        let site = again(site, -399);
+        site.receive("LON", "A", 3);
+        let (a, config, now) = (item(&site, "A"), config(&site), site.time.now());
+        let read = |tx: &mut engine::db::Tx<'_>| {
+            let ledger = Ledger::read(tx, a, None)?;
+            Ok((movements::days(tx, &ledger, now, 30)?, engine::stock::read::stock(tx, &config, "A", Some(now))?.total.on_hand))
+        };
+        let (days, then) = site.engine.read_blocking(read).unwrap();
+        assert_eq!(days[27..].iter().map(|d| d.on_hand).collect::<Vec<_>>(), [10, 10, 25], "the last is the present");
+        assert_eq!(then, 13, "what is dated later had not happened yet");
+        site.verify();
     });
 }
 

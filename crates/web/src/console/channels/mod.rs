@@ -238,7 +238,7 @@ fn row(v: &Viewer, status: &ChannelStatus, health: &Health, available: Option<i6
             td.num data-label=(v.t("Oversold")) { (warn(status.oversold_units)) }
             td.w-bar2 data-label=(v.t("Lent, units")) { div.barcell { (bar(&label, scale, &[("b-a", lent.min(scale))], None)) span.num { (v.num(lent)) } } }
             td.num data-label=(v.t("Calls left")) { @match budget(health) { Some((name, left, of)) => span title=(name) { (v.num(left)) span.quiet { " / " (v.num(of)) } }, None => span.zero { "–" } } }
-            td.num data-label=(v.t("Orders, late")) { (v.num(health.orders_read as i64)) span.quiet { ", " (v.num(health.orders_late as i64)) } }
+            td.num data-label=(v.t("Orders, late")) { span { (v.num(health.orders_read as i64)) span.quiet { ", " (v.num(health.orders_late as i64)) } } }
             td.num { @if v.may(ListingsEdit) { (switch(v, &channel.code, channel.paused)) } }
         }
     }

@@ -46,15 +46,11 @@ impl Scale {
     }
 }
 
-/// Noon (UTC) of a day (days since 1970 UTC): an instant that is on that day in nearly all zones.
-fn noon(day: i64) -> i64 {
-    day * DAY_MICROS + DAY_MICROS / 2
-}
-
-/// The lines, a step a day. `as_of` marks the day that is looked at.
-pub fn movement(v: &Viewer, days: &[DayEnd], as_of: &AsOf, keep: &[(&str, &str)]) -> Markup {
+/// The lines, a step a day (UTC). `as_of` marks the instant that is looked at, when so many were on hand.
+pub fn movement(v: &Viewer, days: &[DayEnd], as_of: &AsOf, on_hand: i64, keep: &[(&str, &str)]) -> Markup {
+    let mark = as_of.instant().map(|at| (at, on_hand));
     let body = html! {
-        div.panel-body { (lines(v, days, as_of)) (days_table(v, days)) }
+        div.panel-body { (lines(v, days, mark)) (days_table(v, days)) }
         (as_of.slider(v, keep))
     };
     let head = html! { span.sub { (v.say("Last {} days", &[&BACK])) } };
@@ -67,9 +63,9 @@ pub fn movement(v: &Viewer, days: &[DayEnd], as_of: &AsOf, keep: &[(&str, &str)]
     Part::new("movement", v.t("Movement"), body).head(head).right(right).show()
 }
 
-fn lines(v: &Viewer, days: &[DayEnd], as_of: &AsOf) -> Markup {
+fn lines(v: &Viewer, days: &[DayEnd], mark: Option<(i64, i64)>) -> Markup {
     let most = |figure: fn(&DayEnd) -> i64| days.iter().map(figure).max().unwrap_or(0);
-    let scale = Scale::of(most(|d| d.on_hand).max(most(|d| d.available)));
+    let scale = Scale::of(most(|d| d.on_hand).max(most(|d| d.available)).max(mark.map_or(0, |(_, on_hand)| on_hand)));
     let gap = (RIGHT - LEFT) / days.len().max(1) as f64;
     let x = |n: usize| LEFT + gap * n as f64;
     let path = |figure: fn(&DayEnd) -> i64| {
@@ -81,11 +77,13 @@ fn lines(v: &Viewer, days: &[DayEnd], as_of: &AsOf) -> Markup {
     let finding = match (days.last(), days.iter().max_by_key(|d| d.on_hand)) {
         (Some(newest), Some(high)) => v.say(
             "{} on hand and {} available at the end; most on hand: {} on {}.",
-            &[&v.num(newest.on_hand), &v.num(newest.available), &v.num(high.on_hand), &v.date(noon(high.day))],
+            &[&v.num(newest.on_hand), &v.num(newest.available), &v.num(high.on_hand), &v.day(high.day)],
         ),
         _ => String::new(),
     };
-    let marked = as_of.instant().and_then(|at| days.iter().position(|d| d.day == engine::day_of(at)));
+    let first = days.first().map_or(0, |d| d.day * DAY_MICROS);
+    let marked =
+        mark.map(|(at, on_hand)| (LEFT + gap * (at - first) as f64 / DAY_MICROS as f64, on_hand)).filter(|(x, _)| (LEFT..=RIGHT).contains(x));
     html! {
         figure data-chart tabindex="0" aria-labelledby="mv-title mv-finding" {
             div.chart-wrap { svg.chart viewBox="0 0 784 164" role="img" aria-labelledby="mv-title mv-finding" {
@@ -95,16 +93,16 @@ fn lines(v: &Viewer, days: &[DayEnd], as_of: &AsOf) -> Markup {
                 path.area d={ (on_hand) "V" (AXIS) "H" (LEFT) "Z" } {}
                 path.ln.ln-3 d=(available) {}
                 path.ln.ln-1 d=(on_hand) {}
-                @if let Some(n) = marked {
-                    @let at = format!("{:.1}", x(n) + gap / 2.0);
+                @if let Some((at, on_hand)) = marked {
+                    @let at = format!("{at:.1}");
                     line.now x1=(at) x2=(at) y1=(TOP) y2=(AXIS) {}
-                    circle.pt cx=(at) cy=(format!("{:.1}", scale.y(days[n].on_hand))) r="4" {}
+                    circle.pt cx=(at) cy=(format!("{:.1}", scale.y(on_hand))) r="4" {}
                 }
                 @for (n, day) in days.iter().enumerate() {
                     rect.hit x=(format!("{:.1}", x(n))) width=(format!("{gap:.1}")) y=(TOP) height=(AXIS - TOP)
-                        data-x=(v.date(noon(day.day))) data-y=(v.say("{} on hand, {} available", &[&v.num(day.on_hand), &v.num(day.available)])) {}
+                        data-x=(v.day(day.day)) data-y=(v.say("{} on hand, {} available", &[&v.num(day.on_hand), &v.num(day.available)])) {}
                     // A date a week.
-                    @if (days.len() - 1 - n).is_multiple_of(LATELY) { text class=(if n + 1 == days.len() { "end" } else { "mid" }) x=(format!("{:.1}", if n + 1 == days.len() { RIGHT } else { x(n) + gap / 2.0 })) y=(AXIS + 18.0) { (v.date(noon(day.day))) } }
+                    @if (days.len() - 1 - n).is_multiple_of(LATELY) { text class=(if n + 1 == days.len() { "end" } else { "mid" }) x=(format!("{:.1}", if n + 1 == days.len() { RIGHT } else { x(n) + gap / 2.0 })) y=(AXIS + 18.0) { (v.day(day.day)) } }
                 }
             } }
             figcaption.readout data-readout {}
@@ -118,7 +116,7 @@ fn days_table(v: &Viewer, days: &[DayEnd]) -> Markup {
             summary { (v.t("View as table")) }
             div tabindex="0" role="region" aria-label=(v.t("On hand and available")) { table.table {
                 thead { tr { th scope="col" { (v.t("End of day (UTC)")) } th.num scope="col" { (v.t("On hand")) } th.num scope="col" { (v.t("Available")) } } }
-                tbody { @for d in days.iter().rev() { tr { th scope="row" { (v.date(noon(d.day))) } td.num { (v.num(d.on_hand)) } td.num { (v.num(d.available)) } } } }
+                tbody { @for d in days.iter().rev() { tr { th scope="row" { (v.day(d.day)) } td.num { (v.num(d.on_hand)) } td.num { (v.num(d.available)) } } } }
             } }
         }
     }
@@ -128,7 +126,7 @@ fn days_table(v: &Viewer, days: &[DayEnd]) -> Markup {
 pub fn sold(v: &Viewer, row: &StockRow) -> Markup {
     let days = &row.days;
     let today = engine::day_of(v.now);
-    let noon = |n: usize| noon(today + 1 - DAYS as i64 + n as i64);
+    let day = |n: usize| v.day(today + 1 - DAYS as i64 + n as i64);
     let scale = Scale::of(days.iter().copied().max().unwrap_or(0));
     let gap = (RIGHT - LEFT) / DAYS as f64;
     let before: i64 = days[DAYS - 2 * LATELY..DAYS - LATELY].iter().sum();
@@ -145,8 +143,8 @@ pub fn sold(v: &Viewer, row: &StockRow) -> Markup {
                         @for (n, units) in days.iter().enumerate() {
                             @let left = LEFT + gap * n as f64;
                             rect class=(if n + LATELY >= DAYS { "bar-1" } else { "bar-past" }) x=(format!("{:.1}", left + gap * 0.15)) width=(format!("{:.1}", gap * 0.7))
-                                y=(format!("{:.1}", scale.y(*units))) height=(format!("{:.1}", AXIS - scale.y(*units))) data-x=(v.date(noon(n))) data-y=(v.count(*units, "unit", "units")) {}
-                            @if (DAYS - 1 - n).is_multiple_of(LATELY) { text class=(if n + 1 == DAYS { "end" } else { "mid" }) x=(format!("{:.1}", left + gap / 2.0)) y=(AXIS + 18.0) { (v.date(noon(n))) } }
+                                y=(format!("{:.1}", scale.y(*units))) height=(format!("{:.1}", AXIS - scale.y(*units))) data-x=(day(n)) data-y=(v.count(*units, "unit", "units")) {}
+                            @if (DAYS - 1 - n).is_multiple_of(LATELY) { text class=(if n + 1 == DAYS { "end" } else { "mid" }) x=(format!("{:.1}", left + gap / 2.0)) y=(AXIS + 18.0) { (day(n)) } }
                         }
                     } }
                     figcaption.readout data-readout {}
@@ -155,7 +153,7 @@ pub fn sold(v: &Viewer, row: &StockRow) -> Markup {
                     summary { (v.t("View as table")) }
                     div tabindex="0" role="region" aria-label=(v.t("Units ordered a day")) { table.table {
                         thead { tr { th scope="col" { (v.t("Day (UTC)")) } th.num scope="col" { (v.t("Units")) } } }
-                        tbody { @for n in (0..DAYS).rev() { tr { th scope="row" { (v.date(noon(n))) } td.num.zero[days[n] == 0] { (v.num(days[n])) } } } }
+                        tbody { @for n in (0..DAYS).rev() { tr { th scope="row" { (day(n)) } td.num.zero[days[n] == 0] { (v.num(days[n])) } } } }
                     } }
                 }
             }

@@ -105,7 +105,7 @@ fn sheet(v: &Viewer, seen: &Seen, as_of: AsOf, asked: &ledger::Asked) -> shell::
             div.stack {
                 @if row.is_kit { (levels::kit(v, stock, spots)) } @else { (levels::panel(v, stock, spots, deed.is_some().then_some(&choose))) }
                 @if now && v.may(Permission::ChannelsView) { (quota::panel(v, &seen.shares)) }
-                @if !row.is_kit { (charts::movement(v, &seen.days, &as_of, &keep)) }
+                @if !row.is_kit { (charts::movement(v, &seen.days, &as_of, stock.total.on_hand, &keep)) }
                 @if now { (charts::sold(v, row)) }
                 @if now && !row.is_kit { (holders::panel(v, &seen.holders, spots)) }
                 @if !row.is_kit { (ledger::panel(v, &seen.config, asked, &seen.ledger, spots)) }

@@ -56,6 +56,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Each row: on hand less what is taken equals available", "Jede Zeile: vorhanden weniger belegt gleich verfügbar"),
     ("Edit the facts", "Angaben bearbeiten"),
     ("Effect", "Wirkung"),
+    ("End of day (UTC)", "Ende des Tages (UTC)"),
     ("Entries", "Buchungen"),
     ("Entries of this item, newest first", "Buchungen dieses Artikels, neueste zuerst"),
     (
@@ -198,7 +199,6 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Theft", "Diebstahl"),
     ("There is no location yet that stock could lie at.", "Noch gibt es keinen Standort, an dem Bestand liegen könnte."),
     ("Time", "Zeit"),
-    ("End of day (UTC)", "Ende des Tages (UTC)"),
     ("To be inspected", "Zu prüfen"),
     ("To be lowered for {}", "Zu senken seit {}"),
     ("To be raised for {}", "Zu erhöhen seit {}"),

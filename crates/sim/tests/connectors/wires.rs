@@ -1,9 +1,6 @@
 //! Wires to simulated marketplaces, in a hurry: short waits, so that a thousand mishaps take seconds. And what must be true
 //! of a write, whatever became of it.
 
-// Each test program uses its own part of this.
-#![allow(dead_code)]
-
 use connectors::account::Account;
 use connectors::marketplace::SetOutcome;
 use connectors::transport::{Fault, Pace, Wire, WireOptions};

@@ -1,6 +1,6 @@
 //! The transport: tokens, limits, the circuit breaker, what is told as not done, and that no secret is ever shown.
 
-use crate::shop::{CONNECTOR, SECRET, Shop, TOKEN, all_orders, options};
+use super::shop::{CONNECTOR, SECRET, Shop, TOKEN, all_orders, options};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use connectors::account::Account;

@@ -1,6 +1,6 @@
 //! Setting quantities: an outcome for each row that is true, also after a reply was lost.
 
-use crate::shop::{CONNECTOR, Shop, TOKEN, item};
+use super::shop::{CONNECTOR, Shop, TOKEN, item};
 use connectors::marketplace::{Marketplace, SetOutcome, SetQuantity};
 use connectors::transport::Fault;
 use sim::markets::Faults;

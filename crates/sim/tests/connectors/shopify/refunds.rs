@@ -1,6 +1,6 @@
 //! Refunds: as much as Shopify suggests, once for a key, and without showing a unit that was not sent there.
 
-use crate::shop::{CONNECTOR, Shop, TOKEN};
+use super::shop::{CONNECTOR, Shop, TOKEN};
 use connectors::marketplace::{Marketplace, Refund, RefundLine};
 use connectors::transport::Fault;
 use sim::markets::Faults;

@@ -1,6 +1,6 @@
 //! Webhooks: signed ones are read, all others are refused.
 
-use crate::shop::{CONNECTOR, SECRET, Shop, item};
+use super::shop::{CONNECTOR, SECRET, Shop, item};
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::HeaderMap;
@@ -139,7 +139,7 @@ async fn shopify_tells_those_who_asked_until_it_forgets_them() {
 async fn subscribing_asks_for_each_topic_once_whatever_goes_wrong() {
     for seed in 1..25 {
         let shop = Shop::open(seed, 1, |_| {}).await;
-        let wire = shop.wire_with(&[("access_token", crate::shop::TOKEN)], |o| o.pace.whole = std::time::Duration::from_millis(200));
+        let wire = shop.wire_with(&[("access_token", super::shop::TOKEN)], |o| o.pace.whole = std::time::Duration::from_millis(200));
         shop.market.set_faults(Faults {
             throttled: 0.1,
             too_many: 0.1,

@@ -1,8 +1,7 @@
 //! The eBay connector against a simulated eBay, every word of both held against eBay's own documents.
 
-mod schema;
-mod wires;
-
+use crate::schema::{Exception, Schemas};
+use crate::wires::{Done, done_by_fault, done_by_outcome, faults, run, seeds, wire};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use connectors::account::Account;
@@ -11,12 +10,10 @@ use connectors::marketplace::{MarketOrder, MarketState, Marketplace, Notice, Ref
 use connectors::transport::{Fault, Wire};
 use holdfast_sim::markets::market::{Listing, Order};
 use holdfast_sim::markets::{Faults, Market, Served, ebay, serve};
-use schema::{Exception, Schemas};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
-use wires::{Done, done_by_fault, done_by_outcome, faults, run, seeds, wire};
 
 const DOCUMENTS: &[(&str, &str)] = &[
     ("/sell/inventory/v1", "ebay/sell_inventory_v1_oas3.json"),

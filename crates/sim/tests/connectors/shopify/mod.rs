@@ -1,8 +1,6 @@
 //! The Shopify connector against a simulated shop: every request and every answer against the published schema, and what
 //! the connector says about what happened against what truly happened, with everything going wrong.
 
-extern crate holdfast_sim as sim;
-
 mod faults;
 mod graphql;
 mod orders;

@@ -1,8 +1,7 @@
 //! The ShipBob connector against a simulated ShipBob, every word of both held against ShipBob's own document.
 
-mod schema;
-mod wires;
-
+use crate::schema::{Exception, Schemas};
+use crate::wires::{Done, done_by_fault, faults, run, seeds, wire};
 use connectors::account::Account;
 use connectors::marketplace::{Address, Rejected};
 use connectors::shipbob::ShipBob;
@@ -10,10 +9,8 @@ use connectors::transport::{Fault, Wire};
 use connectors::warehouse::{HandOver, HandOverLine, HandedState, Warehouse};
 use holdfast_sim::markets::shipbob::{self as simulated, CHANNEL, TOKEN};
 use holdfast_sim::markets::{Faults, Market, Served, serve};
-use schema::{Exception, Schemas};
 use std::sync::Arc;
 use std::time::Duration;
-use wires::{Done, done_by_fault, faults, run, seeds, wire};
 
 const DOCUMENTS: &[(&str, &str)] = &[("", "shipbob/shipbob-openapi.json")];
 const EXCEPTIONS: &[Exception] = &[

@@ -2,9 +2,6 @@
 //! values of the query, headers that must be there, bodies field by field. What the documents get wrong themselves stands in
 //! a table with its reason.
 
-// Each test program uses its own part of this.
-#![allow(dead_code)]
-
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;

@@ -1,8 +1,7 @@
 //! The Amazon connector against a simulated Amazon, every word of both held against Amazon's own documents.
 
-mod schema;
-mod wires;
-
+use crate::schema::{Exception, Schemas};
+use crate::wires::{Done, done_by_fault, done_by_outcome, faults, run, seeds, wire};
 use connectors::account::Account;
 use connectors::amazon::Amazon;
 use connectors::amazon::fba::{Fba, all_stock};
@@ -12,12 +11,10 @@ use connectors::warehouse::{HandOver, HandOverLine, HandedState, Warehouse};
 use holdfast_sim::markets::amazon::{self as simulated, MARKETPLACE, SELLER};
 use holdfast_sim::markets::market::{Listing, Order};
 use holdfast_sim::markets::{Faults, Market, Served, serve};
-use schema::{Exception, Schemas};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
-use wires::{Done, done_by_fault, done_by_outcome, faults, run, seeds, wire};
 
 const DOCUMENTS: &[(&str, &str)] = &[
     ("", "amazon/orders_2026-01-01.json"),

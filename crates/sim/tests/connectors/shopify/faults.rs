@@ -2,8 +2,8 @@
 //!
 //! `HOLDFAST_SEEDS` says how many seeds, `HOLDFAST_FIRST_SEED` from which one on.
 
-use crate::quantities::row;
-use crate::shop::{CONNECTOR, Shop, all_listings, all_orders};
+use super::quantities::row;
+use super::shop::{CONNECTOR, Shop, all_listings, all_orders};
 use connectors::marketplace::{Marketplace, SetOutcome, SetQuantity, Shipped};
 use connectors::transport::Fault;
 use sim::markets::Faults;

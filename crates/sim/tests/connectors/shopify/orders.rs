@@ -1,7 +1,7 @@
 //! Reading orders and listings, shipping, canceling; and all that is asked for against the schema.
 
-use crate::graphql::Schema;
-use crate::shop::{CONNECTOR, Shop, all_listings, all_orders, item};
+use super::graphql::Schema;
+use super::shop::{CONNECTOR, Shop, all_listings, all_orders, item};
 use connectors::account::Account;
 use connectors::marketplace::{MarketState, Marketplace, Refund, RefundLine, SetOutcome, SetQuantity, Shipped};
 use connectors::shopify::QUERIES;
@@ -140,7 +140,7 @@ async fn what_becomes_of_orders_is_told() {
 async fn a_check_tells_the_shop_and_a_wrong_location() {
     let shop = Shop::open(4, 1, |_| {}).await;
     assert_eq!(CONNECTOR.check(&shop.wire()).await, Ok("Simulated Shop".into()));
-    let elsewhere = shop.wire_with(&[("access_token", crate::shop::TOKEN)], |o| {
+    let elsewhere = shop.wire_with(&[("access_token", super::shop::TOKEN)], |o| {
         o.settings.insert("location".into(), "7".into());
     });
     assert!(matches!(CONNECTOR.check(&elsewhere).await, Err(Fault::Refused { code, .. }) if code == "location"));
