@@ -41,12 +41,17 @@ pub fn restore(file: &Path, url: &Url, progress: impl FnMut(u64)) -> Result<(), 
     copy(&mut Conn::open_to_read(&url)?, &mut target, progress)
 }
 
-/// A file that is there for a while.
+/// A database that is there for a while.
 struct Removed(PathBuf);
 
 impl Drop for Removed {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        for end in ["", "-wal", "-shm"] {
+            let mut name = self.0.clone().into_os_string();
+            name.push(end);
+            // What is not there need not go.
+            let _ = std::fs::remove_file(name);
+        }
     }
 }
 

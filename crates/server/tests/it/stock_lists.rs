@@ -392,10 +392,12 @@ fn days_end_with_what_was_there_and_so_do_instants() {
         let (_, _, migration) = engine::db::MIGRATIONS.iter().find(|(_, name, _)| *name == "closings").unwrap();
         conn.batch(&format!("DELETE FROM closings; {}", &migration[migration.find("INSERT INTO closings").unwrap()..])).unwrap();
         assert_eq!(told(), [""; 0]);
-        conn.batch("UPDATE closings SET damaged = damaged + 1 WHERE day = (SELECT MIN(day) FROM closings)").unwrap();
-        conn.batch("DELETE FROM closings WHERE day = (SELECT MAX(day) FROM closings)").unwrap();
+        let [lon, lee] = [locations(&site, &["LON"])[0], locations(&site, &["LEE"])[0]];
+        conn.batch(&format!("UPDATE closings SET damaged = damaged + 1 WHERE location = {lon} AND day > 20515")).unwrap();
+        conn.batch(&format!("DELETE FROM closings WHERE location = {lee} AND day > 20515")).unwrap();
         let told = told();
         assert!(told.iter().any(|t| t.contains("is not what the entries say")) && told.iter().any(|t| t.contains("is missing")), "{told:?}");
+        assert_eq!(told.len(), 2, "the first of each place: {told:?}");
     });
 }
 

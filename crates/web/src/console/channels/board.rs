@@ -6,7 +6,7 @@ use crate::App;
 use engine::channels::read::{self, ChannelStatus};
 use engine::channels::rows::Channel;
 use engine::contracts::read::{self as contracts, Sums};
-use engine::{Stop, events};
+use engine::Stop;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,8 @@ pub struct Standing {
 #[derive(Clone)]
 struct Kept {
     standing: Arc<Standing>,
-    /// The number of the last event in it.
+    /// Of the configuration, and the number of the last event, in it.
+    version: i64,
     seq: i64,
     read_at: Instant,
     took: Duration,
@@ -47,11 +48,13 @@ impl Board {
     /// How all of them are doing.
     pub async fn standing(self: &Arc<Board>, app: &App) -> Result<Arc<Standing>, Stop> {
         let Some(kept) = self.kept() else { return self.read(app).await };
-        if kept.took <= QUICK {
-            let is_fresh = kept.read_at.elapsed() < GAP && kept.seq == app.engine.read(events::last).await?;
-            return if is_fresh { Ok(kept.standing) } else { self.read(app).await };
+        let (version, seq) = app.read_as_of(|_, config, seq| Ok((config.version, seq))).await?;
+        // Who has just connected a channel sees it, however long the others take to count.
+        if kept.version != version || kept.took <= QUICK && (kept.seq != seq || kept.read_at.elapsed() >= GAP) {
+            return self.read(app).await;
         }
-        if kept.read_at.elapsed() > kept.took * KEEP
+        if kept.took > QUICK
+            && kept.read_at.elapsed() > kept.took * KEEP
             && let Ok(guard) = self.reading.clone().try_lock_owned()
         {
             // Beside the page, which shows what was so a moment ago.
@@ -73,11 +76,10 @@ impl Board {
     async fn read(&self, app: &App) -> Result<Arc<Standing>, Stop> {
         let at = app.engine.now();
         let kept = app
-            .read(move |tx, config| {
+            .read_as_of(move |tx, config, seq| {
                 let begun = Instant::now();
-                let seq = events::last(tx)?;
                 let standing = Arc::new(Standing { channels: read::all(tx, config)?, contracts: contracts::sums(tx, config)?, at });
-                Ok(Kept { standing, seq, read_at: begun, took: begun.elapsed() })
+                Ok(Kept { standing, version: config.version, seq, read_at: begun, took: begun.elapsed() })
             })
             .await?;
         *self.kept.lock().unwrap_or_else(|e| e.into_inner()) = Some(kept.clone());
