@@ -52,12 +52,11 @@ pub fn levels_of(tx: &mut Tx<'_>, items: &[i64], locations: Option<&[i64]>) -> R
     Ok(levels)
 }
 
-/// The levels of an item, and of its components, as they were at an instant (microseconds since 1970 UTC).
-fn levels_as_of(tx: &mut Tx<'_>, item: &Item, at: i64) -> Result<Levels, Stop> {
-    let present = levels(tx, item, None)?;
+/// The same levels as they were at an instant (microseconds since 1970 UTC).
+pub fn as_of(tx: &mut Tx<'_>, present: &Levels, at: i64) -> Result<Levels, Stop> {
     let mut levels = Levels::new();
     for id in present.keys() {
-        let then = closings::as_of(tx, &Ledger::new(*id, &present), at)?;
+        let then = closings::as_of(tx, &Ledger::new(*id, present), at)?;
         levels.insert(*id, then.into_iter().map(|(location, sums)| (location, Level::from_parts(sums, 0, GENESIS, 0))).collect());
     }
     Ok(levels)
@@ -66,10 +65,10 @@ fn levels_as_of(tx: &mut Tx<'_>, item: &Item, at: i64) -> Result<Levels, Stop> {
 /// The stock of an item, now or as of an instant (microseconds since 1970 UTC).
 pub fn stock(tx: &mut Tx<'_>, config: &Config, sku: &str, as_of: Option<i64>) -> Result<StockView, Stop> {
     let item = item(tx, sku)?;
-    let levels = match as_of {
-        Some(at) => levels_as_of(tx, &item, at)?,
-        None => levels(tx, &item, None)?,
-    };
+    let mut levels = levels(tx, &item, None)?;
+    if let Some(at) = as_of {
+        levels = self::as_of(tx, &levels, at)?;
+    }
     view(tx, config, &item, &levels)
 }
 

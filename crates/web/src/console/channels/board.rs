@@ -3,10 +3,10 @@
 //! twentieth of one core. A quick one is read anew whenever something has happened.
 
 use crate::App;
+use engine::Stop;
 use engine::channels::read::{self, ChannelStatus};
 use engine::channels::rows::Channel;
 use engine::contracts::read::{self as contracts, Sums};
-use engine::Stop;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -69,7 +69,10 @@ fn read(tx: &mut Tx<'_>, config: &Arc<Config>, v: &Viewer, sku: &str, as_of: AsO
     let row = engine::stock::list::row_of(tx, config, &item, &levels, v.now)?;
     let stock = match as_of.instant() {
         None => engine::stock::read::view(tx, config, &item, &levels)?,
-        then => limit.stock(engine::stock::read::stock(tx, config, sku, then)?, config),
+        Some(at) => {
+            let then = engine::stock::read::as_of(tx, &levels, at)?;
+            engine::stock::read::view(tx, config, &item, &then)?
+        }
     };
     let now = as_of.instant().is_none();
     let mut shares = if now && v.may(Permission::ChannelsView) { shares::of_item(tx, config.clone(), v.now, sku)? } else { Shares::default() };
