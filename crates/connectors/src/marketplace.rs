@@ -62,6 +62,10 @@ pub trait Marketplace: Account {
     fn set_quantities<'a>(&'a self, wire: &'a Wire, wanted: &'a [SetQuantity]) -> Work<'a, Vec<SetOutcome>>;
     /// Tells the buyer that it is on its way.
     fn ship<'a>(&'a self, wire: &'a Wire, shipped: &'a Shipped) -> Work<'a, ()>;
+    /// Whether a whole order can be canceled there from here.
+    fn cancels(&self) -> bool {
+        true
+    }
     /// Cancels an order there, with its refund where the marketplace leaves that to the seller.
     fn cancel<'a>(&'a self, wire: &'a Wire, order: &'a str, reason: &'a str) -> Work<'a, ()>;
     /// Whether it can be told to pay back for some of an order's lines.

@@ -187,6 +187,10 @@ impl Marketplace for Amazon {
         Box::pin(ship(wire, shipped))
     }
 
+    fn cancels(&self) -> bool {
+        false
+    }
+
     /// The API of orders can only be read; canceling is an XML feed of old that says nothing of its success.
     fn cancel<'a>(&'a self, _wire: &'a Wire, order: &'a str, _reason: &'a str) -> Work<'a, ()> {
         let detail = format!("Amazon's Orders API cannot cancel: cancel order {order} in Seller Central");

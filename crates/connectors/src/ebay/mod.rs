@@ -124,6 +124,10 @@ impl Marketplace for Ebay {
         Box::pin(ship(wire, shipped))
     }
 
+    fn cancels(&self) -> bool {
+        false
+    }
+
     /// Neither Inventory nor Fulfillment can cancel; eBay leaves that to its website and to an older API with other keys.
     fn cancel<'a>(&'a self, _wire: &'a Wire, order: &'a str, _reason: &'a str) -> Work<'a, ()> {
         let detail = format!("eBay's Sell APIs cannot cancel: cancel order {order} in Seller Hub");

@@ -75,8 +75,8 @@ pub enum SoldOn {
     Own,
     /// A contract with a business customer: nobody is told.
     Contract,
-    /// A marketplace. It is told of shipments and cancellations; whether of refunds for parts, differs.
-    Marketplace { name: String, refunds: bool },
+    /// A marketplace. It is told of shipments; whether of a whole cancellation, and of refunds for parts, differs.
+    Marketplace { name: String, cancels: bool, refunds: bool },
 }
 
 /// An order with all that is known of it. Refuses one that `grant` does not reach as one that is not there.
@@ -117,8 +117,9 @@ fn sold_on(config: &Config, order: &Order) -> SoldOn {
         None => SoldOn::Own,
         Some(channel) if channel.is_contract() => SoldOn::Contract,
         Some(channel) => {
-            let refunds = marketplace::by_word(&channel.kind).is_some_and(|market| market.refunds());
-            SoldOn::Marketplace { name: channel.name.clone(), refunds }
+            let market = marketplace::by_word(&channel.kind);
+            let may = |what: fn(&dyn marketplace::Marketplace) -> bool| market.is_some_and(what);
+            SoldOn::Marketplace { name: channel.name.clone(), cancels: may(|m| m.cancels()), refunds: may(|m| m.refunds()) }
         }
     }
 }

@@ -60,6 +60,9 @@ fn the_list_is_filtered_sorted_drawn_and_exported() {
         // The map shows those whose coordinates are known, closed ones less boldly.
         says(&page, &["data-key=\"mLON\" aria-label=\"London: 1 open\"", "data-key=\"mLEE\"", "data-key=\"mBAT\"", "1 without coordinates"]);
         lacks(&page, &["data-key=\"mPAR\""]);
+        // Its stock is the list of items there.
+        says(&get(&owner, "/locations/LON"), &["href=\"/items?at=LON\""]);
+        says(&get(&owner, "/items?at=LON"), &["option value=\"LON\" selected"]);
         says(&get(&owner, "/locations?q=fr"), &["No location here has coordinates."]);
         says(&get(&owner, "/locations?q=nothing"), &["No location fits"]);
         let file = owner.get("/locations?format=csv").text();

@@ -165,6 +165,28 @@ fn canceling_says_what_it_does_and_does_it() {
 }
 
 #[test]
+fn canceling_says_what_each_marketplace_can_be_told() {
+    on_both(|url| {
+        let site = Site::new(url);
+        world(&site);
+        let ebay = json!({ "client_id": "a", "client_secret": "b", "refresh_token": "c" });
+        let amazon = json!({ "client_id": "a", "client_secret": "b", "refresh_token": "c", "seller_id": "A1", "marketplace_id": "A1F83G8C2ARO7P" });
+        for (kind, settings, told) in [
+            ("shopify", json!({ "access_token": "a", "client_secret": "b", "location": "1" }), "Hers is told, and pays the buyer back"),
+            ("ebay", ebay, "Hers is told to pay back for a part. A whole order it cannot be told to cancel"),
+            ("amazon", amazon, "Hers cannot be told: cancel it and pay back there"),
+        ] {
+            // Nobody listens there, and nothing is sent.
+            let address = "http://127.0.0.1:9";
+            site.ok("POST /channels", json!({ "code": kind, "kind": kind, "name": "Hers", "address": address, "settings": settings }));
+            let id = placed(&site, kind, "1", &[("MUG", 1)]);
+            says(&site.page(&format!("/orders/{id}/cancel")), &[told]);
+        }
+        site.verify();
+    });
+}
+
+#[test]
 fn rerouting_shows_who_else_could() {
     on_both(|url| {
         let site = Site::new(url);

@@ -72,7 +72,7 @@ pub async fn show(app: &App, live: &Live, v: &Viewer, code: &str) -> Result<Page
         }
     };
     let right = html! {
-        a.btn href={ "/items?location=" (step(code)) } { (icon("box")) (v.t("Its stock")) }
+        a.btn href={ "/items?at=" (step(code)) } { (icon("box")) (v.t("Its stock")) }
         @if v.may(Permission::OrdersView) { a.btn href={ "/orders?location=" (step(code)) } { (icon("order")) (v.t("Its orders")) } }
     };
     let sub = html! { a href="/locations" { (v.t("Locations")) } " / " (place.code) " · " (kind_name(v, place.kind)) ", " (place.country) " " (standing(v, &place)) };
@@ -117,7 +117,7 @@ fn stock_panel(v: &Viewer, view: &View, place: &Location, stock: &Balances) -> M
             } } }
             tfoot { tr { th scope="row" { (v.t("On hand")) } td {} td.num { (v.num(stock.on_hand)) } } }
         } }
-        div.panel-foot { a href={ "/items?location=" (step(&place.code)) } { (v.t("Item by item")) } }
+        div.panel-foot { a href={ "/items?at=" (step(&place.code)) } { (v.t("Item by item")) } }
     };
     let head = html! { @if view.totals_old { span.sub { (v.say("as of {}", &[&v.clock(view.totals_at)])) } } };
     Part::new("stock", v.t("Stock here"), body).head(head).show()

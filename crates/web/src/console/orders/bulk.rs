@@ -162,7 +162,7 @@ fn show_plan(v: &Viewer, deed: Deed, plans: &[Plan]) -> Page {
                     @match deed {
                         Deed::Cancel => { div.stack-s {
                             (Field::new("reason", "Reason").required().focus().hint(html! { (v.t("Stands in the ledger, and is told to the channel.")) }).show(v))
-                            p.muted { (v.t("The units can be promised again at once. A marketplace is told, and pays the buyer back; other payments are yours to return.")) }
+                            p.muted { (v.t("The units can be promised again at once. A marketplace that can be told pays the buyer back; what cannot be told comes to the desk. Other payments are yours to return.")) }
                         } }
                         Deed::Ship => (Field::new("carrier", "Carrier").focus().hint(html! { (v.t("Of all of them; tracking numbers stand beside each order.")) }).show(v)),
                     }

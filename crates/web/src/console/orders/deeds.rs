@@ -303,8 +303,14 @@ fn what_canceling_does(v: &Viewer, whole: &Whole) -> Vec<String> {
         told.push(v.t("The units that are held for it come free at once.").to_owned());
     }
     told.push(match &whole.detail.sold_on {
-        SoldOn::Marketplace { name, refunds: true } => v.say("{} is told, and pays the buyer back: for all of it, or for the part.", &[name]),
-        SoldOn::Marketplace { name, .. } => v.say("{} is told. For a part it cannot be told to pay back: do so there.", &[name]),
+        SoldOn::Marketplace { name, cancels: true, refunds: true } => {
+            v.say("{} is told, and pays the buyer back: for all of it, or for the part.", &[name])
+        }
+        SoldOn::Marketplace { name, cancels: true, .. } => v.say("{} is told. For a part it cannot be told to pay back: do so there.", &[name]),
+        SoldOn::Marketplace { name, refunds: true, .. } => {
+            v.say("{} is told to pay back for a part. A whole order it cannot be told to cancel: do so there; the desk reminds you.", &[name])
+        }
+        SoldOn::Marketplace { name, .. } => v.say("{} cannot be told: cancel it and pay back there; the desk reminds you.", &[name]),
         SoldOn::Own | SoldOn::Contract => v.t("No money moves: pay back where it was paid.").to_owned(),
     });
     told
@@ -341,7 +347,7 @@ fn return_form(v: &Viewer, whole: &Whole) -> Markup {
             (Field::new("reason", "Reason").show(v))
         }
         @match &whole.detail.sold_on {
-            SoldOn::Marketplace { name, refunds: true } => (check(v, "refund", "on", true, html! { (v.say("Have {} pay the buyer back for these units", &[name])) })),
+            SoldOn::Marketplace { name, refunds: true, .. } => (check(v, "refund", "on", true, html! { (v.say("Have {} pay the buyer back for these units", &[name])) })),
             SoldOn::Marketplace { name, .. } => p.muted { (v.say("{} cannot be told to pay back: do so there.", &[name])) },
             SoldOn::Own | SoldOn::Contract => p.muted { (v.t("No money moves: pay back where it was paid.")) },
         }

@@ -166,8 +166,8 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("The one from {}", "Der aus {}"),
     ("The units at {} can be promised again at once.", "Die Stücke in {} können sofort wieder zugesagt werden."),
     (
-        "The units can be promised again at once. A marketplace is told, and pays the buyer back; other payments are yours to return.",
-        "Die Stücke können sofort wieder zugesagt werden. Ein Marktplatz erfährt es und erstattet dem Käufer; andere Zahlungen erstatten Sie selbst.",
+        "The units can be promised again at once. A marketplace that can be told pays the buyer back; what cannot be told comes to the desk. Other payments are yours to return.",
+        "Die Stücke können sofort wieder zugesagt werden. Ein Marktplatz, dem es sich melden lässt, erstattet dem Käufer; was sich nicht melden lässt, kommt zu den Ausnahmen. Andere Zahlungen erstatten Sie selbst.",
     ),
     ("The units that are held for it come free at once.", "Die dafür reservierten Stücke werden sofort frei."),
     ("The warehouse has it", "Das Lager hat sie"),
@@ -236,6 +236,14 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("{} is told, and pays the buyer back: for all of it, or for the part.", "{} erfährt es und erstattet dem Käufer: alles oder den Teil."),
     ("{} is told, with carrier and number.", "{} erfährt es, mit Versanddienst und Nummer."),
+    (
+        "{} cannot be told: cancel it and pay back there; the desk reminds you.",
+        "{} lässt es sich nicht melden: Stornieren und erstatten Sie dort; die Ausnahmen erinnern daran.",
+    ),
+    (
+        "{} is told to pay back for a part. A whole order it cannot be told to cancel: do so there; the desk reminds you.",
+        "{} erfährt, was für einen Teil zu erstatten ist. Eine ganze Bestellung zu stornieren lässt sich nicht melden: Tun Sie es dort; die Ausnahmen erinnern daran.",
+    ),
     (
         "{} is told. For a part it cannot be told to pay back: do so there.",
         "{} erfährt es. Für einen Teil lässt sich die Erstattung nicht melden: Erstatten Sie dort.",
