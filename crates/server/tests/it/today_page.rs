@@ -104,6 +104,8 @@ fn everybody_sees_their_own_part() {
         channel(&site);
         raise(&site, Kind::Unfillable, "order:shop:9", "Order 9 cannot be filled");
         let leeds = get(&site.limited("operations", Some(&["LEE"]), None), "/");
+        // What is about all locations is not offered to who sees some.
+        lacks(&leeds, &["href=\"/rules\"", "href=\"/imports\"", "href=\"/webhooks\""]);
         let known = [
             "Orders today 1 1 in the last hour",
             "Units available 3 of 10 on hand",

@@ -68,10 +68,18 @@ const GROUPS: [(&str, &[Place]); 4] = [
     ),
 ];
 
+/// Places about all locations and channels, which nobody opens who sees some of them only.
+const ABOUT_ALL: [&str; 3] = ["/imports", "/rules", "/webhooks"];
+
+/// Whether a place of the navigation opens for this viewer.
+fn opens(v: &Viewer, place: &Place) -> bool {
+    place.4.is_none_or(|permission| v.may(permission)) && !(v.is_limited() && ABOUT_ALL.contains(&place.0))
+}
+
 /// Every place of the navigation that this viewer may see: (address, icon, name).
 pub fn places(v: &Viewer) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> + '_ {
     let all = GROUPS.iter().flat_map(|(_, places)| places.iter());
-    all.filter(|place| place.4.is_none_or(|p| v.may(p))).map(|place| (place.0, place.1, place.2))
+    all.filter(|place| opens(v, place)).map(|place| (place.0, place.1, place.2))
 }
 
 /// A page with nothing around it: before signing in.
@@ -169,7 +177,7 @@ fn nav(v: &Viewer, here: &str) -> Markup {
         nav.nav #nav aria-label=(v.t("Main")) {
             (brand("brand"))
             @for (title, places) in GROUPS {
-                @let shown: Vec<&Place> = places.iter().filter(|p| p.4.is_none_or(|permission| v.may(permission))).collect();
+                @let shown: Vec<&Place> = places.iter().filter(|place| opens(v, place)).collect();
                 @if !shown.is_empty() { section.nav-group { h2 { (v.t(title)) } ul { @for place in shown { (link(place)) } } } }
             }
             div.nav-foot { span { "Holdfast " (env!("CARGO_PKG_VERSION")) } span { a href="/docs" { (v.t("API reference")) } } }
