@@ -228,7 +228,7 @@ mod tests {
             "letmeinletmein7",
             "Passwort123456",
             "qazwsxedcrfv",
-            "ghbdtnGHBDTN",
+            "GhbdtnRfrLtkf",
             "SystemOfADown",
             "1qaz2wsx3edc4rfv",
         ] {
