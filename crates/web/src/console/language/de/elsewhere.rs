@@ -60,7 +60,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Create and change locations", "Standorte anlegen und ändern"),
     ("Create, change and replay webhooks", "Webhooks anlegen, ändern und wiederholen"),
     ("Delivery sent again", "Zustellung erneut gesendet"),
-    ("Exception worked on", "Ausnahme bearbeitet"),
+    ("Exception worked on", "Klärfall bearbeitet"),
     ("Failed deliveries sent again", "Fehlgeschlagene Zustellungen erneut gesendet"),
     ("File imported", "Datei importiert"),
     ("Follow all events", "Allen Ereignissen folgen"),

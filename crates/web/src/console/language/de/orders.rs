@@ -167,7 +167,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("The units at {} can be promised again at once.", "Die Stücke in {} können sofort wieder zugesagt werden."),
     (
         "The units can be promised again at once. A marketplace that can be told pays the buyer back; what cannot be told comes to the desk. Other payments are yours to return.",
-        "Die Stücke können sofort wieder zugesagt werden. Ein Marktplatz, dem es sich melden lässt, erstattet dem Käufer; was sich nicht melden lässt, kommt zu den Ausnahmen. Andere Zahlungen erstatten Sie selbst.",
+        "Die Stücke können sofort wieder zugesagt werden. Ein Marktplatz, dem es sich melden lässt, erstattet dem Käufer; was sich nicht melden lässt, kommt zu den Klärfällen. Andere Zahlungen erstatten Sie selbst.",
     ),
     ("The units that are held for it come free at once.", "Die dafür reservierten Stücke werden sofort frei."),
     ("The warehouse has it", "Das Lager hat sie"),
@@ -238,11 +238,11 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("{} is told, with carrier and number.", "{} erfährt es, mit Versanddienst und Nummer."),
     (
         "{} cannot be told: cancel it and pay back there; the desk reminds you.",
-        "{} lässt es sich nicht melden: Stornieren und erstatten Sie dort; die Ausnahmen erinnern daran.",
+        "{} lässt es sich nicht melden: Stornieren und erstatten Sie dort; die Klärfälle erinnern daran.",
     ),
     (
         "{} is told to pay back for a part. A whole order it cannot be told to cancel: do so there; the desk reminds you.",
-        "{} erfährt, was für einen Teil zu erstatten ist. Eine ganze Bestellung zu stornieren lässt sich nicht melden: Tun Sie es dort; die Ausnahmen erinnern daran.",
+        "{} erfährt, was für einen Teil zu erstatten ist. Eine ganze Bestellung zu stornieren lässt sich nicht melden: Tun Sie es dort; die Klärfälle erinnern daran.",
     ),
     (
         "{} is told. For a part it cannot be told to pay back: do so there.",
