@@ -367,42 +367,55 @@ pub struct Filter {
     /// At or after, and before: microseconds since 1970 UTC.
     pub from: i64,
     pub until: i64,
+    pub oldest_first: bool,
 }
 
 const COLUMNS: &str = "SELECT number, at, actor, means, address, action, noun, subject, before, after, hash FROM audit";
 const LIST: Sql = Sql(
     "SELECT number, at, actor, means, address, action, noun, subject, before, after, hash FROM audit WHERE number < $1 AND at >= $2 AND at < $3 ORDER BY number DESC LIMIT $4",
 );
+const LIST_OLDEST: Sql = Sql(
+    "SELECT number, at, actor, means, address, action, noun, subject, before, after, hash FROM audit WHERE number > $1 AND at >= $2 AND at < $3 ORDER BY number LIMIT $4",
+);
 const BY_ACTOR: Sql = Sql(
     "SELECT number, at, actor, means, address, action, noun, subject, before, after, hash FROM audit WHERE actor = $1 AND number < $2 AND at >= $3 AND at < $4 AND ($5 = '' OR action = $5) AND ($6 = '' OR noun = $6) AND ($7 = '' OR subject = $7) ORDER BY number DESC LIMIT $8",
+);
+const BY_ACTOR_OLDEST: Sql = Sql(
+    "SELECT number, at, actor, means, address, action, noun, subject, before, after, hash FROM audit WHERE actor = $1 AND number > $2 AND at >= $3 AND at < $4 AND ($5 = '' OR action = $5) AND ($6 = '' OR noun = $6) AND ($7 = '' OR subject = $7) ORDER BY number LIMIT $8",
 );
 const BY_SUBJECT: Sql = Sql(
     "SELECT number, at, actor, means, address, action, noun, subject, before, after, hash FROM audit WHERE noun = $1 AND ($2 = '' OR subject = $2) AND number < $3 AND at >= $4 AND at < $5 AND ($6 = '' OR action = $6) ORDER BY number DESC LIMIT $7",
 );
+const BY_SUBJECT_OLDEST: Sql = Sql(
+    "SELECT number, at, actor, means, address, action, noun, subject, before, after, hash FROM audit WHERE noun = $1 AND ($2 = '' OR subject = $2) AND number > $3 AND at >= $4 AND at < $5 AND ($6 = '' OR action = $6) ORDER BY number LIMIT $7",
+);
 const BY_ACTION: Sql = Sql(
     "SELECT number, at, actor, means, address, action, noun, subject, before, after, hash FROM audit WHERE action = $1 AND number < $2 AND at >= $3 AND at < $4 ORDER BY number DESC LIMIT $5",
+);
+const BY_ACTION_OLDEST: Sql = Sql(
+    "SELECT number, at, actor, means, address, action, noun, subject, before, after, hash FROM audit WHERE action = $1 AND number > $2 AND at >= $3 AND at < $4 ORDER BY number LIMIT $5",
 );
 const FROM: Sql =
     Sql("SELECT number, at, actor, means, address, action, noun, subject, before, after, hash FROM audit WHERE number > $1 ORDER BY number LIMIT $2");
 
-/// The newest records before a number.
-pub fn list(tx: &mut Tx<'_>, filter: &Filter, before: i64, limit: i64) -> Result<Vec<RecordView>, Stop> {
+/// Records after the last one's number of the page before: the newest first unless the oldest are asked for.
+pub fn list(tx: &mut Tx<'_>, filter: &Filter, after: Option<i64>, limit: i64) -> Result<Vec<RecordView>, Stop> {
     debug_assert!(LIST.0.starts_with(COLUMNS));
+    let oldest = filter.oldest_first;
     let until = if filter.until == 0 { i64::MAX } else { filter.until };
-    let (from, before, until, limit) = (Value::Int(filter.from), Value::Int(before), Value::Int(until), Value::Int(limit));
-    let text = |t: &'_ str| -> String { t.to_owned() };
-    let (actor, action, noun, subject) = (text(&filter.actor), text(&filter.action), text(&filter.noun), text(&filter.subject));
-    let (actor, action, noun, subject) = (Value::Text(&actor), Value::Text(&action), Value::Text(&noun), Value::Text(&subject));
-    let rows = if !filter.actor.is_empty() {
-        tx.rows(BY_ACTOR, &[actor, before, from, until, action, noun, subject, limit], |r| read(r).0)?
+    let after = Value::Int(after.unwrap_or(if oldest { 0 } else { i64::MAX }));
+    let (from, until, limit) = (Value::Int(filter.from), Value::Int(until), Value::Int(limit));
+    let [actor, action, noun, subject] = [&filter.actor, &filter.action, &filter.noun, &filter.subject].map(|text| Value::Text(text));
+    let (sql, values) = if !filter.actor.is_empty() {
+        (if oldest { BY_ACTOR_OLDEST } else { BY_ACTOR }, vec![actor, after, from, until, action, noun, subject, limit])
     } else if !filter.noun.is_empty() {
-        tx.rows(BY_SUBJECT, &[noun, subject, before, from, until, action, limit], |r| read(r).0)?
+        (if oldest { BY_SUBJECT_OLDEST } else { BY_SUBJECT }, vec![noun, subject, after, from, until, action, limit])
     } else if !filter.action.is_empty() {
-        tx.rows(BY_ACTION, &[action, before, from, until, limit], |r| read(r).0)?
+        (if oldest { BY_ACTION_OLDEST } else { BY_ACTION }, vec![action, after, from, until, limit])
     } else {
-        tx.rows(LIST, &[before, from, until, limit], |r| read(r).0)?
+        (if oldest { LIST_OLDEST } else { LIST }, vec![after, from, until, limit])
     };
-    Ok(rows)
+    Ok(tx.rows(sql, &values, |r| read(r).0)?)
 }
 
 /// What is wrong with the log: numbers missing, hashes that do not fit. Empty if nothing is; and how many records there are.

@@ -19,6 +19,9 @@ const FAILED_SINCE: Sql = Sql("SELECT COUNT(*) FROM alert_deliveries WHERE alert
 const LIST: Sql = Sql(
     "SELECT id, alert, message, kind, exception, body, state, due_at, tries, attempts, created_at, ended_at FROM alert_deliveries WHERE alert = $1 AND (created_at < $2 OR (created_at = $3 AND id < $4)) AND (state = $5 OR $6 = 1) ORDER BY created_at DESC, id DESC LIMIT $7",
 );
+const LIST_OLDEST: Sql = Sql(
+    "SELECT id, alert, message, kind, exception, body, state, due_at, tries, attempts, created_at, ended_at FROM alert_deliveries WHERE alert = $1 AND (created_at > $2 OR (created_at = $3 AND id > $4)) AND (state = $5 OR $6 = 1) ORDER BY created_at, id LIMIT $7",
+);
 const ONE: Sql =
     Sql("SELECT id, alert, message, kind, exception, body, state, due_at, tries, attempts, created_at, ended_at FROM alert_deliveries WHERE id = $1");
 
@@ -147,31 +150,36 @@ pub fn status(tx: &mut Tx<'_>, config: &Config, id: i64, now: i64) -> Result<Ale
     found.ok_or_else(|| Refused::unknown(Noun::Alert, id.to_string(), "id").into())
 }
 
-/// The deliveries of an endpoint, the newest first; all, or those that stand so. `after` is the last one's id of the page before.
-pub fn deliveries(
-    tx: &mut Tx<'_>,
-    config: &Config,
-    alert: i64,
-    state: Option<State>,
-    after: Option<&str>,
-    limit: i64,
-) -> Result<Vec<DeliveryView>, Stop> {
+/// Which part of an endpoint's log.
+#[derive(Debug, Clone, Default)]
+pub struct LogQuery {
+    /// Those that stand so; all if left out.
+    pub state: Option<State>,
+    pub oldest_first: bool,
+    /// The last one's id of the page before.
+    pub after: Option<String>,
+    pub limit: i64,
+}
+
+/// The deliveries of an endpoint, the newest first unless the oldest are asked for.
+pub fn deliveries(tx: &mut Tx<'_>, config: &Config, alert: i64, query: &LogQuery) -> Result<Vec<DeliveryView>, Stop> {
     config.alert(alert).ok_or_else(|| Refused::unknown(Noun::Alert, alert.to_string(), "id"))?;
-    let (created_at, id) = match after {
+    let (sql, first) = if query.oldest_first { (LIST_OLDEST, i64::MIN) } else { (LIST, i64::MAX) };
+    let (created_at, id) = match query.after.as_deref() {
         Some(id) => (one(tx, id)?.created_at.0, id),
-        None => (i64::MAX, ""),
+        None => (first, ""),
     };
-    let word = state.map_or("", State::word);
+    let word = query.state.map_or("", State::word);
     let values = [
         Value::Int(alert),
         Value::Int(created_at),
         Value::Int(created_at),
         Value::Text(id),
         Value::Text(word),
-        Value::Int(i64::from(state.is_none())),
-        Value::Int(limit),
+        Value::Int(i64::from(query.state.is_none())),
+        Value::Int(query.limit),
     ];
-    Ok(tx.rows(LIST, &values, DeliveryView::read)?)
+    Ok(tx.rows(sql, &values, DeliveryView::read)?)
 }
 
 /// How many messages of an endpoint, written at or after an instant, did not arrive and are not tried again.

@@ -1,4 +1,4 @@
-//! The list of a channel's listings, with a search by how their SKUs and titles begin.
+//! The list of a channel's listings by their titles, with a search by how their SKUs and titles begin.
 
 use super::listings::ListingView;
 use super::rows::{LISTINGS_BY_ID, Listing};
@@ -12,10 +12,25 @@ use domain::{Noun, Refused, limits};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-const BY_ID: Sql = Sql("SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND id > $2 ORDER BY id LIMIT $3");
-const UNMAPPED: Sql = Sql("SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND item IS NULL AND id > $2 ORDER BY id LIMIT $3");
-const REFUSED: Sql =
-    Sql("SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND fault IS NOT NULL AND id > $2 ORDER BY id LIMIT $3");
+const ALL: Sql = Sql(
+    "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND (lower(title), id) > (lower($2), $3) ORDER BY lower(title), id LIMIT $4",
+);
+const ALL_LAST: Sql = Sql(
+    "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND (lower(title), id) < (lower($2), $3) ORDER BY lower(title) DESC, id DESC LIMIT $4",
+);
+const UNMAPPED: Sql = Sql(
+    "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND item IS NULL AND (lower(title), id) > (lower($2), $3) ORDER BY lower(title), id LIMIT $4",
+);
+const UNMAPPED_LAST: Sql = Sql(
+    "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND item IS NULL AND (lower(title), id) < (lower($2), $3) ORDER BY lower(title) DESC, id DESC LIMIT $4",
+);
+const REFUSED: Sql = Sql(
+    "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND fault IS NOT NULL AND (lower(title), id) > (lower($2), $3) ORDER BY lower(title), id LIMIT $4",
+);
+const REFUSED_LAST: Sql = Sql(
+    "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND fault IS NOT NULL AND (lower(title), id) < (lower($2), $3) ORDER BY lower(title) DESC, id DESC LIMIT $4",
+);
+const END: Sql = Sql("SELECT title FROM listings WHERE channel = $1 ORDER BY lower(title) DESC, id DESC LIMIT 1");
 const BY_SKU: Sql = Sql(
     "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND sku IS NOT NULL AND (lower(sku), id) > (lower($2), $3) AND lower(sku) < lower($4) ORDER BY lower(sku), id LIMIT $5",
 );
@@ -36,7 +51,9 @@ pub struct ListingQuery {
     pub only: Only,
     /// How the SKU or the title begins, whatever the case of its letters; any if empty.
     pub begins: String,
-    /// Where the page before ended: how it was found (0 by its id, 1 by its SKU, 2 by its title), and its id.
+    /// The other way round: the last title first. Not of those that are searched.
+    pub reversed: bool,
+    /// Where the page before ended: how it was found (0 by its SKU, 1 by its title), and its id.
     pub after: Option<Cursor<2>>,
     /// Most rows.
     pub limit: usize,
@@ -65,12 +82,19 @@ impl Light {
     fn read(row: &Row<'_>) -> Light {
         Light { id: row.int(0), sku: row.opt_text(1), title: row.text(2), mapped: row.opt_int(3).is_some(), refused: row.opt_text(4).is_some() }
     }
+
+    /// What it is sorted by.
+    fn text(self, by: By) -> String {
+        match by {
+            By::Sku => self.sku.unwrap_or_default(),
+            By::Title => self.title,
+        }
+    }
 }
 
 /// How listings are found, one after another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By {
-    Id,
     Sku,
     Title,
 }
@@ -104,7 +128,7 @@ impl ListingQuery {
         let begins = |text: &str| text.to_lowercase().starts_with(&self.begins.to_lowercase());
         let by_sku = || found.sku.as_deref().is_some_and(begins);
         only && match by {
-            By::Id => true,
+            By::Title if self.begins.is_empty() => true,
             By::Sku => by_sku(),
             // Those were found before.
             By::Title => begins(&found.title) && !by_sku(),
@@ -112,42 +136,48 @@ impl ListingQuery {
     }
 
     fn step(&self, tx: &mut Tx<'_>, channel: i64, at: &Place) -> Result<Vec<Light>, Stop> {
-        let (channel, id, step) = (Value::Int(channel), Value::Int(at.id), Value::Int(STEP as i64));
-        if at.by == By::Id {
-            let sql = match self.only {
-                Only::Any => BY_ID,
-                Only::Unmapped => UNMAPPED,
-                Only::Refused => REFUSED,
+        let (channel, text, id, step) = (Value::Int(channel), Value::Text(&at.text), Value::Int(at.id), Value::Int(STEP as i64));
+        if self.begins.is_empty() {
+            let sql = match (self.only, self.reversed) {
+                (Only::Any, false) => ALL,
+                (Only::Any, true) => ALL_LAST,
+                (Only::Unmapped, false) => UNMAPPED,
+                (Only::Unmapped, true) => UNMAPPED_LAST,
+                (Only::Refused, false) => REFUSED,
+                (Only::Refused, true) => REFUSED_LAST,
             };
-            return Ok(tx.rows(sql, &[channel, id, step], Light::read)?);
+            return Ok(tx.rows(sql, &[channel, text, id, step], Light::read)?);
         }
         let end = format!("{}\u{10ffff}", self.begins);
         let sql = if at.by == By::Sku { BY_SKU } else { BY_TITLE };
-        Ok(tx.rows(sql, &[channel, Value::Text(&at.text), id, Value::Text(&end), step], Light::read)?)
+        Ok(tx.rows(sql, &[channel, text, id, Value::Text(&end), step], Light::read)?)
     }
 
-    /// Where the page begins.
+    /// Where the page begins. Refuses a cursor of another list, and one whose listing is gone.
     fn start(&self, tx: &mut Tx<'_>, channel: i64) -> Result<Place, Stop> {
-        let first = if self.begins.is_empty() { By::Id } else { By::Sku };
-        let Some(Cursor([by, id])) = self.after else { return Ok(Place { by: first, text: self.begins.clone(), id: 0 }) };
-        let by = [By::Id, By::Sku, By::Title].into_iter().find(|known| known.number() == by && (*known == By::Id) == (first == By::Id));
-        let (Some(by), last) = (by, tx.one(LAST, &[Value::Int(channel), Value::Int(id)], Light::read)?) else {
-            return Err(unreadable("after").into());
+        let searched = !self.begins.is_empty();
+        let Some(Cursor([by, id])) = self.after else {
+            return Ok(match (searched, self.reversed) {
+                (true, _) => Place { by: By::Sku, text: self.begins.clone(), id: 0 },
+                (false, false) => Place { by: By::Title, text: String::new(), id: 0 },
+                (false, true) => {
+                    let last = tx.one(END, &[Value::Int(channel)], |r| r.text(0))?;
+                    Place { by: By::Title, text: last.unwrap_or_default(), id: i64::MAX }
+                }
+            });
         };
+        let by = [By::Sku, By::Title].into_iter().find(|known| known.number() == by && (searched || *known == By::Title));
+        let last = tx.one(LAST, &[Value::Int(channel), Value::Int(id)], Light::read)?;
         match (by, last) {
-            // The end of the SKUs, or a listing that is gone.
-            (By::Id, None) => Ok(Place { by, text: String::new(), id }),
-            (By::Title, None) if id == 0 => Ok(Place { by, text: self.begins.clone(), id }),
-            (_, None) => Err(unreadable("after").into()),
-            (_, Some(last)) => {
-                let text = if by == By::Sku { last.sku.unwrap_or_default() } else { last.title };
-                Ok(Place { by, text, id })
-            }
+            // Where the titles begin after the last SKU.
+            (Some(By::Title), None) if id == 0 && searched => Ok(Place { by: By::Title, text: self.begins.clone(), id }),
+            (Some(by), Some(last)) => Ok(Place { by, text: last.text(by), id }),
+            _ => Err(unreadable("after").into()),
         }
     }
 }
 
-/// A page of a channel's listings: in the order of their ids, or, when searched, those whose SKU begins so, then those whose title does.
+/// A page of a channel's listings: by their titles, or, when searched, those whose SKU begins so, then those whose title does.
 /// Looks at two thousand at most. Refuses an unknown channel, and a cursor of another list.
 pub fn list(tx: &mut Tx<'_>, config: &Config, query: &ListingQuery) -> Result<Page<ListingView, Cursor<2>>, Stop> {
     limits::text("begins", &query.begins)?;
@@ -171,8 +201,7 @@ pub fn list(tx: &mut Tx<'_>, config: &Config, query: &ListingQuery) -> Result<Pa
                 }
                 ids.push(light.id);
             }
-            at.id = light.id;
-            at.text = if at.by == By::Sku { light.sku.unwrap_or_default() } else { light.title };
+            at = Place { by: at.by, id: light.id, text: light.text(at.by) };
         }
         if ended {
             let Some(by) = at.by.next() else { break };

@@ -1,4 +1,4 @@
-//! The desk's list: exceptions filtered and searched, open ones by when they are due, solved ones the latest first; and how many
+//! The desk's list: exceptions filtered and searched, open ones by when they are due, solved ones the latest first, or by a figure; and how many
 //! open ones there are of each sort. Not here: what is done about them (`solve.rs`).
 
 use super::read::ExceptionView;
@@ -21,6 +21,13 @@ const OPEN_LAST: Sql = Sql(
 const SOLVED: Sql = Sql(
     "SELECT id, key, kind, severity, channel, title, detail, '' AS payload, open, owner, due_at, created_at, updated_at, times, '[]' AS history, snoozed_until FROM exceptions WHERE open = 0 AND (updated_at, id) < ($1, $2) ORDER BY updated_at DESC, id DESC LIMIT $3",
 );
+// No index serves these orders: all open ones are sorted, which people keep few.
+const OPEN_BY_FIGURE: Sql = Sql(
+    "SELECT id, key, kind, severity, channel, title, detail, payload, open, owner, due_at, created_at, updated_at, times, history, snoozed_until FROM (SELECT id, key, kind, severity, channel, title, detail, '' AS payload, open, owner, due_at, created_at, updated_at, times, '[]' AS history, snoozed_until, CAST($1 AS BIGINT) * CASE CAST($2 AS BIGINT) WHEN 1 THEN CASE severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END WHEN 2 THEN created_at ELSE -times END AS figure FROM exceptions WHERE open = 1) AS x WHERE (figure, id) > ($3, $4) ORDER BY figure, id LIMIT $5",
+);
+const SOLVED_FIRST: Sql = Sql(
+    "SELECT id, key, kind, severity, channel, title, detail, '' AS payload, open, owner, due_at, created_at, updated_at, times, '[]' AS history, snoozed_until FROM exceptions WHERE open = 0 AND (updated_at, id) > ($1, $2) ORDER BY updated_at, id LIMIT $3",
+);
 const SORTS: Sql = Sql(
     "SELECT kind, severity, channel, owner, later, COUNT(*), MIN(created_at) FROM (SELECT kind, severity, channel, COALESCE(owner, '') AS owner, CAST(CASE WHEN snoozed_until > $1 THEN 1 ELSE 0 END AS BIGINT) AS later, created_at FROM exceptions WHERE open = 1) AS x GROUP BY kind, severity, channel, owner, later",
 );
@@ -40,6 +47,20 @@ pub enum Standing {
     Solved,
 }
 
+/// The order of the list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum By {
+    /// When open ones are due, the next first; when solved ones were, the last first.
+    #[default]
+    Time,
+    /// The most severe first. This and the following are of open ones.
+    Severity,
+    /// The one that was opened first.
+    Opened,
+    /// The one that was met most often.
+    Times,
+}
+
 /// Which part of the list.
 #[derive(Debug, Clone, Default)]
 pub struct DeskQuery {
@@ -52,13 +73,14 @@ pub struct DeskQuery {
     pub owner: Option<String>,
     /// Part of the title, the detail or what it is about, whatever the case of its letters.
     pub text: String,
-    /// Of open ones the last due comes first.
-    pub last_due_first: bool,
+    pub by: By,
+    /// The other way round.
+    pub reversed: bool,
     /// Of whoever asks: nothing beyond their channels.
     pub grant: Arc<Grant>,
     /// Microseconds since 1970 UTC.
     pub now: i64,
-    /// Where the page before ended: when its last one is due, or was solved, and its id.
+    /// Where the page before ended: the figure of its last one, and its id.
     pub after: Option<Cursor<2>>,
     pub limit: usize,
 }
@@ -75,46 +97,76 @@ impl DeskQuery {
             && self.owner.as_deref().is_none_or(|owner| found.owner.as_deref().unwrap_or("") == owner)
             && (text.is_empty() || holds(&found.title) || holds(&found.detail) || holds(&found.key))
     }
+
+    /// The exceptions that follow a place, as many as are looked at in one step.
+    fn step(&self, tx: &mut Tx<'_>, [figure, id]: [i64; 2]) -> Result<Vec<Exception>, Stop> {
+        let sql = match (self.standing == Standing::Solved, self.by, self.reversed) {
+            (true, _, false) => SOLVED,
+            (true, _, true) => SOLVED_FIRST,
+            (false, By::Time, false) => OPEN,
+            (false, By::Time, true) => OPEN_LAST,
+            (false, by, _) => {
+                let values = [self.direction(), by as i64, figure, id, STEP as i64].map(Value::Int);
+                return Ok(tx.rows(OPEN_BY_FIGURE, &values, Exception::read)?);
+            }
+        };
+        Ok(tx.rows(sql, &[figure, id, STEP as i64].map(Value::Int), Exception::read)?)
+    }
+
+    fn direction(&self) -> i64 {
+        if self.reversed { -1 } else { 1 }
+    }
+
+    /// Where one stands in the list.
+    fn place(&self, found: &Exception) -> [i64; 2] {
+        let severity = || match Severity::parse(&found.severity) {
+            Some(Severity::Critical) => 0,
+            Some(Severity::Warning) => 1,
+            _ => 2,
+        };
+        let figure = match self.by {
+            _ if self.standing == Standing::Solved => found.updated_at,
+            By::Time => found.due_at,
+            By::Severity => self.direction() * severity(),
+            By::Opened => self.direction() * found.created_at,
+            By::Times => self.direction() * -found.times,
+        };
+        [figure, found.id]
+    }
+
+    /// Before all that are there.
+    fn first(&self) -> [i64; 2] {
+        let solved = self.standing == Standing::Solved;
+        let downward = (self.by == By::Time || solved) && solved != self.reversed;
+        if downward { [i64::MAX; 2] } else { [i64::MIN; 2] }
+    }
 }
 
 /// A page of the desk. Looks at four thousand exceptions at most.
 pub fn list(tx: &mut Tx<'_>, config: &Config, query: &DeskQuery) -> Result<Page<ExceptionView, Cursor<2>>, Stop> {
     debug_assert!(EXCEPTION_COLUMNS.ends_with("history, snoozed_until"));
     limits::text("q", &query.text)?;
-    let (solved, text) = (query.standing == Standing::Solved, query.text.to_lowercase());
-    let (sql, first) = match (solved, query.last_due_first) {
-        (true, _) => (SOLVED, i64::MAX),
-        (false, true) => (OPEN_LAST, i64::MAX),
-        (false, false) => (OPEN, i64::MIN),
-    };
-    let first = Cursor([first, first]);
-    let Cursor(mut at) = query.after.unwrap_or(first);
+    let text = query.text.to_lowercase();
+    let mut at = query.after.map_or_else(|| query.first(), |Cursor(at)| at);
     let mut rows = Vec::new();
-    let mut next = None;
-    'pages: for n in 0.. {
-        if n == EXAMINED / STEP {
-            next = Some(Cursor(at));
-            break;
-        }
-        let values = [Value::Int(at[0]), Value::Int(at[1]), Value::Int(STEP as i64)];
-        let found = tx.rows(sql, &values, Exception::read)?;
+    for _ in 0..EXAMINED / STEP {
+        let found = query.step(tx, at)?;
         let ended = found.len() < STEP;
         for exception in found {
             let view = ExceptionView::new(&exception, config);
             if query.wants(&exception, &text) && reach::exception(&view, &query.grant) {
                 if rows.len() == query.limit {
-                    next = Some(Cursor(at));
-                    break 'pages;
+                    return Ok(Page { rows, next: Some(Cursor(at)) });
                 }
                 rows.push(view);
             }
-            at = [if solved { exception.updated_at } else { exception.due_at }, exception.id];
+            at = query.place(&exception);
         }
         if ended {
-            break;
+            return Ok(Page { rows, next: None });
         }
     }
-    Ok(Page { rows, next })
+    Ok(Page { rows, next: Some(Cursor(at)) })
 }
 
 /// How many open exceptions there are that are alike.

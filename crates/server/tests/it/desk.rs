@@ -1,8 +1,9 @@
 //! The exceptions desk: what people do about orders from a marketplace that cannot be taken on as they are.
 
 use crate::alerts::{channel, raise};
+use crate::lists::config;
 use crate::support::{Site, on_both};
-use engine::exceptions::Kind;
+use engine::exceptions::{Kind, desk};
 use serde_json::{Value, json};
 use sim::markets::market::Listing;
 use sim::markets::{Market, Served, serve, shopify::Shopify};
@@ -149,23 +150,58 @@ fn a_queue_that_is_stuck_is_told() {
 }
 
 #[test]
-fn the_last_due_can_come_first() {
+fn exceptions_come_in_the_order_asked_for() {
     on_both(|url| {
         let site = Site::new(url);
         channel(&site);
-        for n in 1..=3 {
-            raise(&site, Kind::Unfillable, &format!("order:shop:{n}"), &format!("Order {n} cannot be filled"));
+        // 1 and 2 are warnings, 3 is critical and was met twice, so that it is due before them.
+        for (n, kind) in [(1, Kind::Unmapped), (2, Kind::Unmapped), (3, Kind::OversoldElsewhere), (3, Kind::OversoldElsewhere)] {
+            raise(&site, kind, &format!("order:shop:{n}"), &format!("Order {n} is odd"));
             site.time.advance(60);
         }
         let order = |text: &str| {
-            let mut found: Vec<(usize, u32)> = (1..=3).map(|n| (text.find(&format!("Order {n} cannot")).unwrap(), n)).collect();
+            let mut found: Vec<(usize, u32)> = (1..=3).filter_map(|n| Some((text.find(&format!("Order {n} is"))?, n))).collect();
             found.sort_unstable();
             found.into_iter().map(|(_, n)| n).collect::<Vec<u32>>()
         };
         let owner = site.visitor("owner");
         for path in ["/exceptions?as=table", "/exceptions?format=csv"] {
             let page = |sort: &str| order(&owner.get(&format!("{path}&sort={sort}")).text());
-            assert_eq!((page("due"), page("-due")), (vec![1, 2, 3], vec![3, 2, 1]), "{path}");
+            assert_eq!((page("due"), page("-due")), (vec![3, 1, 2], vec![2, 1, 3]), "{path}");
+            assert_eq!((page("severity"), page("-severity")), (vec![3, 1, 2], vec![1, 2, 3]), "{path}");
+            assert_eq!((page("opened"), page("-opened")), (vec![1, 2, 3], vec![3, 2, 1]), "{path}");
+            assert_eq!((page("times"), page("-times")), (vec![3, 1, 2], vec![1, 2, 3]), "{path}");
+        }
+        for n in [2, 3, 1] {
+            let found =
+                site.get("/exceptions")["data"].as_array().unwrap().iter().find(|e| e["title"] == format!("Order {n} is odd")).cloned().unwrap();
+            site.ok(&format!("POST /exceptions/{}", found["id"].as_str().unwrap()), json!({"action": "dismiss"}));
+            site.time.advance(60);
+        }
+        let solved = |sort: &str| order(&owner.get(&format!("/exceptions?as=table&is=solved&sort={sort}")).text());
+        assert_eq!((solved(""), solved("solved"), solved("-severity")), (vec![1, 3, 2], vec![2, 3, 1], vec![1, 3, 2]));
+        // Page by page it is the same list.
+        let config = config(&site);
+        for by in [desk::By::Time, desk::By::Severity, desk::By::Opened, desk::By::Times] {
+            for (standing, reversed) in
+                [(desk::Standing::Solved, false), (desk::Standing::Solved, true), (desk::Standing::Open, false), (desk::Standing::Open, true)]
+            {
+                let read = |limit, after| {
+                    let query = desk::DeskQuery { standing, by, reversed, limit, after, ..desk::DeskQuery::default() };
+                    site.engine.read_blocking(|tx| desk::list(tx, &config, &query)).unwrap()
+                };
+                let whole: Vec<i64> = read(9, None).rows.iter().map(|e| e.id.0).collect();
+                let (mut paged, mut after) = (Vec::new(), None);
+                for _ in 0..9 {
+                    let page = read(1, after);
+                    paged.extend(page.rows.iter().map(|e| e.id.0));
+                    after = page.next;
+                    if after.is_none() {
+                        break;
+                    }
+                }
+                assert_eq!(paged, whole, "{by:?} {standing:?} {reversed}");
+            }
         }
     });
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 const STATUSES: [Status; 6] = [Status::Queued, Status::Open, Status::Backordered, Status::PartiallyFulfilled, Status::Fulfilled, Status::Canceled];
 const CHANNELS: [&str; 3] = ["web", "ebay", "shop"];
 
-fn config(site: &Site) -> Arc<Config> {
+pub fn config(site: &Site) -> Arc<Config> {
     let mut config = Arc::default();
     site.engine.read_blocking(|tx| Ok(Config::refresh(tx, &mut config)?)).unwrap();
     config
@@ -358,15 +358,16 @@ fn listings_are_found_by_how_their_sku_or_title_begins() {
             site.engine.submit_blocking(Command::PutListings(put), "test").unwrap();
         }
         let read = |query: &ListingQuery| site.engine.read_blocking(|tx| search::list(tx, &config, query));
-        let find = |begins: &str, only: search::Only| {
-            let page = |after| read(&ListingQuery { channel: "two".into(), only, begins: begins.into(), after, limit: 2 }).unwrap();
+        let in_order = |begins: &str, only: search::Only, reversed: bool| {
+            let page = |after| read(&ListingQuery { channel: "two".into(), only, begins: begins.into(), reversed, after, limit: 2 }).unwrap();
             let found = pages(2, page);
             assert!(found.iter().all(|l| &*l.channel == "two"));
             found.iter().map(|l| l.external.clone()).collect::<Vec<_>>().join(" ")
         };
+        let find = |begins: &str, only: search::Only| in_order(begins, only, false);
         use search::Only::{Any, Refused, Unmapped};
-        assert_eq!(find("", Any), "a b c d e");
-        assert_eq!(find("", Unmapped), "b c d e");
+        assert_eq!((find("", Any), in_order("", Any, true)), ("d b c e a".into(), "a e c b d".into()), "by their titles");
+        assert_eq!((find("", Unmapped), in_order("", Unmapped, true)), ("d b c e".into(), "e c b d".into()));
         assert_eq!(find("", Refused), "");
         assert_eq!(find("lamp", Any), "a b d c e", "those whose SKU begins so come first");
         assert_eq!(find("Lamp-", Any), "a b c");
@@ -387,10 +388,10 @@ fn listings_are_found_by_how_their_sku_or_title_begins() {
             ..ListingQuery::default()
         };
         assert_eq!(refused(of("three", "", None)), "unknown_channel");
-        for after in [[1, 7], [2, 7], [3, 0], [-1, 0], [0, 1]] {
+        for after in [[0, 7], [1, 7], [2, 0], [-1, 0], [0, 0]] {
             assert_eq!(refused(of("one", "lamp", Some(Cursor(after)))), "invalid_field", "{after:?}");
         }
-        assert_eq!(refused(of("one", "", Some(Cursor([1, 1])))), "invalid_field", "of a search");
+        assert_eq!(refused(of("one", "", Some(Cursor([0, 1])))), "invalid_field", "of a search");
         assert_eq!(refused(of("one", "a\u{0}", None)), "invalid_field");
     });
 }

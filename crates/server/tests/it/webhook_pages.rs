@@ -119,6 +119,12 @@ fn what_failed_is_sent_again_one_by_one_or_all_of_it() {
         let page = get(&owner, &path);
         says(&page, &["Switch on", "Failed <span class=\"count\">3</span>"]);
         lacks(&page, &["Send again", "Send failed ones again…", "Send a test"]);
+        let newest_first: Vec<String> = log(&site, &id).iter().map(|d| d["id"].as_str().unwrap().to_owned()).collect();
+        for (sort, first) in [("", 0), ("-written", 0), ("written", 2)] {
+            let page = get(&owner, &format!("{path}?sort={sort}"));
+            let shown = |n: usize| page.find(&format!("data-row=\"{}\"", newest_first[n])).unwrap();
+            assert!(shown(first) < shown(1) && shown(1) < shown(2 - first), "{sort}");
+        }
         let first = log(&site, &id).pop().unwrap();
         let replay = format!("{path}/deliveries/{}/replay", first["id"].as_str().unwrap());
         for what in [&replay, &format!("{path}/replay"), &format!("{path}/test")] {

@@ -12,7 +12,7 @@ use domain::{Noun, Refused};
 use engine::alerts::Change as Alert;
 use engine::alerts::deliver::Replay;
 use engine::alerts::edit::{AddSecret, AlertView, DeleteAlert, NewAlert, RemoveSecret, TestAlert, UpdateAlert, new_secret};
-use engine::alerts::read::{self, AlertStatus, DeliveryView};
+use engine::alerts::read::{self, AlertStatus, DeliveryView, LogQuery};
 use engine::alerts::rows;
 use engine::{Answer, Command, Reply};
 use serde::{Deserialize, Serialize};
@@ -138,9 +138,9 @@ struct Log {
 #[utoipa::path(get, path = "/alerts/{id}/deliveries", tag = "Alerts", params(("id" = String, Path), Log), responses((status = 200, body = List<DeliveryView>), (status = 404, body = super::ProblemDetails)))]
 async fn deliveries(State(app): State<App>, Path(id): Path<String>, Params(params): Params<Log>) -> Result<Response<Body>, Problem> {
     let (id, limit) = (number(Noun::Alert, &id)?, limit(params.limit)?);
-    let Log { state, after, .. } = params;
-    let after = after.filter(|text| !text.is_empty());
-    let found = app.read(move |tx, config| read::deliveries(tx, config, id, state, after.as_deref(), limit + 1)).await?;
+    let after = params.after.filter(|text| !text.is_empty());
+    let query = LogQuery { state: params.state, after, limit: limit + 1, ..LogQuery::default() };
+    let found = app.read(move |tx, config| read::deliveries(tx, config, id, &query)).await?;
     Ok(json(StatusCode::OK, &List::new(found, limit, |d| d.id.clone())))
 }
 

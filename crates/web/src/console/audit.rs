@@ -1,7 +1,7 @@
 //! The audit log: who did what to what, before and after, from where, by which session or key.
 
 use super::fields::address;
-use super::parts::{empty, fact, icon, pager, select};
+use super::parts::{empty, fact, icon, pager, select, sorted};
 use super::shell::{self, Page, Sheet};
 use super::viewer::{Viewer, capital};
 use crate::App;
@@ -116,7 +116,9 @@ fn filter(v: &Viewer) -> Filter {
     let day = |name: &str| v.asked(name).and_then(|d| v.instant(&format!("{d}T00:00")));
     const DAY: i64 = 86_400_000_000;
     let until = day("until").map_or(0, |at| at + DAY);
-    Filter { actor: text("actor"), action: text("action"), noun: text("noun"), subject: text("subject"), from: day("from").unwrap_or(0), until }
+    let oldest_first = v.asked("sort").as_deref() == Some("number");
+    let from = day("from").unwrap_or(0);
+    Filter { actor: text("actor"), action: text("action"), noun: text("noun"), subject: text("subject"), from, until, oldest_first }
 }
 
 pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Body>, Problem> {
@@ -125,9 +127,9 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Bod
     if v.asked("format").as_deref() == Some("csv") {
         return Ok(export(&app, wanted));
     }
-    let before = v.asked("after").and_then(|a| a.parse().ok()).unwrap_or(i64::MAX);
+    let after = v.asked("after").and_then(|a| a.parse().ok());
     let asked = wanted.clone();
-    let mut rows = app.engine.read(move |tx| audit::list(tx, &asked, before, SHOWN + 1)).await?;
+    let mut rows = app.engine.read(move |tx| audit::list(tx, &asked, after, SHOWN + 1)).await?;
     let more = rows.len() as i64 > SHOWN;
     rows.truncate(SHOWN as usize);
     let next = rows.last().filter(|_| more).map(|r| r.number.to_string());
@@ -155,6 +157,7 @@ fn filters(v: &Viewer, wanted: &Filter) -> Markup {
     [&mut actions, &mut nouns].into_iter().for_each(|options| options.insert(0, any.clone()));
     html! {
         form.filters.filters-fields method="get" {
+            @if wanted.oldest_first { input type="hidden" name="sort" value="number"; }
             (field("actor", "Who", "search", &wanted.actor))
             (select(v, "action", "What", &actions, &wanted.action))
             (select(v, "noun", "Kind of thing", &nouns, &wanted.noun))
@@ -171,7 +174,7 @@ fn table(v: &Viewer, rows: &[RecordView]) -> Markup {
     let to = |name: &str, value: &str| address("/audit", [(name.to_owned(), value.to_owned())].into_iter());
     html! {
         div.table-wrap { table.table.table-stack {
-            thead { tr { th.num scope="col" { (v.t("No.")) } th scope="col" { (v.t("When")) } th scope="col" { (v.t("Who")) } th scope="col" { (v.t("What")) } th scope="col" { (v.t("To what")) } th scope="col" { (v.t("Change")) } th scope="col" { (v.t("From where")) } } }
+            thead { tr { (sorted(v, "number", "No.", "num", "-number")) th scope="col" { (v.t("When")) } th scope="col" { (v.t("Who")) } th scope="col" { (v.t("What")) } th scope="col" { (v.t("To what")) } th scope="col" { (v.t("Change")) } th scope="col" { (v.t("From where")) } } }
             tbody { @for r in rows {
                 tr data-row=(r.number) data-key=(r.number) {
                     td.num data-label=(v.t("No.")) { a href={ "/audit/" (r.number) } data-open { (r.number) } }
@@ -226,7 +229,7 @@ pub async fn one(State(app): State<App>, Path(number): Path<String>, viewer: Vie
     let v = &viewer;
     let unknown = || Refused::unknown(Noun::Record, &number, "id");
     let wanted: i64 = number.parse().map_err(|_| unknown())?;
-    let found = app.engine.read(move |tx| audit::list(tx, &Filter::default(), wanted.saturating_add(1), 1)).await?;
+    let found = app.engine.read(move |tx| audit::list(tx, &Filter::default(), wanted.checked_add(1), 1)).await?;
     let record = found.into_iter().find(|r| r.number == wanted).ok_or_else(unknown)?;
     let body = html! {
         section.panel aria-label=(v.t("Facts")) { div.panel-body { dl.facts-row {
@@ -249,12 +252,12 @@ pub async fn one(State(app): State<App>, Path(number): Path<String>, viewer: Vie
     Ok(shell::page(v, Sheet { title: format!("{} {}", v.t("Record"), record.number), here: "/audit", topics: String::new(), head, body }))
 }
 
-/// All records that fit, the newest first.
+/// All records that fit, in the order asked for.
 fn export(app: &App, wanted: Filter) -> Response<Body> {
     let columns = ["number", "at", "actor", "means", "address", "action", "noun", "subject", "before", "after", "hash"];
-    super::export::csv(app.clone(), "audit.csv", &columns, i64::MAX, move |tx, _, before| {
-        let rows = audit::list(tx, &wanted, before, CHUNK)?;
-        let next = rows.last().filter(|_| rows.len() as i64 == CHUNK).map(|r| r.number);
+    super::export::csv(app.clone(), "audit.csv", &columns, None, move |tx, _, after| {
+        let rows = audit::list(tx, &wanted, after, CHUNK)?;
+        let next = rows.last().filter(|_| rows.len() as i64 == CHUNK).map(|r| Some(r.number));
         let state = |s: &Option<Box<serde_json::value::RawValue>>| s.as_ref().map(|s| s.get().to_owned()).unwrap_or_default();
         let line = |r: RecordView| {
             let (before, after) = (state(&r.before), state(&r.after));

@@ -5,7 +5,7 @@ use super::{find, policy};
 use crate::App;
 use crate::console::export::{self, STEP};
 use crate::console::fields::{Posted, see, step};
-use crate::console::parts::{Field, Part, bar, button, empty, form, icon, pager, search_box, seen, state};
+use crate::console::parts::{Field, Part, bar, button, empty, form, icon, pager, search_box, seen, sorted, state};
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::viewer::Viewer;
 use crate::problem::Problem;
@@ -32,6 +32,7 @@ const SHOWN: usize = 50;
 pub struct Asked {
     only: Only,
     q: String,
+    reversed: bool,
     after: Option<String>,
 }
 
@@ -41,12 +42,13 @@ impl Asked {
     pub fn of(v: &Viewer) -> Asked {
         let word = v.asked("only").unwrap_or_default();
         let only = VIEWS.iter().find(|(_, known, _)| *known == word).map_or(Only::Any, |(only, ..)| *only);
-        Asked { only, q: v.asked("q").unwrap_or_default(), after: v.asked("after") }
+        let reversed = v.asked("sort").as_deref() == Some("-title");
+        Asked { only, q: v.asked("q").unwrap_or_default(), reversed, after: v.asked("after") }
     }
 
     fn query(&self, code: &str, limit: usize) -> Result<ListingQuery, Refused> {
         let after = self.after.as_deref().map(|text| Cursor::parse("after", text)).transpose()?;
-        Ok(ListingQuery { channel: code.to_owned(), only: self.only, begins: self.q.clone(), after, limit })
+        Ok(ListingQuery { channel: code.to_owned(), only: self.only, begins: self.q.clone(), reversed: self.reversed, after, limit })
     }
 }
 
@@ -71,6 +73,7 @@ pub fn part(v: &Viewer, status: &ChannelStatus, asked: &Asked, list: &Rows<Listi
     let body = html! {
         (crate::console::parts::tabs(v, "Listings", &views))
         form.filters method="get" role="search" aria-label=(v.t("Filter")) {
+            @if asked.reversed { input type="hidden" name="sort" value="-title"; }
             @if asked.only != Only::Any { input type="hidden" name="only" value=(v.asked("only").unwrap_or_default()); }
             (search_box(v, "Title, SKU or name there", &asked.q))
             button.btn.btn-s.no-js type="submit" { (v.t("Filter")) }
@@ -83,7 +86,8 @@ pub fn part(v: &Viewer, status: &ChannelStatus, asked: &Asked, list: &Rows<Listi
             div.table-wrap { table.table.table-stack {
                 caption.vh { (v.t("Listings and quotas")) }
                 thead { tr {
-                    th scope="col" { (v.t("Listing")) } th scope="col" { (v.t("Item")) } th.num scope="col" { (v.t("Units each")) } th.num scope="col" { (v.t("Shown")) }
+                    @if asked.q.is_empty() { (sorted(v, "title", "Listing", "", "title")) } @else { th scope="col" { (v.t("Listing")) } }
+                    th scope="col" { (v.t("Item")) } th.num scope="col" { (v.t("Units each")) } th.num scope="col" { (v.t("Shown")) }
                     th.w-bar2 scope="col" { (v.t("May still sell")) } th scope="col" { (v.t("Policy")) } th scope="col" { (v.t("State")) }
                 } }
                 tbody { @for l in &list.rows { (row(v, l, scale)) } }

@@ -5,7 +5,7 @@ use super::Names;
 use crate::console::fields::address;
 use crate::console::viewer::Viewer;
 use domain::{Grant, Noun, Refused};
-use engine::exceptions::desk::{DeskQuery, Sort, Standing};
+use engine::exceptions::desk::{By, DeskQuery, Sort, Standing};
 use engine::exceptions::read::ExceptionView;
 use engine::exceptions::{Kind, Severity};
 use engine::page::{Cursor, Page};
@@ -14,6 +14,9 @@ use std::sync::Arc;
 
 /// Stands for nobody in the filter by owner, where an empty text is everybody.
 pub const NOBODY: &str = "-";
+
+/// Orders of open ones besides the usual one.
+const SORTS: [(By, &str); 3] = [(By::Severity, "severity"), (By::Opened, "opened"), (By::Times, "times")];
 
 /// What the list holds, and what can be asked for.
 pub struct Shown {
@@ -35,8 +38,9 @@ pub struct Asked {
     pub owner: Option<String>,
     pub q: String,
     pub as_table: bool,
-    /// Of open ones the last due comes first.
-    pub last_due_first: bool,
+    pub by: By,
+    /// The other way round.
+    pub reversed: bool,
     pub after: Option<String>,
     /// Who asks: exceptions are given to people by their logins, as names are not unique and change.
     pub me: String,
@@ -47,6 +51,8 @@ pub struct Asked {
 impl Asked {
     pub fn of(v: &Viewer) -> Asked {
         let is = ["mine", "snoozed", "solved"].into_iter().find(|word| v.asked("is").as_deref() == Some(*word)).unwrap_or("open");
+        let sort = v.asked("sort").unwrap_or_default();
+        let by = SORTS.iter().find(|(_, word)| is != "solved" && sort.trim_start_matches('-') == *word).map_or(By::Time, |(by, _)| *by);
         Asked {
             is,
             kind: v.asked("kind").and_then(|word| Kind::parse(&word)),
@@ -55,7 +61,8 @@ impl Asked {
             owner: v.asked("owner").filter(|_| is != "mine"),
             q: v.asked("q").unwrap_or_default(),
             as_table: v.asked("as").as_deref() == Some("table"),
-            last_due_first: is != "solved" && v.asked("sort").as_deref() == Some("-due"),
+            by,
+            reversed: if is == "solved" { sort == "solved" } else { sort.starts_with('-') },
             after: v.asked("after"),
             me: v.login(),
             grant: v.grant(),
@@ -84,12 +91,30 @@ impl Asked {
             channel: self.channel.as_ref().map(channel).transpose()?,
             owner: if self.is == "mine" { Some(self.me.clone()) } else { owner },
             text: self.q.clone(),
-            last_due_first: self.last_due_first,
+            by: self.by,
+            reversed: self.reversed,
             grant: self.grant.clone(),
             now: self.now,
             after: self.after.as_deref().map(|text| Cursor::parse("after", text)).transpose()?,
             limit,
         })
+    }
+
+    /// The order as the address says it; empty if it is the usual one.
+    pub fn sort(&self) -> String {
+        let word = SORTS.iter().find(|(by, _)| *by == self.by).map_or("due", |(_, word)| word);
+        match self.reversed {
+            _ if self.is == "solved" => {
+                if self.reversed {
+                    "solved".to_owned()
+                } else {
+                    String::new()
+                }
+            }
+            true => format!("-{word}"),
+            false if self.by == By::Time => String::new(),
+            false => word.to_owned(),
+        }
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {
@@ -102,7 +127,7 @@ impl Asked {
             ("owner", self.owner.clone().unwrap_or_default()),
             ("q", self.q.clone()),
             ("as", if self.as_table { "table".to_owned() } else { String::new() }),
-            ("sort", if self.last_due_first { "-due".to_owned() } else { String::new() }),
+            ("sort", self.sort()),
         ]
     }
 

@@ -48,11 +48,7 @@ fn filter(v: &Viewer, asked: &Asked, shown: &Shown, names: &Names) -> Markup {
     let mut owners: Vec<&str> = shown.sorts.iter().map(|s| s.owner.as_str()).filter(|o| !o.is_empty()).collect();
     owners.sort_unstable();
     owners.dedup();
-    let hidden = [
-        ("is", if asked.is == "open" { "" } else { asked.is }),
-        ("as", if asked.as_table { "table" } else { "" }),
-        ("sort", if asked.last_due_first { "-due" } else { "" }),
-    ];
+    let hidden = [("is", if asked.is == "open" { "" } else { asked.is }), ("as", if asked.as_table { "table" } else { "" }), ("sort", &asked.sort())];
     html! {
         form.filters method="get" action="/exceptions" role="search" aria-label=(v.t("Filter")) {
             @for (name, value) in hidden.iter().filter(|(_, value)| !value.is_empty()) { input type="hidden" name=(name) value=(value); }
@@ -153,6 +149,11 @@ fn none(v: &Viewer, asked: &Asked, shown: &Shown) -> Markup {
 pub fn table(v: &Viewer, asked: &Asked, shown: &Shown, names: &Names) -> Markup {
     let rows = &shown.list.rows;
     let may = v.may(ExceptionsSolve) && asked.is != "solved";
+    // Solved ones are many, and sorted by when they were solved only.
+    let by = |name: &'static str, label: &'static str, class: &'static str| match asked.is {
+        "solved" => html! { th class=(class) scope="col" { (v.t(label)) } },
+        _ => sorted(v, name, label, class, "due"),
+    };
     html! {
         section.panel aria-label=(v.t("Exceptions")) {
             div.panel-head { (standings(v, asked, shown)) div.right { a.btn.btn-s href=(asked.address(&[("format", "csv")])) { (icon("download")) (v.t("Export")) } } }
@@ -167,9 +168,9 @@ pub fn table(v: &Viewer, asked: &Asked, shown: &Shown, names: &Names) -> Markup 
                         caption.vh { (v.t("Exceptions")) }
                         thead { tr {
                             @if may { th.th-check scope="col" { input type="checkbox" data-check-all data-js aria-label=(v.t("Tick all")); } }
-                            th scope="col" { (v.t("What")) } th scope="col" { (v.t("Kind")) } th scope="col" { (v.t("Severity")) } th scope="col" { (v.t("Channel")) }
-                            th scope="col" { (v.t("Owner")) } th.num scope="col" { (v.t("Times")) } th.num scope="col" { (v.t("Open for")) }
-                            @if asked.is == "solved" { th.num scope="col" { (v.t("Due")) } } @else { (sorted(v, "due", "Due", "num", "due")) }
+                            th scope="col" { (v.t("What")) } th scope="col" { (v.t("Kind")) } (by("severity", "Severity", "")) th scope="col" { (v.t("Channel")) }
+                            th scope="col" { (v.t("Owner")) } (by("times", "Times", "num")) (by("opened", "Open for", "num"))
+                            @if asked.is == "solved" { (sorted(v, "solved", "Solved", "num", "-solved")) } @else { (sorted(v, "due", "Due", "num", "due")) }
                         } }
                         tbody { @for e in rows { (row(v, asked, e, may, names)) } }
                     } }
@@ -193,7 +194,8 @@ fn row(v: &Viewer, asked: &Asked, e: &ExceptionView, may: bool, names: &Names) -
             td data-label=(v.t("Owner")) { @if let Some(owner) = &e.owner { (owner_name(names, owner)) } @else { span.quiet { (v.t("Nobody")) } } }
             td.num data-label=(v.t("Times")) { (v.num(e.times)) }
             td.num data-label=(v.t("Open for")) { (v.age(until - e.created_at.0)) }
-            td.num data-label=(v.t("Due")) { @if !e.open { "–" } @else { (due(v, e)) } }
+            @if e.open { td.num data-label=(v.t("Due")) { (due(v, e)) } }
+            @else { td.num data-label=(v.t("Solved")) { time datetime=(iso(e.updated_at.0)) title=(v.moment(e.updated_at.0)) { (v.when(e.updated_at.0)) } } }
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::show;
 use crate::App;
 use crate::console::fields::{Posted, see, step};
-use crate::console::parts::{Part, button, confirm, csrf, empty, icon, once, pager, state, tabs};
+use crate::console::parts::{Part, button, confirm, csrf, empty, icon, once, pager, sorted, state, tabs};
 use crate::console::show::iso;
 use crate::console::viewer::Viewer;
 use crate::problem::Problem;
@@ -17,19 +17,18 @@ use domain::{Noun, Refused};
 use engine::Command;
 use engine::alerts::Change;
 use engine::alerts::deliver::{Replay, ReplayFailed};
-use engine::alerts::read::{self, AlertStatus, AttemptView, DeliveryView};
+use engine::alerts::read::{self, AlertStatus, AttemptView, DeliveryView, LogQuery};
 use engine::alerts::rows::State as Standing;
 use maud::{Markup, html};
 
 /// Deliveries on one page.
-pub const SHOWN: i64 = 50;
+const SHOWN: i64 = 50;
 /// Since when all that failed can be sent again: (hours, words).
 const SINCE: [(i64, &str); 4] = [(24, "the last day"), (1, "the last hour"), (168, "the last week"), (720, "the last 30 days")];
 
 /// Which part of the log the address asks for.
 pub struct Asked {
-    pub state: Option<Standing>,
-    pub after: Option<String>,
+    pub query: LogQuery,
     hours: i64,
 }
 
@@ -37,7 +36,8 @@ impl Asked {
     pub fn of(v: &Viewer) -> Asked {
         let wanted = v.asked("state");
         let state = [Standing::Pending, Standing::Delivered, Standing::Failed].into_iter().find(|s| wanted.as_deref() == Some(s.word()));
-        Asked { state, after: v.asked("after"), hours: SINCE[3].0 }
+        let oldest_first = v.asked("sort").as_deref() == Some("written");
+        Asked { query: LogQuery { state, oldest_first, after: v.asked("after"), limit: SHOWN + 1 }, hours: SINCE[3].0 }
     }
 
     /// Since when failed ones are counted that can be sent again: all that are kept.
@@ -67,7 +67,7 @@ pub fn part(v: &Viewer, status: &AlertStatus, mut log: Vec<DeliveryView>, failed
         } @else {
             div.table-wrap { table.table.table-stack {
                 caption.vh { (v.t("Messages")) }
-                thead { tr { th scope="col" { (v.t("What")) } th scope="col" { (v.t("State")) } th.num scope="col" { (v.t("Written")) } th.num scope="col" { (v.t("Tries")) } th scope="col" { (v.t("Last answer")) } th {} } }
+                thead { tr { th scope="col" { (v.t("What")) } th scope="col" { (v.t("State")) } (sorted(v, "written", "Written", "num", "-written")) th.num scope="col" { (v.t("Tries")) } th scope="col" { (v.t("Last answer")) } th {} } }
                 tbody { @for d in &log { (row(v, d, status.alert.active)) } }
             } }
             (pager(v, log.len(), next.as_deref()))

@@ -167,7 +167,7 @@ async fn show(app: &App, v: &Viewer, id: i64) -> Result<Page, Problem> {
     let (status, channels, deliveries, failed) = app
         .read(move |tx, config| {
             let channels: Vec<(String, String)> = config.channels.iter().map(|c| (c.code.to_string(), c.name.clone())).collect();
-            let deliveries = read::deliveries(tx, config, id, asked.state, asked.after.as_deref(), log::SHOWN + 1)?;
+            let deliveries = read::deliveries(tx, config, id, &asked.query)?;
             let failed = read::failed_since(tx, id, asked.since(now))?;
             Ok((read::status(tx, config, id, now)?, channels, deliveries, failed))
         })
