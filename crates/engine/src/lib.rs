@@ -54,7 +54,9 @@ pub use verify::{Report, verify};
 use db::{Conn, Tx, Why};
 use domain::Refused;
 use sequencer::{Alone, Job, Queue, Sequencer, Work};
+use std::collections::BTreeMap;
 use std::fs::File;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use stock::feed::Feed;
 use stock::table::StockTable;
@@ -163,7 +165,9 @@ struct Inner {
     options: Options,
     queue: Mutex<Option<Queue>>,
     figures: Arc<Figures>,
-    readers: Mutex<Vec<Conn>>,
+    /// Idle connections for reading, by their age.
+    readers: Mutex<BTreeMap<u64, Conn>>,
+    opened: AtomicU64,
     reading: tokio::sync::Semaphore,
     last_event: watch::Receiver<i64>,
     stock_table: Arc<StockTable>,
@@ -216,6 +220,7 @@ impl Engine {
             queue: Mutex::new(Some(queue)),
             figures,
             readers: Mutex::default(),
+            opened: AtomicU64::default(),
             last_event: watching,
             writer: Mutex::new(Some(writer)),
             _lock: lock,
@@ -302,14 +307,18 @@ impl Engine {
 
     /// As [`Engine::read`], for threads that may block.
     pub fn read_blocking<T>(&self, read: impl FnOnce(&mut Tx<'_>) -> Result<T, Stop>) -> Result<T, Stop> {
-        let idle = self.inner.readers.lock().unwrap_or_else(|e| e.into_inner()).pop();
-        let mut conn = idle.map_or_else(|| Conn::open_to_read(self.url()), Ok)?;
+        // The oldest one has prepared the most statements.
+        let idle = self.inner.readers.lock().unwrap_or_else(|e| e.into_inner()).pop_first();
+        let (age, mut conn) = match idle {
+            Some(idle) => idle,
+            None => (self.inner.opened.fetch_add(1, Ordering::Relaxed), Conn::open_to_read(self.url())?),
+        };
         let result = {
             let mut tx = conn.begin_read()?;
             read(&mut tx)
         };
         if result.is_ok() || matches!(result, Err(Stop::Refused(_))) {
-            self.inner.readers.lock().unwrap_or_else(|e| e.into_inner()).push(conn);
+            self.inner.readers.lock().unwrap_or_else(|e| e.into_inner()).insert(age, conn);
         }
         result
     }

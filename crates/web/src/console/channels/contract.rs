@@ -1,6 +1,7 @@
 //! Contracts with business customers: making one, and one with what was ordered, what is left, and what is set aside.
 
 use crate::App;
+use crate::console::export;
 use crate::console::fields::{Fields, Posted, see, step};
 use crate::console::parts::{Field, Part, bar, button, confirm, csrf, form, icon, once, seen, state};
 use crate::console::shell::{self, Page, Sheet};
@@ -12,11 +13,12 @@ use axum::http::Response;
 use axum::response::IntoResponse;
 use domain::Permission::{ContractsEdit, ContractsView, StockView};
 use domain::{Noun, Refused};
-use engine::Command;
 use engine::access::audit::etag_of;
 use engine::contracts::agree::{AgreedLine, ChangeContract, NewContract, SetAside};
 use engine::contracts::read::{self, ContractLineView, ContractView};
+use engine::db::Tx;
 use engine::views::{Amount, Time};
+use engine::{Command, Config};
 use maud::{Markup, html};
 
 /// Lines that an empty form has; more are a press away, up to the most of one contract.
@@ -32,18 +34,38 @@ pub fn standing(v: &Viewer, from: i64, until: i64) -> Markup {
     }
 }
 
-pub async fn show(app: &App, v: &Viewer, code: &str) -> Result<Page, Problem> {
+/// The page of a contract, or its lines as a file.
+pub async fn page(app: &App, v: &Viewer, code: &str) -> Result<Response<Body>, Problem> {
+    match v.asked("format").as_deref() {
+        Some("csv") => Ok(file(&find(app, v, code).await?)),
+        _ => Ok(show(app, v, code).await?.into_response()),
+    }
+}
+
+async fn find(app: &App, v: &Viewer, code: &str) -> Result<ContractView, Problem> {
     if !v.may(ContractsView) {
         return Err(Refused::NotAllowed { permission: ContractsView.word().into() }.into());
     }
     let (wanted, grant) = (code.to_owned(), v.grant());
-    let found = app
-        .read(
-            move |tx, config| {
-                if grant.on(&wanted) { read::one(tx, config, &wanted) } else { Err(Refused::unknown(Noun::Contract, &wanted, "code").into()) }
-            },
-        )
-        .await?;
+    let read = move |tx: &mut Tx<'_>, config: &Config| match grant.on(&wanted) {
+        true => read::one(tx, config, &wanted),
+        false => Err(Refused::unknown(Noun::Contract, &wanted, "code").into()),
+    };
+    Ok(app.read(read).await?)
+}
+
+fn file(found: &ContractView) -> Response<Body> {
+    let head = ["sku", "unit_price", "currency", "quantity", "minimum", "ordered", "left", "to_order", "set_aside", "set_aside_now"];
+    let row = |l: &ContractLineView| {
+        let (price, currency) = l.unit_price.as_ref().map(|p| (p.amount.clone(), p.currency.clone())).unwrap_or_default();
+        let figures = [l.quantity, l.minimum, l.ordered, l.left, l.to_order, l.set_aside, l.set_aside_now].map(|n| n.to_string());
+        [l.sku.to_string(), price, currency].into_iter().chain(figures).collect()
+    };
+    export::rows(&format!("contract-{}.csv", found.code), &head, &found.lines.iter().map(row).collect::<Vec<_>>())
+}
+
+async fn show(app: &App, v: &Viewer, code: &str) -> Result<Page, Problem> {
+    let found = find(app, v, code).await?;
     let may = v.may(ContractsEdit);
     let (ordered, agreed): (i64, i64) = (found.lines.iter().map(|l| l.ordered).sum(), found.lines.iter().map(|l| l.quantity).sum());
     let minimum: i64 = found.lines.iter().map(|l| l.minimum).sum();
@@ -66,7 +88,7 @@ pub async fn show(app: &App, v: &Viewer, code: &str) -> Result<Page, Problem> {
         }
     };
     let sub = html! { (standing(v, found.starts_at.0, found.ends_at.0)) " · " (v.say("Orders name “{}” as their channel.", &[&found.code])) };
-    let head = shell::head(&found.customer, sub, html! {});
+    let head = shell::head(&found.customer, sub, html! { a.btn href=(v.address(&[("format", "csv")])) { (icon("download")) (v.t("Export")) } });
     Ok(shell::page(v, Sheet { title: found.customer.clone(), here: "/channels", topics: "channels stock orders".into(), head, body }))
 }
 

@@ -46,7 +46,7 @@ pub async fn page(
 ) -> Result<Response<Body>, Problem> {
     let channel = find(&app, &viewer, &code).await?;
     if channel.is_contract() {
-        return Ok(contract::show(&app, &viewer, &code).await?.into_response());
+        return contract::page(&app, &viewer, &code).await;
     }
     if viewer.asked("format").as_deref() == Some("csv") {
         return listings::export(&app, &viewer, &code).await;

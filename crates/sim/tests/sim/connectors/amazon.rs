@@ -1,7 +1,7 @@
 //! The Amazon connector against a simulated Amazon, every word of both held against Amazon's own documents.
 
-use crate::schema::{Exception, Schemas};
-use crate::wires::{Done, done_by_fault, done_by_outcome, faults, run, seeds, wire};
+use super::schema::{Exception, Schemas};
+use super::wires::{Done, done_by_fault, done_by_outcome, faults, run, seeds, wire};
 use connectors::account::Account;
 use connectors::amazon::Amazon;
 use connectors::amazon::fba::{Fba, all_stock};

@@ -1,7 +1,7 @@
 //! The ShipBob connector against a simulated ShipBob, every word of both held against ShipBob's own document.
 
-use crate::schema::{Exception, Schemas};
-use crate::wires::{Done, done_by_fault, faults, run, seeds, wire};
+use super::schema::{Exception, Schemas};
+use super::wires::{Done, done_by_fault, faults, run, seeds, wire};
 use connectors::account::Account;
 use connectors::marketplace::{Address, Rejected};
 use connectors::shipbob::ShipBob;

@@ -1,7 +1,7 @@
 //! The eBay connector against a simulated eBay, every word of both held against eBay's own documents.
 
-use crate::schema::{Exception, Schemas};
-use crate::wires::{Done, done_by_fault, done_by_outcome, faults, run, seeds, wire};
+use super::schema::{Exception, Schemas};
+use super::wires::{Done, done_by_fault, done_by_outcome, faults, run, seeds, wire};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use connectors::account::Account;
