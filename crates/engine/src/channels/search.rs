@@ -12,30 +12,31 @@ use domain::{Noun, Refused, limits};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+// Bounds are told one by one: SQLite takes but one of a row of expressions for the beginning of a range.
 const ALL: Sql = Sql(
-    "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND (lower(title), id) > (lower($2), $3) ORDER BY lower(title), id LIMIT $4",
+    "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND lower(title) >= lower($2) AND (lower(title) > lower($2) OR id > $3) ORDER BY lower(title), id LIMIT $4",
 );
 const ALL_LAST: Sql = Sql(
-    "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND (lower(title), id) < (lower($2), $3) ORDER BY lower(title) DESC, id DESC LIMIT $4",
+    "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND lower(title) <= lower($2) AND (lower(title) < lower($2) OR id < $3) ORDER BY lower(title) DESC, id DESC LIMIT $4",
 );
 const UNMAPPED: Sql = Sql(
-    "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND item IS NULL AND (lower(title), id) > (lower($2), $3) ORDER BY lower(title), id LIMIT $4",
+    "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND item IS NULL AND lower(title) >= lower($2) AND (lower(title) > lower($2) OR id > $3) ORDER BY lower(title), id LIMIT $4",
 );
 const UNMAPPED_LAST: Sql = Sql(
-    "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND item IS NULL AND (lower(title), id) < (lower($2), $3) ORDER BY lower(title) DESC, id DESC LIMIT $4",
+    "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND item IS NULL AND lower(title) <= lower($2) AND (lower(title) < lower($2) OR id < $3) ORDER BY lower(title) DESC, id DESC LIMIT $4",
 );
 const REFUSED: Sql = Sql(
-    "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND fault IS NOT NULL AND (lower(title), id) > (lower($2), $3) ORDER BY lower(title), id LIMIT $4",
+    "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND fault IS NOT NULL AND lower(title) >= lower($2) AND (lower(title) > lower($2) OR id > $3) ORDER BY lower(title), id LIMIT $4",
 );
 const REFUSED_LAST: Sql = Sql(
-    "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND fault IS NOT NULL AND (lower(title), id) < (lower($2), $3) ORDER BY lower(title) DESC, id DESC LIMIT $4",
+    "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND fault IS NOT NULL AND lower(title) <= lower($2) AND (lower(title) < lower($2) OR id < $3) ORDER BY lower(title) DESC, id DESC LIMIT $4",
 );
 const END: Sql = Sql("SELECT title FROM listings WHERE channel = $1 ORDER BY lower(title) DESC, id DESC LIMIT 1");
 const BY_SKU: Sql = Sql(
-    "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND sku IS NOT NULL AND (lower(sku), id) > (lower($2), $3) AND lower(sku) < lower($4) ORDER BY lower(sku), id LIMIT $5",
+    "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND sku IS NOT NULL AND lower(sku) >= lower($2) AND (lower(sku) > lower($2) OR id > $3) AND lower(sku) < lower($4) ORDER BY lower(sku), id LIMIT $5",
 );
 const BY_TITLE: Sql = Sql(
-    "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND (lower(title), id) > (lower($2), $3) AND lower(title) < lower($4) ORDER BY lower(title), id LIMIT $5",
+    "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND lower(title) >= lower($2) AND (lower(title) > lower($2) OR id > $3) AND lower(title) < lower($4) ORDER BY lower(title), id LIMIT $5",
 );
 const LAST: Sql = Sql("SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND id = $2");
 

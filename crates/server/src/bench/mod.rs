@@ -231,6 +231,7 @@ impl Bench {
             if !pages::is_filled(&place)? {
                 tell(pages::fill(&place, self.items, self.orders)?);
             }
+            pages::fill_desk(&place, self.items)?.into_iter().for_each(&mut *tell);
             pages::measure(&place, self.items, tell)?;
             let own = TempFolder::new("bench")?;
             let folder = match &place.url {

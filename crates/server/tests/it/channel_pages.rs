@@ -252,7 +252,7 @@ fn whoever_is_limited_sees_no_other_channel() {
         says(&get(&owner, "/channels"), &["2 connected, 1 contract.", "Their secret market", "Hotel Astoria"]);
         says(&get(&owner, "/channels?q=hotel"), &["Hotel Astoria"]);
         let file = owner.get("/channels/astoria?format=csv").text();
-        assert_eq!(file.lines().nth(1), Some("LAMP,2.50,GBP,5,0,0,5,0,0,0"), "{file}");
+        assert_eq!(file.lines().nth(1), Some("LAMP,2.50,GBP,5,0,0,5,0,5,5"), "{file}");
         lacks(&get(&owner, "/channels?q=hotel"), &["Our shop"]);
         says(&get(&owner, "/channels?q=nothing"), &["None fits"]);
 

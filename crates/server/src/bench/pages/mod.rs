@@ -1,6 +1,7 @@
-//! What the reads behind the console's lists take on a large database: a made-up year (`world.rs`), written in bulk (`seed.rs`), and each
+//! What the reads behind the console's lists take on a large database: a made-up year (`world.rs`), written in bulk (`seed.rs`), with a shop's listings, exceptions and an audit log (`desk.rs`), and each
 //! read measured alone, one caller after another, without HTTP (`reads.rs`), then the pages themselves (`shown.rs`).
 
+mod desk;
 mod reads;
 mod seed;
 pub mod shown;
@@ -29,6 +30,8 @@ pub fn fill(place: &Place, items: u64, orders: u64) -> Result<Figure, Failed> {
     let seconds = began.elapsed().as_secs_f64();
     Ok(plain("a year of orders, written in bulk", place, rows as f64 / seconds, format!("{} rows in {seconds:.0} s", thousands(rows))))
 }
+
+pub use desk::fill as fill_desk;
 
 /// Whether [`fill`] filled it before.
 pub fn is_filled(place: &Place) -> Result<bool, Failed> {

@@ -1,6 +1,7 @@
 //! The pages themselves, asked of a server of its own over loopback HTTP by somebody who is signed in, one page after another: signing
 //! in, reading, rendering and sending. Each with other parameters every time.
 
+use super::desk::{ACTORS, SHOP};
 use super::world::{CHANNELS, LOCATIONS, name};
 use super::{TIMES, plain};
 use crate::Failed;
@@ -31,7 +32,7 @@ struct Known {
 type Address = fn(&Known, usize) -> String;
 
 /// What is asked for: a name, and its address the nth time.
-const PAGES: [(&str, Address); 35] = [
+const PAGES: [(&str, Address); 41] = [
     ("today", |_, _| "/".into()),
     ("items", |_, _| "/items".into()),
     ("items, most sold", |_, _| "/items?sort=-sold".into()),
@@ -57,13 +58,19 @@ const PAGES: [(&str, Address); 35] = [
     ("transfers", |_, _| "/transfers".into()),
     ("a transfer", |k, n| format!("/transfers/{}", k.transfer + n as i64)),
     ("channels", |_, _| "/channels".into()),
+    ("listings of a channel", |_, _| format!("/channels/{SHOP}")),
+    ("the same, the last title first", |_, _| format!("/channels/{SHOP}?sort=-title")),
+    ("those that are no item", |_, _| format!("/channels/{SHOP}?only=unmapped")),
+    ("listings, searched", |k, n| format!("/channels/{SHOP}?q={}", words(name(n * 97 % k.items).split(' ').next().unwrap_or_default()))),
     ("exceptions", |_, _| "/exceptions".into()),
+    ("exceptions, the most severe first", |_, _| "/exceptions?as=table&sort=severity".into()),
     ("locations", |_, _| "/locations".into()),
     ("a location", |_, n| format!("/locations/{}", location(n))),
     ("routing rules", |_, _| "/rules".into()),
     ("imports", |_, _| "/imports".into()),
     ("people", |_, _| "/people".into()),
     ("audit log", |_, _| "/audit".into()),
+    ("audit log of somebody, the oldest first", |_, n| format!("/audit?actor=person{}@example.com&sort=number", n % ACTORS)),
     ("palette, beginning of a SKU", |k, n| format!("/palette?q={}", &sku((n * 107 % k.items) as u64)[..5])),
     ("palette, a word", |_, n| format!("/palette?q={}", ["lantern", "red", "tin", "mug", "rose"][n % 5])),
     ("search page", |k, n| format!("/search?q={}", words(&name(n * 89 % k.items)))),
