@@ -33,6 +33,7 @@ pub enum Noun {
     Link,
     Movement,
     Record,
+    Setting,
 }
 
 impl Noun {
@@ -62,6 +63,7 @@ impl Noun {
             Noun::Link => "link",
             Noun::Movement => "movement",
             Noun::Record => "record",
+            Noun::Setting => "setting",
         }
     }
 
@@ -90,6 +92,7 @@ impl Noun {
             Noun::Link => "unknown_link",
             Noun::Movement => "unknown_movement",
             Noun::Record => "unknown_record",
+            Noun::Setting => "unknown_setting",
         }
     }
 

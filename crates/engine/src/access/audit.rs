@@ -10,9 +10,11 @@ use crate::batch::Batch;
 use crate::command::{Answer, Command};
 use crate::db::{self, Cell, Row, Rows, Sql, Table, Tx, Type, Value, Write};
 use crate::views::{ItemView, LocationView, OrderSummary, Time};
+use crate::{keys, people};
 use domain::{Noun, Refused};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use std::collections::BTreeSet;
 use utoipa::ToSchema;
 
 use Type::{Hash, Int, Text};
@@ -43,6 +45,8 @@ const COUNT: Sql = Sql("SELECT value FROM counters WHERE name = 'audit'");
 const MAX_STATE: usize = 16 << 10;
 /// Records read at once while verifying.
 const PAGE: i64 = 5_000;
+/// Most people, and most keys, that a part of a name is taken for.
+const MAX_ACTORS: usize = 20;
 
 /// A record before it has a number.
 #[derive(Debug, Clone, Default)]
@@ -359,6 +363,7 @@ fn read(row: &Row<'_>) -> (RecordView, Record, [u8; 32]) {
 /// Which records to list; empty texts mean any.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
+    /// As the log has it (`person:ada@example.com`), or a part of somebody's name or login, or of a key's name.
     pub actor: String,
     /// Such as `stock.adjust`.
     pub action: String,
@@ -377,17 +382,23 @@ const LIST: Sql = Sql(
 const LIST_OLDEST: Sql = Sql(
     "SELECT number, at, actor, means, address, action, noun, subject, before, after, hash FROM audit WHERE number > $1 AND at >= $2 AND at < $3 ORDER BY number LIMIT $4",
 );
-const BY_ACTOR: Sql = Sql(
-    "SELECT number, at, actor, means, address, action, noun, subject, before, after, hash FROM audit WHERE actor = $1 AND number < $2 AND at >= $3 AND at < $4 AND ($5 = '' OR action = $5) AND ($6 = '' OR noun = $6) AND ($7 = '' OR subject = $7) ORDER BY number DESC LIMIT $8",
-);
-const BY_ACTOR_OLDEST: Sql = Sql(
-    "SELECT number, at, actor, means, address, action, noun, subject, before, after, hash FROM audit WHERE actor = $1 AND number > $2 AND at >= $3 AND at < $4 AND ($5 = '' OR action = $5) AND ($6 = '' OR noun = $6) AND ($7 = '' OR subject = $7) ORDER BY number LIMIT $8",
-);
 const BY_SUBJECT: Sql = Sql(
-    "SELECT number, at, actor, means, address, action, noun, subject, before, after, hash FROM audit WHERE noun = $1 AND ($2 = '' OR subject = $2) AND number < $3 AND at >= $4 AND at < $5 AND ($6 = '' OR action = $6) ORDER BY number DESC LIMIT $7",
+    "SELECT number, at, actor, means, address, action, noun, subject, before, after, hash FROM audit WHERE subject = $1 AND number < $2 AND at >= $3 AND at < $4 AND ($5 = '' OR actor = $5) AND ($6 = '' OR noun = $6) AND ($7 = '' OR action = $7) ORDER BY number DESC LIMIT $8",
 );
 const BY_SUBJECT_OLDEST: Sql = Sql(
-    "SELECT number, at, actor, means, address, action, noun, subject, before, after, hash FROM audit WHERE noun = $1 AND ($2 = '' OR subject = $2) AND number > $3 AND at >= $4 AND at < $5 AND ($6 = '' OR action = $6) ORDER BY number LIMIT $7",
+    "SELECT number, at, actor, means, address, action, noun, subject, before, after, hash FROM audit WHERE subject = $1 AND number > $2 AND at >= $3 AND at < $4 AND ($5 = '' OR actor = $5) AND ($6 = '' OR noun = $6) AND ($7 = '' OR action = $7) ORDER BY number LIMIT $8",
+);
+const BY_ACTOR: Sql = Sql(
+    "SELECT number, at, actor, means, address, action, noun, subject, before, after, hash FROM audit WHERE actor = $1 AND number < $2 AND at >= $3 AND at < $4 AND ($5 = '' OR noun = $5) AND ($6 = '' OR action = $6) ORDER BY number DESC LIMIT $7",
+);
+const BY_ACTOR_OLDEST: Sql = Sql(
+    "SELECT number, at, actor, means, address, action, noun, subject, before, after, hash FROM audit WHERE actor = $1 AND number > $2 AND at >= $3 AND at < $4 AND ($5 = '' OR noun = $5) AND ($6 = '' OR action = $6) ORDER BY number LIMIT $7",
+);
+const BY_NOUN: Sql = Sql(
+    "SELECT number, at, actor, means, address, action, noun, subject, before, after, hash FROM audit WHERE noun = $1 AND number < $2 AND at >= $3 AND at < $4 AND ($5 = '' OR action = $5) ORDER BY number DESC LIMIT $6",
+);
+const BY_NOUN_OLDEST: Sql = Sql(
+    "SELECT number, at, actor, means, address, action, noun, subject, before, after, hash FROM audit WHERE noun = $1 AND number > $2 AND at >= $3 AND at < $4 AND ($5 = '' OR action = $5) ORDER BY number LIMIT $6",
 );
 const BY_ACTION: Sql = Sql(
     "SELECT number, at, actor, means, address, action, noun, subject, before, after, hash FROM audit WHERE action = $1 AND number < $2 AND at >= $3 AND at < $4 ORDER BY number DESC LIMIT $5",
@@ -398,18 +409,49 @@ const BY_ACTION_OLDEST: Sql = Sql(
 const FROM: Sql =
     Sql("SELECT number, at, actor, means, address, action, noun, subject, before, after, hash FROM audit WHERE number > $1 ORDER BY number LIMIT $2");
 
+/// Whom a text means that is no actor as the log has them: people by a part of their login or name, keys by a part of theirs.
+fn actors(tx: &mut Tx<'_>, text: &str) -> Result<Vec<String>, Stop> {
+    let mut found = vec![text.to_owned()];
+    if !text.contains(':') {
+        let wanted = text.to_lowercase();
+        let fits = |name: &str| name.to_lowercase().contains(&wanted);
+        let people = people::list(tx)?.into_iter().filter(|p| fits(&p.login) || fits(&p.name)).map(|p| p.actor().to_string());
+        found.extend(people.take(MAX_ACTORS));
+        let keys: BTreeSet<String> = keys::list_keys(tx)?.into_iter().filter(|k| fits(&k.name)).map(|k| format!("key:{}", k.name)).collect();
+        found.extend(keys.into_iter().take(MAX_ACTORS));
+    }
+    Ok(found)
+}
+
 /// Records after the last one's number of the page before: the newest first unless the oldest are asked for.
 pub fn list(tx: &mut Tx<'_>, filter: &Filter, after: Option<i64>, limit: i64) -> Result<Vec<RecordView>, Stop> {
+    if filter.actor.is_empty() {
+        return list_of(tx, filter, after, limit);
+    }
+    let mut records = Vec::new();
+    for actor in actors(tx, &filter.actor)? {
+        records.extend(list_of(tx, &Filter { actor, ..filter.clone() }, after, limit)?);
+    }
+    records.sort_unstable_by_key(|r: &RecordView| if filter.oldest_first { r.number } else { -r.number });
+    records.truncate(limit as usize);
+    Ok(records)
+}
+
+/// As [`list`], of one actor at most.
+fn list_of(tx: &mut Tx<'_>, filter: &Filter, after: Option<i64>, limit: i64) -> Result<Vec<RecordView>, Stop> {
     debug_assert!(LIST.0.starts_with(COLUMNS));
     let oldest = filter.oldest_first;
     let until = if filter.until == 0 { i64::MAX } else { filter.until };
     let after = Value::Int(after.unwrap_or(if oldest { 0 } else { i64::MAX }));
     let (from, until, limit) = (Value::Int(filter.from), Value::Int(until), Value::Int(limit));
     let [actor, action, noun, subject] = [&filter.actor, &filter.action, &filter.noun, &filter.subject].map(|text| Value::Text(text));
-    let (sql, values) = if !filter.actor.is_empty() {
-        (if oldest { BY_ACTOR_OLDEST } else { BY_ACTOR }, vec![actor, after, from, until, action, noun, subject, limit])
+    // The index of what fits the fewest leads.
+    let (sql, values) = if !filter.subject.is_empty() {
+        (if oldest { BY_SUBJECT_OLDEST } else { BY_SUBJECT }, vec![subject, after, from, until, actor, noun, action, limit])
+    } else if !filter.actor.is_empty() {
+        (if oldest { BY_ACTOR_OLDEST } else { BY_ACTOR }, vec![actor, after, from, until, noun, action, limit])
     } else if !filter.noun.is_empty() {
-        (if oldest { BY_SUBJECT_OLDEST } else { BY_SUBJECT }, vec![noun, subject, after, from, until, action, limit])
+        (if oldest { BY_NOUN_OLDEST } else { BY_NOUN }, vec![noun, after, from, until, action, limit])
     } else if !filter.action.is_empty() {
         (if oldest { BY_ACTION_OLDEST } else { BY_ACTION }, vec![action, after, from, until, limit])
     } else {

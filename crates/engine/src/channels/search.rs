@@ -7,9 +7,10 @@ use crate::batch::sorted;
 use crate::catalog::rows::{ITEMS_BY_ID, Item};
 use crate::config::Config;
 use crate::db::{Lookup, Row, Sql, Tx, Value};
-use crate::page::{Cursor, Page, unreadable};
+use crate::page::{Page, unreadable};
 use domain::{Noun, Refused, limits};
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::sync::Arc;
 
 // Bounds are told one by one: SQLite takes but one of a row of expressions for the beginning of a range.
@@ -38,7 +39,6 @@ const BY_SKU: Sql = Sql(
 const BY_TITLE: Sql = Sql(
     "SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND lower(title) >= lower($2) AND (lower(title) > lower($2) OR id > $3) AND lower(title) < lower($4) ORDER BY lower(title), id LIMIT $5",
 );
-const LAST: Sql = Sql("SELECT id, sku, title, item, fault FROM listings WHERE channel = $1 AND id = $2");
 
 /// Listings that one page looks at. Beyond, it ends with what it found.
 const EXAMINED: usize = 2_000;
@@ -54,8 +54,8 @@ pub struct ListingQuery {
     pub begins: String,
     /// The other way round: the last title first. Not of those that are searched.
     pub reversed: bool,
-    /// Where the page before ended: how it was found (0 by its SKU, 1 by its title), and its id.
-    pub after: Option<Cursor<2>>,
+    /// Where the page before ended.
+    pub after: Option<ListingCursor>,
     /// Most rows.
     pub limit: usize,
 }
@@ -101,21 +101,40 @@ enum By {
 }
 
 impl By {
-    fn number(self) -> i64 {
-        self as i64
-    }
-
     fn next(self) -> Option<By> {
         (self == By::Sku).then_some(By::Title)
     }
 }
 
-/// Where a search stands.
-struct Place {
+/// Where a list stands: after a listing, as its SKU or title was then, so that a new title does not move the place. Shown as
+/// `title.1042.Red mug`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListingCursor {
     by: By,
-    /// The SKU or title of the last one, and its id.
-    text: String,
     id: i64,
+    text: String,
+}
+
+impl ListingCursor {
+    /// Reads what a page gave out. Refuses anything else, naming `field`.
+    pub fn parse(field: &str, text: &str) -> Result<ListingCursor, Refused> {
+        let mut parts = text.splitn(3, '.');
+        let by = match parts.next() {
+            Some("sku") => By::Sku,
+            Some("title") => By::Title,
+            _ => return Err(unreadable(field)),
+        };
+        let id = parts.next().and_then(|id| id.parse().ok()).ok_or_else(|| unreadable(field))?;
+        let text = parts.next().filter(|text| limits::text(field, text).is_ok()).ok_or_else(|| unreadable(field))?;
+        Ok(ListingCursor { by, id, text: text.to_owned() })
+    }
+}
+
+impl fmt::Display for ListingCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let by = if self.by == By::Sku { "sku" } else { "title" };
+        write!(f, "{by}.{}.{}", self.id, self.text)
+    }
 }
 
 impl ListingQuery {
@@ -136,7 +155,7 @@ impl ListingQuery {
         }
     }
 
-    fn step(&self, tx: &mut Tx<'_>, channel: i64, at: &Place) -> Result<Vec<Light>, Stop> {
+    fn step(&self, tx: &mut Tx<'_>, channel: i64, at: &ListingCursor) -> Result<Vec<Light>, Stop> {
         let (channel, text, id, step) = (Value::Int(channel), Value::Text(&at.text), Value::Int(at.id), Value::Int(STEP as i64));
         if self.begins.is_empty() {
             let sql = match (self.only, self.reversed) {
@@ -154,42 +173,33 @@ impl ListingQuery {
         Ok(tx.rows(sql, &[channel, text, id, Value::Text(&end), step], Light::read)?)
     }
 
-    /// Where the page begins. Refuses a cursor of another list, and one whose listing is gone.
-    fn start(&self, tx: &mut Tx<'_>, channel: i64) -> Result<Place, Stop> {
+    /// Where the page begins. Refuses a cursor of another list.
+    fn start(&self, tx: &mut Tx<'_>, channel: i64) -> Result<ListingCursor, Stop> {
         let searched = !self.begins.is_empty();
-        let Some(Cursor([by, id])) = self.after else {
-            return Ok(match (searched, self.reversed) {
-                (true, _) => Place { by: By::Sku, text: self.begins.clone(), id: 0 },
-                (false, false) => Place { by: By::Title, text: String::new(), id: 0 },
-                (false, true) => {
-                    let last = tx.one(END, &[Value::Int(channel)], |r| r.text(0))?;
-                    Place { by: By::Title, text: last.unwrap_or_default(), id: i64::MAX }
-                }
-            });
-        };
-        let by = [By::Sku, By::Title].into_iter().find(|known| known.number() == by && (searched || *known == By::Title));
-        let last = tx.one(LAST, &[Value::Int(channel), Value::Int(id)], Light::read)?;
-        match (by, last) {
-            // Where the titles begin after the last SKU.
-            (Some(By::Title), None) if id == 0 && searched => Ok(Place { by: By::Title, text: self.begins.clone(), id }),
-            (Some(by), Some(last)) => Ok(Place { by, text: last.text(by), id }),
-            _ => Err(unreadable("after").into()),
+        match &self.after {
+            Some(after) if !searched && after.by == By::Sku => Err(unreadable("after").into()),
+            Some(after) => Ok(after.clone()),
+            None if searched => Ok(ListingCursor { by: By::Sku, text: self.begins.clone(), id: 0 }),
+            None if !self.reversed => Ok(ListingCursor { by: By::Title, text: String::new(), id: 0 }),
+            None => {
+                let last = tx.one(END, &[Value::Int(channel)], |r| r.text(0))?;
+                Ok(ListingCursor { by: By::Title, text: last.unwrap_or_default(), id: i64::MAX })
+            }
         }
     }
 }
 
 /// A page of a channel's listings: by their titles, or, when searched, those whose SKU begins so, then those whose title does.
 /// Looks at two thousand at most. Refuses an unknown channel, and a cursor of another list.
-pub fn list(tx: &mut Tx<'_>, config: &Config, query: &ListingQuery) -> Result<Page<ListingView, Cursor<2>>, Stop> {
+pub fn list(tx: &mut Tx<'_>, config: &Config, query: &ListingQuery) -> Result<Page<ListingView, ListingCursor>, Stop> {
     limits::text("begins", &query.begins)?;
     let channel = config.channel_by_code(&query.channel).ok_or_else(|| Refused::unknown(Noun::Channel, &query.channel, "channel"))?;
     let mut at = query.start(tx, channel.id)?;
     let mut ids: Vec<i64> = Vec::new();
     let mut next = None;
     'pages: for n in 0.. {
-        let here = |at: &Place| Some(Cursor([at.by.number(), at.id]));
         if n == EXAMINED / STEP {
-            next = here(&at);
+            next = Some(at);
             break;
         }
         let found = query.step(tx, channel.id, &at)?;
@@ -197,16 +207,16 @@ pub fn list(tx: &mut Tx<'_>, config: &Config, query: &ListingQuery) -> Result<Pa
         for light in found {
             if query.wants(&light, at.by) {
                 if ids.len() == query.limit {
-                    next = here(&at);
+                    next = Some(at);
                     break 'pages;
                 }
                 ids.push(light.id);
             }
-            at = Place { by: at.by, id: light.id, text: light.text(at.by) };
+            at = ListingCursor { by: at.by, id: light.id, text: light.text(at.by) };
         }
         if ended {
             let Some(by) = at.by.next() else { break };
-            at = Place { by, text: query.begins.clone(), id: 0 };
+            at = ListingCursor { by, text: query.begins.clone(), id: 0 };
         }
     }
     Ok(Page { rows: views(tx, channel.code.clone(), &ids)?, next })

@@ -15,7 +15,7 @@ pub const MIGRATIONS: &[(i64, &str, &str)] = &[
     (10, "desk", include_str!("../../migrations/0010_desk.sql")),
     (11, "imports", include_str!("../../migrations/0011_imports.sql")),
     (12, "closings", include_str!("../../migrations/0012_closings.sql")),
-    (13, "listings", include_str!("../../migrations/0013_listings.sql")),
+    (13, "orders_of_lists", include_str!("../../migrations/0013_orders_of_lists.sql")),
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL, hash BYTEA NOT NULL)";

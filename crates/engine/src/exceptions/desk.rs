@@ -23,7 +23,7 @@ const SOLVED: Sql = Sql(
 );
 // No index serves these orders: all open ones are sorted, which people keep few.
 const OPEN_BY_FIGURE: Sql = Sql(
-    "SELECT id, key, kind, severity, channel, title, detail, payload, open, owner, due_at, created_at, updated_at, times, history, snoozed_until FROM (SELECT id, key, kind, severity, channel, title, detail, '' AS payload, open, owner, due_at, created_at, updated_at, times, '[]' AS history, snoozed_until, CAST($1 AS BIGINT) * CASE CAST($2 AS BIGINT) WHEN 1 THEN CASE severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END WHEN 2 THEN created_at ELSE -times END AS figure FROM exceptions WHERE open = 1) AS x WHERE (figure, id) > ($3, $4) ORDER BY figure, id LIMIT $5",
+    "SELECT id, key, kind, severity, channel, title, detail, payload, open, owner, due_at, created_at, updated_at, times, history, snoozed_until FROM (SELECT id, key, kind, severity, channel, title, detail, '' AS payload, open, owner, due_at, created_at, updated_at, times, '[]' AS history, snoozed_until, CAST($1 AS BIGINT) * CASE CAST($2 AS BIGINT) WHEN 1 THEN CASE severity WHEN 'critical' THEN 2 WHEN 'warning' THEN 1 ELSE 0 END WHEN 2 THEN -created_at ELSE times END AS figure FROM exceptions WHERE open = 1) AS x WHERE (figure, id) > ($3, $4) ORDER BY figure, id LIMIT $5",
 );
 const SOLVED_FIRST: Sql = Sql(
     "SELECT id, key, kind, severity, channel, title, detail, '' AS payload, open, owner, due_at, created_at, updated_at, times, '[]' AS history, snoozed_until FROM exceptions WHERE open = 0 AND (updated_at, id) > ($1, $2) ORDER BY updated_at, id LIMIT $3",
@@ -53,11 +53,11 @@ pub enum By {
     /// When open ones are due, the next first; when solved ones were, the last first.
     #[default]
     Time,
-    /// The most severe first. This and the following are of open ones.
+    /// The mildest first. This and the following are of open ones.
     Severity,
-    /// The one that was opened first.
-    Opened,
-    /// The one that was met most often.
+    /// The one that was opened last.
+    Age,
+    /// The one that was met the fewest times.
     Times,
 }
 
@@ -120,16 +120,16 @@ impl DeskQuery {
     /// Where one stands in the list.
     fn place(&self, found: &Exception) -> [i64; 2] {
         let severity = || match Severity::parse(&found.severity) {
-            Some(Severity::Critical) => 0,
+            Some(Severity::Critical) => 2,
             Some(Severity::Warning) => 1,
-            _ => 2,
+            _ => 0,
         };
         let figure = match self.by {
             _ if self.standing == Standing::Solved => found.updated_at,
             By::Time => found.due_at,
             By::Severity => self.direction() * severity(),
-            By::Opened => self.direction() * found.created_at,
-            By::Times => self.direction() * -found.times,
+            By::Age => self.direction() * -found.created_at,
+            By::Times => self.direction() * found.times,
         };
         [figure, found.id]
     }

@@ -80,11 +80,14 @@ pub fn known(tx: &mut Tx<'_>, name: &str, field: &str) -> Result<Role, Stop> {
     find(tx, name)?.ok_or_else(|| Refused::unknown(Noun::Role, name, field).into())
 }
 
-/// Creates or changes a role. Nobody may put more into it than they have.
+/// Creates or changes a role. Nobody may put more into it than they have. Refused if somebody has changed it since it was seen.
 pub fn set(tx: &mut Tx<'_>, by: &By, now: i64, name: &str, wanted: &SetRole) -> Result<Role, Stop> {
     limits::name("name", name)?;
     limits::text("about", &wanted.about)?;
     let known = find(tx, name)?;
+    if by.expect.as_ref().is_some_and(|expect| *expect != audit::etag_of(&known)) {
+        return Err(Refused::Changed { noun: Noun::Role, name: name.into() }.into());
+    }
     let permissions = Permissions::parse(wanted.permissions.iter().map(String::as_str))?;
     let role = match built_in(name) {
         Some(fixed) if permissions != fixed.permissions => {

@@ -6,6 +6,7 @@ use crate::access::By;
 use crate::access::audit::{self, Record};
 use crate::config::Config;
 use crate::db::{self, Rows, Sql, Tx, Value, Write};
+use domain::{Noun, Refused};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -64,8 +65,11 @@ pub fn get<T: DeserializeOwned + Default>(tx: &mut Tx<'_>, name: &str) -> Result
     text(tx, name)?.map_or(Ok(T::default()), |t| serde_json::from_str(&t).map_err(|e| Stop::broken(format!("setting {name}: {e}"))))
 }
 
-/// Sets it. `shown` is what the audit log records of it: without secrets.
+/// Sets it. `shown` is what is shown and recorded of it before and after: without secrets. Refused if somebody has set it since it was seen.
 pub fn set<T: Serialize>(tx: &mut Tx<'_>, by: &By, now: i64, name: &'static str, value: &T, shown: (Option<String>, String)) -> Result<(), Stop> {
+    if by.expect.as_ref().is_some_and(|expect| *expect != audit::etag(shown.0.as_deref().unwrap_or_default())) {
+        return Err(Refused::Changed { noun: Noun::Setting, name: name.into() }.into());
+    }
     tx.write(vec![Write::changed(&SETTINGS, row(name, value)?)])?;
     Config::changed(tx)?;
     Ok(audit::append(tx, &[Record::new(by, now, "settings.set", "setting", name).states(shown.0, Some(shown.1))])?)

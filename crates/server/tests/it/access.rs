@@ -539,6 +539,31 @@ fn the_audit_log_tells_and_cannot_be_changed_unnoticed() {
             let page = owner.get(&format!("/audit?{query}")).text();
             assert!(page.find(first).unwrap() < page.find(last).unwrap(), "{query}");
         }
+        // A part of a name, and a thing whatever kind it is; page by page both ways.
+        for query in ["actor=TEST", "subject=MUG", "subject=MUG&action=item.update"] {
+            let file = owner.get(&format!("/audit?{query}&format=csv")).text();
+            assert!(file.contains(",item.update,item,MUG,") && !file.contains(",settings.set,"), "{query}: {file}");
+            assert_eq!(file.lines().skip(1).all(|line| line.contains(",MUG,")), query.starts_with("subject"), "{query}: {file}");
+        }
+        assert_eq!(owner.get("/audit?subject=NOTHING&format=csv").text().lines().count(), 1);
+        for oldest_first in [false, true] {
+            for (actor, action, noun, subject) in
+                [("", "", "", ""), ("key:tester", "", "", ""), ("", "", "item", ""), ("", "", "", "MUG"), ("", "key.create", "", "")]
+            {
+                let [actor, action, noun, subject] = [actor, action, noun, subject].map(str::to_owned);
+                let filter = engine::access::audit::Filter { actor, action, noun, subject, oldest_first, ..Default::default() };
+                let read = |after, limit| {
+                    let filter = filter.clone();
+                    let found = site.block_on(site.engine.read(move |tx| engine::access::audit::list(tx, &filter, after, limit))).unwrap();
+                    found.iter().map(|r| r.number).collect::<Vec<i64>>()
+                };
+                let (mut paged, whole) = (Vec::new(), read(None, 1_000));
+                while let Some(next) = read(paged.last().copied(), 1).first() {
+                    paged.push(*next);
+                }
+                assert!(paged == whole && !whole.is_empty(), "{filter:?}: {paged:?} {whole:?}");
+            }
+        }
         let made = owner.get("/audit?action=item.update&noun=item&sort=number&format=csv").text();
         assert!(made.lines().nth(1).unwrap().contains("item.update"), "{made}");
         for query in ["actor=key:tester", "noun=item", "action=item.update", ""] {

@@ -1,6 +1,6 @@
 //! The lists of people and keys: in the order that is asked for, as far as they are asked for, and as files.
 
-use super::reading::{get, says};
+use super::reading::{get, hidden, refused, says};
 use super::support::{Site, on_both};
 use serde_json::json;
 
@@ -73,6 +73,21 @@ fn roles_are_found_by_what_they_allow_sorted_and_exported() {
             names.collect::<Vec<_>>()
         };
         assert_eq!(found("q=at+NIGHT"), ["night shift"]);
+        // Two change it at once: the second is told.
+        let seen = hidden(&get(&owner, "/roles/night%20shift"), "seen");
+        let form = |about| {
+            [
+                ("name", "night shift"),
+                ("old", "yes"),
+                ("about", about),
+                ("permissions", "stock.view"),
+                ("permissions", "stock.adjust"),
+                ("seen", &*seen),
+            ]
+        };
+        assert_eq!(owner.sent("/roles", &form("Counts at night, and moves")), "/roles?said=saved");
+        says(&refused(&owner, "/roles", &form("Sweeps")), &["Somebody else changed the role “night shift” since you opened it"]);
+        says(&get(&owner, "/roles"), &["Counts at night, and moves"]);
         assert!(found("q=audit").contains(&"auditor".to_owned()) && !found("q=audit").contains(&"night shift".to_owned()));
         let names = found("sort=name");
         assert!(names.is_sorted() && names.len() > 8, "{names:?}");

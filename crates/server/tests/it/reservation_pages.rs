@@ -39,6 +39,7 @@ fn the_next_to_run_out_comes_first() {
         }
         assert!(site.page("/reservations?status=released").contains(&format!("r{gone}")));
         assert!(!site.page("/reservations?channel=web").contains(&format!("r{short}")));
+        assert!(site.page("/reservations?channel=web&q=1").contains("name=\"channel\" value=\"web\""), "a search keeps the channel");
         assert!(site.page("/reservations?status=expired").contains("No such reservation"));
         let file = site.visitor("owner").get("/reservations?status=all&format=csv").text();
         assert_eq!(file.lines().count(), 4);

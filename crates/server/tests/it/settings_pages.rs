@@ -1,6 +1,6 @@
 //! The page of settings: what the house assumes for everybody, and sign-in through the company, saved, refused and obeyed.
 
-use crate::reading::{fault, get, lacks, refused, says};
+use crate::reading::{fault, get, hidden, lacks, refused, says};
 use crate::support::{Site, on_both};
 use engine::people::settings::{self, Company};
 use serde_json::json;
@@ -37,6 +37,11 @@ fn what_the_house_assumes_is_saved_or_refused_at_its_field() {
         let page = get(&owner, "/settings");
         says(&page, &["name=\"zone\" type=\"text\" value=\"UTC\"", "value=\"USD\"", "<title>Settings · Holdfast</title>"]);
 
+        // Somebody else was faster: nothing of theirs is overwritten.
+        let typed = [("zone", "Europe/Paris"), ("currency", "EUR"), ("seen", "0123456789abcdef")];
+        says(&refused(&owner, "/settings/house", &typed), &["Somebody else changed the setting “house” since you opened it"]);
+        says(&refused(&owner, "/settings/company", &typed), &["Somebody else changed the setting “company” since you opened it"]);
+        let seen = hidden(&page, "seen");
         // Everybody's pages follow: the title, the language, the currency, and when a day begins.
         site.locations(&[("LON", json!({ "cost_per_unit": 250_000 }))]);
         site.item("MUG", json!({}), "LON 9");
@@ -44,7 +49,7 @@ fn what_the_house_assumes_is_saved_or_refused_at_its_field() {
         site.time.advance(7 * 3_600);
         let support = site.visitor("support");
         says(&get(&support, "/"), &["Orders today</dt><dd><span class=\"fig\"><span class=\"val\">1<"]);
-        assert_eq!(owner.sent("/settings/house", &form), "/settings?said=saved");
+        assert_eq!(owner.sent("/settings/house", &[&form[..], &[("seen", &*seen)]].concat()), "/settings?said=saved");
         says(&get(&owner, "/settings"), &["<html lang=\"de\"", "Tea &amp; &lt;Co&gt; · Holdfast</title>", "value=\"Asia/Tokyo\"", "value=\"EUR\""]);
         says(&get(&support, "/locations/LON"), &["0,25 €"]);
         // It is one o'clock in Tokyo, on the day after the order.

@@ -125,6 +125,11 @@ fn what_failed_is_sent_again_one_by_one_or_all_of_it() {
             let shown = |n: usize| page.find(&format!("data-row=\"{}\"", newest_first[n])).unwrap();
             assert!(shown(first) < shown(1) && shown(1) < shown(2 - first), "{sort}");
         }
+        let after = |sort: &str, n: usize| get(&owner, &format!("{path}?sort={sort}&after={}", newest_first[n]));
+        for (sort, n, there) in [("", 0, [false, true, true]), ("written", 1, [true, false, false]), ("written", 2, [true, true, false])] {
+            let page = after(sort, n);
+            assert_eq!([0, 1, 2].map(|n| page.contains(&format!("data-row=\"{}\"", newest_first[n]))), there, "{sort} {n}");
+        }
         let first = log(&site, &id).pop().unwrap();
         let replay = format!("{path}/deliveries/{}/replay", first["id"].as_str().unwrap());
         for what in [&replay, &format!("{path}/replay"), &format!("{path}/test")] {

@@ -1,7 +1,7 @@
 //! The audit log: who did what to what, before and after, from where, by which session or key.
 
 use super::fields::address;
-use super::parts::{empty, fact, icon, pager, select, sorted};
+use super::parts::{empty, fact, icon, kept, pager, select, sorted};
 use super::shell::{self, Page, Sheet};
 use super::viewer::{Viewer, capital};
 use crate::App;
@@ -157,7 +157,7 @@ fn filters(v: &Viewer, wanted: &Filter) -> Markup {
     [&mut actions, &mut nouns].into_iter().for_each(|options| options.insert(0, any.clone()));
     html! {
         form.filters.filters-fields method="get" {
-            @if wanted.oldest_first { input type="hidden" name="sort" value="number"; }
+            (kept(v, &["sort"]))
             (field("actor", "Who", "search", &wanted.actor))
             (select(v, "action", "What", &actions, &wanted.action))
             (select(v, "noun", "Kind of thing", &nouns, &wanted.noun))

@@ -132,7 +132,26 @@ async fn act_on(app: &App, v: &Viewer, words: &str, grant: &Grant) -> Result<Vec
     Ok(items.into_iter().flat_map(|i| deeds.iter().map(move |d| (*d, i.clone())).collect::<Vec<_>>()).collect())
 }
 
-/// What fits the words typed: items, orders, pages, actions. Empty words offer the pages.
+/// Locations and channels, as far as the viewer sees them: (address, glyph, name, code).
+async fn named(app: &App, v: &Viewer) -> Result<Vec<(String, &'static str, String, String)>, Problem> {
+    let grant = v.grant();
+    let (locations, channels) = (v.may(Permission::StockView), v.may(Permission::ChannelsView));
+    let known = app
+        .read(move |_, config| {
+            let mut known = Vec::new();
+            for l in config.locations.iter().filter(|l| locations && grant.at(l.id)) {
+                known.push((format!("/locations/{}", step(&l.code)), "pin", l.name.clone(), l.code.to_string()));
+            }
+            for c in config.channels.iter().filter(|c| channels && grant.on(&c.code)) {
+                known.push((format!("/channels/{}", step(&c.code)), "plug", c.name.clone(), c.code.to_string()));
+            }
+            Ok(known)
+        })
+        .await?;
+    Ok(known)
+}
+
+/// What fits the words typed: items, orders, actions, locations and channels, pages. Empty words offer the pages.
 async fn find(app: &App, v: &Viewer, words: &str) -> Result<Markup, Problem> {
     let lower = words.trim().to_lowercase();
     let fits = |text: &str| lower.split_whitespace().all(|word| text.to_lowercase().split_whitespace().any(|t| t.starts_with(word)));
@@ -141,10 +160,12 @@ async fn find(app: &App, v: &Viewer, words: &str) -> Result<Markup, Problem> {
     let grant = v.caller.as_ref().map(|c| c.grant.clone()).unwrap_or_default();
     let (items, orders) = if lower.is_empty() { (Vec::new(), Vec::new()) } else { super::find::find(app, &grant, words, OFFERED).await? };
     let acts = act_on(app, v, words, &grant).await?;
+    let named = if lower.is_empty() { Vec::new() } else { named(app, v).await? };
+    let named: Vec<_> = named.into_iter().filter(|(_, _, name, code)| fits(name) || fits(code)).take(OFFERED).collect();
     let option = |href: &str, glyph: &str, text: Markup, aside: Markup| {
         html! { a.opt role="option" href=(href) { (icon(glyph)) span.grow { (text) } span.aside { (aside) } } }
     };
-    let is_nothing = items.is_empty() && orders.is_empty() && actions.is_empty() && acts.is_empty() && pages.is_empty();
+    let is_nothing = items.is_empty() && orders.is_empty() && actions.is_empty() && acts.is_empty() && pages.is_empty() && named.is_empty();
     Ok(html! {
         @if !items.is_empty() { div role="group" aria-label=(v.t("Items")) { div.group role="presentation" { (v.t("Items")) }
             @for i in &items { (option(&format!("/items/{}", step(&i.sku)), "box", html! { b { (i.sku) } " " (i.name) }, html! { (v.say("{} available", &[&v.num(i.balances.available)])) })) }
@@ -155,6 +176,9 @@ async fn find(app: &App, v: &Viewer, words: &str) -> Result<Markup, Problem> {
         @if !actions.is_empty() || !acts.is_empty() { div role="group" aria-label=(v.t("Actions")) { div.group role="presentation" { (v.t("Actions")) }
             @for (deed, i) in &acts { (option(&format!("/items/{}?do={}", step(&i.sku), deed.word()), deed.icon(), html! { (v.t(deed.name())) " " b { (i.sku) } " " (i.name) }, html! { (v.say("{} available", &[&v.num(i.balances.available)])) })) }
             @for (text, href, glyph, _) in actions { (option(href, glyph, html! { (v.t(text)) }, html! {})) }
+        } }
+        @if !named.is_empty() { div role="group" aria-label=(v.t("Locations and channels")) { div.group role="presentation" { (v.t("Locations and channels")) }
+            @for (href, glyph, name, code) in &named { (option(href, glyph, html! { (name) }, html! { (code) })) }
         } }
         @if !pages.is_empty() { div role="group" aria-label=(v.t("Pages")) { div.group role="presentation" { (v.t("Pages")) }
             @for (href, glyph, name) in &pages { (option(href, glyph, html! { (v.t(name)) }, html! {})) }

@@ -3,7 +3,7 @@
 use super::account::{own, proof, prove};
 use super::export;
 use super::fields::{Posted, see};
-use super::parts::{Field, button, confirm, empty, form, icon, search_box, select, sort, sorted, state};
+use super::parts::{Field, button, confirm, empty, form, icon, kept, search_box, select, sort, sorted, state};
 use super::people::{joined, limit_fields, limits_of};
 use super::shell::{self, Page, Sheet};
 use super::viewer::Viewer;
@@ -31,11 +31,13 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Bod
     let body = html! {
         section.panel aria-label=(v.t("API keys")) {
             form.filters method="get" {
+                (kept(v, &["sort"]))
                 (search_box(v, "Name", &v.asked("q").unwrap_or_default()))
                 label.check { input type="checkbox" name="old" value="yes" checked[with_old] data-auto; (v.t("With those that hold no more")) }
                 button.btn.btn-s.no-js type="submit" { (v.t("Filter")) }
             }
-            @if shown.is_empty() { (empty(v.t("No key"), html! { (v.t("A program that talks to the API needs one.")) }, html! { a.btn.btn-primary href="/keys/new" { (v.t("Make a key")) } })) }
+            @if shown.is_empty() && !wanted.is_empty() { (empty(v.t("None fits"), html! { (v.t("No key has this name.")) }, html! { div { a.btn href="/keys" { (v.t("Show all")) } } })) }
+            @else if shown.is_empty() { (empty(v.t("No key"), html! { (v.t("A program that talks to the API needs one.")) }, html! { a.btn.btn-primary href="/keys/new" { (v.t("Make a key")) } })) }
             @else { div.table-wrap { table.table.table-stack {
                 thead { tr { (sorted(v, "name", "Name", "", "name")) th scope="col" { (v.t("Begins with")) } (sorted(v, "role", "Role", "", "name")) th scope="col" { (v.t("Limited to")) } th scope="col" { (v.t("State")) } (sorted(v, "made", "Made", "", "name")) (sorted(v, "used", "Last used", "", "name")) th {} } }
                 tbody { @for (view, key) in &shown { (row(v, view, key)) } }

@@ -286,6 +286,11 @@ pub fn said(v: &Viewer) -> Markup {
     html! { div.banner.banner-warn[was_known].banner-ok[!was_known].flash[!was_known] role="status" { (icon(if was_known { "warn" } else { "ok" })) div { (v.t(text)) } } }
 }
 
+/// What else the address asks for, to be asked for again by the filters of a list: hidden fields.
+pub fn kept(v: &Viewer, names: &[&str]) -> Markup {
+    html! { @for name in names { @if let Some(value) = v.asked(name) { input type="hidden" name=(name) value=(value); } } }
+}
+
 /// The box of a list that is filtered as one types; `/` leads to it.
 pub fn search_box(v: &Viewer, what: &'static str, words: &str) -> Markup {
     html! {

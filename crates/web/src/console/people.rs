@@ -4,7 +4,7 @@ use super::account::sessions_table;
 use super::export;
 use super::fields::{Fields, Posted, see, step};
 use super::links::send_link;
-use super::parts::{Field, Part, button, check, confirm, empty, fact, form, icon, search_box, seen, select, sort, sorted, state};
+use super::parts::{Field, Part, button, check, confirm, empty, fact, form, icon, kept, search_box, seen, select, sort, sorted, state};
 use super::shell::{self, Page, Sheet};
 use super::viewer::Viewer;
 use crate::App;
@@ -39,6 +39,7 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Bod
     let body = html! {
         section.panel aria-label=(v.t("People")) {
             form.filters method="get" {
+                (kept(v, &["sort"]))
                 (search_box(v, "Name or mail address", &v.asked("q").unwrap_or_default()))
                 label.vh for="f-role" { (v.t("Role")) }
                 select.select.select-s #f-role name="role" data-auto { option value="" { (v.t("All roles")) } @for name in &names { option value=(name) selected[*name == role] { (name) } } }

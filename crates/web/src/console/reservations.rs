@@ -3,7 +3,7 @@
 use super::export;
 use super::fields::{Posted, see};
 use super::orders::Places;
-use super::parts::{Part, csrf, empty, fact, icon, item, once, pager, search_box, seen, sorted, tabs};
+use super::parts::{Part, csrf, empty, fact, icon, item, kept, once, pager, search_box, seen, sorted, tabs};
 use super::shell::{self, Page, Sheet};
 use super::show::iso;
 use super::status;
@@ -155,9 +155,10 @@ fn filters(v: &Viewer, found: &Found) -> Markup {
     html! {
         form.filters action="/reservations" role="search" {
             (search_box(v, "Number, or SKU", &v.asked("q").unwrap_or_default()))
-            @for name in ["status", "sort"] { @if let Some(value) = v.asked(name) { input type="hidden" name=(name) value=(value); } }
+            (kept(v, &["status", "sort"]))
             @if !found.channels.is_empty() || v.asked("channel").is_some() {
                 @if let Some(code) = v.asked("channel") {
+                    (kept(v, &["channel"]))
                     span.chip { (v.t("Channel")) b { (code) } a href=(v.address(&[("channel", "")])) aria-label=(v.say("Remove the filter {}", &[&v.t("Channel")])) { (icon("x")) } }
                 } @else {
                     select.select.select-s name="channel" aria-label=(v.t("Channel")) data-auto {

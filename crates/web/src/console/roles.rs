@@ -1,7 +1,7 @@
 //! Roles: what each allows, those of the merchant's own, and which of them ask for a second factor.
 
 use super::fields::{Posted, see, step};
-use super::parts::{Field, Part, button, check, confirm, empty, form, icon, search_box, sort, sorted};
+use super::parts::{Field, Part, button, check, confirm, empty, form, icon, kept, search_box, seen, sort, sorted};
 use super::shell::{self, Page, Sheet};
 use super::viewer::Viewer;
 use crate::App;
@@ -12,6 +12,7 @@ use axum::http::Response;
 use axum::response::IntoResponse;
 use domain::access::BUILT_IN;
 use domain::{Noun, Permission, Refused};
+use engine::access::audit::etag_of;
 use engine::people::roles::{self, Role, SetRole};
 use maud::{Markup, html};
 
@@ -39,6 +40,7 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Bod
     let body = html! { div.stack {
         section.panel aria-label=(v.t("Roles")) {
             form.filters method="get" {
+                (kept(v, &["sort"]))
                 (search_box(v, "Role, or what it allows", &v.asked("q").unwrap_or_default()))
                 button.btn.btn-s.no-js type="submit" { (v.t("Filter")) }
             }
@@ -104,7 +106,7 @@ fn show(v: &Viewer, role: Option<&Role>) -> Page {
     let title = role.map_or_else(|| v.t("A role of your own").to_owned(), |r| r.name.clone());
     let body = html! {
         section.panel aria-label=(title) { div.panel-body { (form(v, "/roles", html! {
-            @if let Some(role) = role { input type="hidden" name="name" value=(role.name); input type="hidden" name="old" value="yes"; }
+            @if let Some(role) = role { (seen(&etag_of(role))) input type="hidden" name="name" value=(role.name); input type="hidden" name="old" value="yes"; }
             @else { (Field::new("name", "Name").required().focus().show(v)) }
             @if !fixed { (Field::new("about", "What it is for").value(role.map_or("", |r| &r.about)).show(v)) }
             (check(v, "second_factor", "yes", role.is_some_and(|r| r.second_factor), html! { (v.t("People of this role must use a second factor or a passkey")) }))
@@ -132,7 +134,7 @@ pub async fn set(State(app): State<App>, posted: Posted) -> Result<Response<Body
     let name = fields.text("name").to_owned();
     let wanted = SetRole { about: fields.text("about").into(), permissions: fields.all("permissions"), second_factor: fields.is_on("second_factor") };
     let is_new = !fields.is_on("old");
-    let (by, known) = (viewer.by(), name.clone());
+    let (by, known) = (viewer.by().expecting(fields.given("seen")), name.clone());
     let done = app
         .engine
         .transact(move |tx, now| {

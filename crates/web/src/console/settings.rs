@@ -2,7 +2,7 @@
 
 use super::fields::{Fields, Posted, see};
 use super::language::Language;
-use super::parts::{Field, Part, form, select};
+use super::parts::{Field, Part, form, seen, select};
 use super::shell::{self, Page, Sheet};
 use super::viewer::Viewer;
 use crate::App;
@@ -13,6 +13,7 @@ use axum::http::Response;
 use axum::response::IntoResponse;
 use domain::{Refused, limits};
 use engine::Stop;
+use engine::access::audit::etag;
 use engine::people::reseal::COMPANY_PLACE;
 use engine::people::roles::{self, Role};
 use engine::people::settings::{self, Company, House};
@@ -33,6 +34,7 @@ async fn show(app: &App, v: &Viewer) -> Result<Page, Problem> {
 fn house_part(v: &Viewer, house: &House) -> Markup {
     let languages: Vec<(String, String)> = Language::ALL.iter().map(|l| (l.code().to_owned(), l.name().to_owned())).collect();
     let body = html! { div.panel-body { (form(v, "/settings/house", html! {
+            (seen(&etag(&as_set(house))))
         div.form-grid {
             (Field::new("name", "Name of the house").value(&house.name).hint(html! { (v.t("Stands in the titles of pages.")) }).show(v))
             (select(v, "language", "Language", &languages, &house.language))
@@ -51,6 +53,7 @@ fn company_part(app: &App, v: &Viewer, company: &Company, all: &[Role]) -> Marku
     let body = html! { div.panel-body.stack {
         p { (v.t("People sign in with your company's own accounts (OpenID Connect). Register this address with your provider:")) " " code { (back) "/sign-in/company/back" } }
         (form(v, "/settings/company", html! {
+            (seen(&etag(&without_secret(company))))
             (Field::new("issuer", "Issuer").kind("url").value(&company.issuer).placeholder("https://login.example.com").hint(html! { (v.t("Empty: nobody signs in through the company.")) }).show(v))
             div.form-grid {
                 (Field::new("client_id", "Client id").value(&company.client_id).show(v))
@@ -67,6 +70,15 @@ fn company_part(app: &App, v: &Viewer, company: &Company, all: &[Role]) -> Marku
     Part::new("company", v.t("Sign-in through the company"), body).show()
 }
 
+/// As it is recorded.
+fn as_set(house: &House) -> String {
+    serde_json::to_string(house).unwrap_or_default()
+}
+
+fn without_secret(c: &Company) -> String {
+    serde_json::json!({ "issuer": c.issuer, "client_id": c.client_id, "label": c.label, "domain": c.domain, "role": c.role }).to_string()
+}
+
 fn read_house(fields: &Fields) -> Result<House, Refused> {
     let zone = fields.text("zone").to_owned();
     if jiff::tz::TimeZone::get(&zone).is_err() {
@@ -79,19 +91,21 @@ fn read_house(fields: &Fields) -> Result<House, Refused> {
 
 pub async fn set_house(State(app): State<App>, posted: Posted) -> Result<Response<Body>, Problem> {
     let Posted { viewer, fields, .. } = posted;
-    let house = match read_house(&fields) {
-        Ok(house) => house,
-        Err(refused) => return Ok(show(&app, &viewer.said_no(fields.0, refused)?).await?.into_response()),
-    };
-    let by = viewer.by();
+    match save_house(&app, &viewer, &fields).await {
+        Ok(()) => Ok(see("/settings?said=saved")),
+        Err(stop) => Ok(show(&app, &viewer.refused(fields.0, stop)?).await?.into_response()),
+    }
+}
+
+async fn save_house(app: &App, v: &Viewer, fields: &Fields) -> Result<(), Stop> {
+    let house = read_house(fields)?;
+    let by = v.by().expecting(fields.given("seen"));
     app.engine
         .transact(move |tx, now| {
             let before: House = settings::get(tx, House::NAME)?;
-            let text = |h: &House| serde_json::to_string(h).unwrap_or_default();
-            settings::set(tx, &by, now, House::NAME, &house, (Some(text(&before)), text(&house)))
+            settings::set(tx, &by, now, House::NAME, &house, (Some(as_set(&before)), as_set(&house)))
         })
-        .await?;
-    Ok(see("/settings?said=saved"))
+        .await
 }
 
 pub async fn set_company(State(app): State<App>, posted: Posted) -> Result<Response<Body>, Problem> {
@@ -125,17 +139,14 @@ async fn save_company(app: &App, v: &Viewer, fields: &Fields) -> Result<(), Stop
         domain,
         role: fields.text("role").into(),
     };
-    let by = v.by();
+    let by = v.by().expecting(fields.given("seen"));
     app.engine
         .transact(move |tx, now| {
             let before: Company = settings::get(tx, Company::NAME)?;
             let role = roles::known(tx, &new.role, "role")?;
             roles::may_give_role(&by, &role)?;
             let company = Company { client_secret: sealed.clone().unwrap_or_else(|| before.client_secret.clone()), ..new.clone() };
-            let shown = |c: &Company| {
-                serde_json::json!({ "issuer": c.issuer, "client_id": c.client_id, "label": c.label, "domain": c.domain, "role": c.role }).to_string()
-            };
-            settings::set(tx, &by, now, Company::NAME, &company, (Some(shown(&before)), shown(&company)))
+            settings::set(tx, &by, now, Company::NAME, &company, (Some(without_secret(&before)), without_secret(&company)))
         })
         .await
 }

@@ -63,7 +63,7 @@ const PAGES: [(&str, Address); 41] = [
     ("those that are no item", |_, _| format!("/channels/{SHOP}?only=unmapped")),
     ("listings, searched", |k, n| format!("/channels/{SHOP}?q={}", words(name(n * 97 % k.items).split(' ').next().unwrap_or_default()))),
     ("exceptions", |_, _| "/exceptions".into()),
-    ("exceptions, the most severe first", |_, _| "/exceptions?as=table&sort=severity".into()),
+    ("exceptions, the most severe first", |_, _| "/exceptions?as=table&sort=-severity".into()),
     ("locations", |_, _| "/locations".into()),
     ("a location", |_, n| format!("/locations/{}", location(n))),
     ("routing rules", |_, _| "/rules".into()),

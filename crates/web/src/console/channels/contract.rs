@@ -88,7 +88,11 @@ async fn show(app: &App, v: &Viewer, code: &str) -> Result<Page, Problem> {
         }
     };
     let sub = html! { (standing(v, found.starts_at.0, found.ends_at.0)) " · " (v.say("Orders name “{}” as their channel.", &[&found.code])) };
-    let head = shell::head(&found.customer, sub, html! { a.btn href=(v.address(&[("format", "csv")])) { (icon("download")) (v.t("Export")) } });
+    let head = shell::head(
+        &found.customer,
+        sub,
+        html! { a.btn href={ "/channels/" (step(&found.code)) "?format=csv" } { (icon("download")) (v.t("Export")) } },
+    );
     Ok(shell::page(v, Sheet { title: found.customer.clone(), here: "/channels", topics: "channels stock orders".into(), head, body }))
 }
 
@@ -244,7 +248,7 @@ fn read_lines(fields: &Fields, rows: usize, currency: &str) -> Result<(Vec<Agree
     for n in 0..rows {
         let name = |field: &str| format!("lines[{n}].{field}");
         let Some(sku) = fields.given(&name("sku")) else { continue };
-        let unit_price = Amount { amount: fields.text(&name("unit_price")).to_owned(), currency: currency.to_owned() };
+        let unit_price = Amount { amount: fields.text(&name("unit_price")).replace(',', "."), currency: currency.to_owned() };
         let minimum = fields.opt_int(&name("minimum"))?.unwrap_or(0);
         lines.push(AgreedLine { sku, unit_price, quantity: fields.int(&name("quantity"))?, minimum, set_aside: fields.opt_int(&name("set_aside"))? });
         places.push(n);

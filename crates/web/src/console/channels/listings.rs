@@ -5,7 +5,7 @@ use super::{find, policy};
 use crate::App;
 use crate::console::export::{self, STEP};
 use crate::console::fields::{Posted, see, step};
-use crate::console::parts::{Field, Part, bar, button, empty, form, icon, pager, search_box, seen, sorted, state};
+use crate::console::parts::{Field, Part, bar, button, empty, form, icon, kept, pager, search_box, seen, sorted, state};
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::viewer::Viewer;
 use crate::problem::Problem;
@@ -19,9 +19,9 @@ use domain::{Noun, Refused};
 use engine::access::audit::etag_of;
 use engine::channels::listings::{ListingView, MapListing};
 use engine::channels::read::{self as reads, ChannelStatus};
-use engine::channels::search::{self, ListingQuery, Only};
+use engine::channels::search::{self, ListingCursor, ListingQuery, Only};
 use engine::channels::suggest::{self, Suggestion};
-use engine::page::{Cursor, Page as Rows};
+use engine::page::Page as Rows;
 use engine::{Command, Stop};
 use maud::{Markup, html};
 
@@ -47,17 +47,17 @@ impl Asked {
     }
 
     fn query(&self, code: &str, limit: usize) -> Result<ListingQuery, Refused> {
-        let after = self.after.as_deref().map(|text| Cursor::parse("after", text)).transpose()?;
+        let after = self.after.as_deref().map(|text| ListingCursor::parse("after", text)).transpose()?;
         Ok(ListingQuery { channel: code.to_owned(), only: self.only, begins: self.q.clone(), reversed: self.reversed, after, limit })
     }
 }
 
-pub async fn read(app: &App, code: &str, asked: &Asked) -> Result<Rows<ListingView, Cursor<2>>, Problem> {
+pub async fn read(app: &App, code: &str, asked: &Asked) -> Result<Rows<ListingView, ListingCursor>, Problem> {
     let query = asked.query(code, SHOWN)?;
     Ok(app.read(move |tx, config| search::list(tx, config, &query)).await?)
 }
 
-pub fn part(v: &Viewer, status: &ChannelStatus, asked: &Asked, list: &Rows<ListingView, Cursor<2>>) -> Markup {
+pub fn part(v: &Viewer, status: &ChannelStatus, asked: &Asked, list: &Rows<ListingView, ListingCursor>) -> Markup {
     let code = &status.channel.code;
     let count = |only: Only| match only {
         Only::Any => status.listings,
@@ -69,12 +69,11 @@ pub fn part(v: &Viewer, status: &ChannelStatus, asked: &Asked, list: &Rows<Listi
         .map(|(only, word, name)| (v.address(&[("only", word)]), v.t(name).to_owned(), Some(v.num(count(*only))), asked.only == *only))
         .collect();
     let scale = list.rows.iter().map(|l| l.exposure.max(l.shown.unwrap_or(0))).max().unwrap_or(0).max(1);
-    let next = list.next.map(|c| c.to_string());
+    let next = list.next.as_ref().map(|c| c.to_string());
     let body = html! {
         (crate::console::parts::tabs(v, "Listings", &views))
         form.filters method="get" role="search" aria-label=(v.t("Filter")) {
-            @if asked.reversed { input type="hidden" name="sort" value="-title"; }
-            @if asked.only != Only::Any { input type="hidden" name="only" value=(v.asked("only").unwrap_or_default()); }
+            (kept(v, &["only", "sort"]))
             (search_box(v, "Title, SKU or name there", &asked.q))
             button.btn.btn-s.no-js type="submit" { (v.t("Filter")) }
             @if status.listings > status.mapped && v.may(ListingsEdit) { a.btn.btn-s href={ "/channels/" (step(code)) "/alike" } { (v.t("Map by equal SKUs…")) } }

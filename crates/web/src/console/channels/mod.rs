@@ -25,7 +25,7 @@ pub use settings::{page as settings, set as set_settings, set_policy, subscribe}
 use super::export;
 use super::fields::step;
 use super::line_chart::spark;
-use super::parts::{Part, bar, button, empty, icon, search_box, sort, sorted, state};
+use super::parts::{Part, bar, button, empty, help, icon, search_box, sort, sorted, state};
 use super::shell::{self, Sheet};
 use super::viewer::Viewer;
 use crate::App;
@@ -211,7 +211,11 @@ fn places(v: &Viewer, shown: &[(&ChannelStatus, Health)], available: Option<i64>
         span { svg.key aria-hidden="true" { rect.b-track width="14" height="8" rx="1" {} rect.b-a width="8" height="8" rx="1" {} } (v.t("Lent")) }
         @if available.is_some() { span { svg.key aria-hidden="true" { rect.b-track width="14" height="8" rx="1" {} } (v.t("of all available")) } }
     } };
-    Part::new("places", v.t("Places that sell"), body).right(legend).show()
+    let head = help(
+        v,
+        "Latency is from a change here to the channel's acknowledgement. Lent: units that it may still sell. Drift: units that it showed otherwise than it was told. Oversold: units sold there that it was not lent.",
+    );
+    Part::new("places", v.t("Places that sell"), body).head(head).right(legend).show()
 }
 
 fn row(v: &Viewer, status: &ChannelStatus, health: &Health, available: Option<i64>, scale: i64) -> Markup {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub const NOBODY: &str = "-";
 
 /// Orders of open ones besides the usual one.
-const SORTS: [(By, &str); 3] = [(By::Severity, "severity"), (By::Opened, "opened"), (By::Times, "times")];
+const SORTS: [(By, &str); 3] = [(By::Severity, "severity"), (By::Age, "age"), (By::Times, "times")];
 
 /// What the list holds, and what can be asked for.
 pub struct Shown {

@@ -194,7 +194,7 @@ fn history(v: &Viewer, steps: &[StepView], is_open: bool) -> Markup {
             ol.timeline {
                 @for step in steps { li {
                     svg.i.done aria-hidden="true" { use href="#i-ok" {} }
-                    span { (step.what) small { (step.actor.strip_prefix("person:").unwrap_or(&step.actor)) } }
+                    span { (v.whole(&step.what)) small { (step.actor.strip_prefix("person:").unwrap_or(&step.actor)) } }
                     time datetime=(iso(step.at.0)) title=(v.moment(step.at.0)) { (v.when(step.at.0)) }
                 } }
                 @if is_open { li { svg.i.cur aria-hidden="true" { use href="#i-cur" {} } span { b { (v.t("Waiting for a person")) } } } }

@@ -169,7 +169,7 @@ pub fn table(v: &Viewer, asked: &Asked, shown: &Shown, names: &Names) -> Markup 
                         thead { tr {
                             @if may { th.th-check scope="col" { input type="checkbox" data-check-all data-js aria-label=(v.t("Tick all")); } }
                             th scope="col" { (v.t("What")) } th scope="col" { (v.t("Kind")) } (by("severity", "Severity", "")) th scope="col" { (v.t("Channel")) }
-                            th scope="col" { (v.t("Owner")) } (by("times", "Times", "num")) (by("opened", "Open for", "num"))
+                            th scope="col" { (v.t("Owner")) } (by("times", "Times", "num")) (by("age", "Open for", "num"))
                             @if asked.is == "solved" { (sorted(v, "solved", "Solved", "num", "-solved")) } @else { (sorted(v, "due", "Due", "num", "due")) }
                         } }
                         tbody { @for e in rows { (row(v, asked, e, may, names)) } }

@@ -16,6 +16,7 @@ use axum::extract::State;
 use axum::http::Response;
 use axum::response::IntoResponse;
 use domain::Refused;
+use engine::access::audit::etag_of;
 use engine::access::reach;
 use engine::exceptions::read::{self, ExceptionView};
 use engine::exceptions::solve::{Action, Solve};
@@ -71,7 +72,7 @@ async fn show(app: &App, v: &Viewer, fields: &Fields) -> Result<Page, Problem> {
             form.stack action="/exceptions/many/do" method="post" {
                 (csrf(v)) (once())
                 input type="hidden" name="what" value=(fields.text("what")); input type="hidden" name="next" value=(back);
-                @for e in &open { input type="hidden" name="id" value=(e.id.0); }
+                @for e in &open { input type="hidden" name="id" value=(e.id.0); input type="hidden" name={ "seen-" (e.id.0) } value=(etag_of(&e.decided())); }
                 section.panel.form-narrow aria-label=(v.t(title)) { div.panel-body.stack {
                     p { (v.t(will)) }
                     @match what {
@@ -138,7 +139,8 @@ async fn one(app: &App, posted: &Posted, id: i64, what: Action) -> Result<(), St
         Action::Snooze => Solve { until: Some(until(v, fields)?), ..Solve::new(id, what) },
         _ => Solve { note: fields.given("dismiss-note"), ..Solve::new(id, what) },
     };
-    submit(app, posted, solve, &id.to_string()).await.map(drop)
+    let seen = fields.given(&format!("seen-{id}"));
+    submit(app, posted, solve, (&id.to_string(), seen)).await.map(drop)
 }
 
 /// What was not done, and why.

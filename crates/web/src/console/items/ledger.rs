@@ -4,7 +4,7 @@ use super::{Deed, Spot, Where, words};
 use crate::App;
 use crate::console::export;
 use crate::console::fields::step;
-use crate::console::parts::{Part, icon, pager};
+use crate::console::parts::{Part, icon, kept, pager};
 use crate::console::viewer::Viewer;
 use crate::problem::Problem;
 use axum::body::Body;
@@ -90,6 +90,7 @@ pub fn panel(v: &Viewer, config: &Config, asked: &Asked, page: &Page<Movement, M
 fn filters(v: &Viewer, asked: &Asked, spots: &[Spot], filtered: bool) -> Markup {
     html! {
         form.filters method="get" action=(v.path) {
+            (kept(v, &["as_of", "do"]))
             label.vh for="ledger-at" { (v.t("Location")) }
             select.select.select-s #ledger-at name="at" data-auto {
                 option value="" { (v.t("All locations")) }
@@ -112,10 +113,10 @@ fn row(v: &Viewer, config: &Config, movement: &Movement, spots: &[Spot]) -> Mark
     let cause = words::cause(v, &entry.cause);
     let why: Vec<&str> = [entry.reason.as_deref().map(|r| Deed::reason(v, r)), entry.reference.as_deref()].into_iter().flatten().collect();
     html! {
-        tr data-key={ (entry.location) (entry.number) } {
+        tr data-row={ (entry.location) (entry.number) } data-key={ (entry.location) (entry.number) } {
             td.nowrap data-label=(v.t("Time")) { time datetime=(crate::console::show::iso(entry.at.0)) title=(v.moment(entry.at.0)) { (time(v, entry)) } }
             th scope="row" {
-                span { @match words::document(v, &entry.cause, entry.document.0) { Some(to) => { a href=(to) { (cause) } }, None => (cause) } @if !why.is_empty() { small.clip title=(why.join(", ")) { (why.join(", ")) } } }
+                span { @match words::document(v, &entry.cause, entry.document.0) { Some(to) => { a href=(to) data-open { (cause) } }, None => (cause) } @if !why.is_empty() { small.clip title=(why.join(", ")) { (why.join(", ")) } } }
             }
             td data-label=(v.t("Where")) { (place) }
             td data-label=(v.t("From and to")) { span.nowrap { (words::account(v, entry.from)) " → " (words::account(v, entry.to)) } }

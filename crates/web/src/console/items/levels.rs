@@ -1,7 +1,7 @@
 //! Stock as an equation, a row a location: on hand, less what is taken or set aside, is available; incoming stands beside.
 
 use super::Spot;
-use crate::console::parts::Part;
+use crate::console::parts::{Part, help};
 use crate::console::viewer::Viewer;
 use engine::views::{Balances, LocationStock, StockView};
 use maud::{Markup, html};
@@ -33,7 +33,7 @@ pub fn panel(v: &Viewer, stock: &StockView, spots: &[Spot], choose: Option<&dyn 
             } }
         }
     };
-    let head = html! { span.sub { (v.t("Each row: on hand less what is taken equals available")) } };
+    let head = html! { span.sub { (v.t("Each row: on hand less what is taken equals available")) } (help(v, "Reserved: held for a buyer for a while. Committed: of accepted orders, until they ship. Damaged, in quality control or kept as safety stock: here, but not for sale. Incoming: on its way here, promised to nobody.")) };
     Part::new("levels", v.t("Levels"), body).head(head).show()
 }
 
@@ -44,7 +44,7 @@ fn row(v: &Viewer, level: &LocationStock, spots: &[Spot], choose: Option<&dyn Fn
         tr data-key=(level.location) {
             th scope="row" {
                 @match choose { Some(choose) => { a href=(choose(&level.location)) title=(v.t("Change stock here")) { (name) } }, None => { (name) } }
-                span.aside { (level.location) @if spot.is_some_and(|s| !s.active) { ", " (v.t("closed")) } }
+                span.aside { a href={ "?at=" (level.location) "#ledger" } title=(v.t("Its entries here")) { (level.location) } @if spot.is_some_and(|s| !s.active) { ", " (v.t("closed")) } }
             }
             (cells(v, &level.balances))
         }

@@ -7,7 +7,7 @@ use super::{Spot, Where, path, words};
 use crate::App;
 use crate::console::export;
 use crate::console::find::{self, Hits};
-use crate::console::parts::{csrf, empty, icon, pages, search_box, sorted, state, tabs};
+use crate::console::parts::{csrf, empty, help, icon, pages, search_box, sorted, state, tabs};
 use crate::console::shell::{self, Sheet};
 use crate::console::viewer::Viewer;
 use crate::problem::Problem;
@@ -198,6 +198,7 @@ fn filters(v: &Viewer, asked: &Asked, spots: &[Spot]) -> Markup {
             }
             button.btn.btn-s.no-js type="submit" { (v.t("Filter")) }
             @if asked.is_narrow() { a.small href="/items" { (v.t("Clear")) } }
+            (help(v, "Held: reserved for a while, or committed to orders. Cover: the days that what is available lasts if it sells as in the last seven days."))
         }
     }
 }
@@ -284,6 +285,7 @@ fn foot(v: &Viewer, found: &StockPage) -> Markup {
         div.panel-foot.foot-sticky {
             div.bulk role="toolbar" aria-label=(v.t("Selected items")) {
                 b { span data-count { (v.t("Some")) } " " (v.t("selected")) } span.sep {}
+                @if v.may(Permission::StockReceive) { (button("receive", "r", "Receive")) }
                 @if v.may(Permission::StockAdjust) { (button("adjust", "a", "Adjust")) (button("move", "m", "Move")) }
                 @if v.may(Permission::StockTransfer) { (button("transfer", "t", "Transfer")) }
                 @if v.may(Permission::ItemsEdit) { (button("sell", "s", "Selling")) }

@@ -1,6 +1,6 @@
 //! Quota and exposure: what each channel shows of an item, what it may still sell unseen, and what it should have.
 
-use crate::console::parts::{Part, bar, state};
+use crate::console::parts::{Part, bar, help, state};
 use crate::console::viewer::Viewer;
 use domain::Permission;
 use engine::channels::shares::{Mode, Share, Shares, Why};
@@ -29,6 +29,7 @@ pub fn panel(v: &Viewer, shares: &Shares) -> Markup {
     let head = html! {
         @if !shares.listings.is_empty() {
             span.sub { (v.say("{} of {} lent, {} free for our own sales", &[&v.num(shares.lent), &v.num(shares.available), &v.num(free.max(0))])) }
+            (help(v, "Quota: the most it may be given now. Shown: what it is believed to show. Exposure: the most it can still sell that was not counted here; so many units no other channel is promised."))
         }
     };
     Part::new("quota", v.t("Quota and exposure"), body).head(head).right(legend(v)).show()

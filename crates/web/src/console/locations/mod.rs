@@ -7,7 +7,7 @@ pub mod one;
 use super::fields::step;
 use super::live::{Live, View};
 use super::panels::{Today, capacity, used};
-use super::parts::{Part, empty, icon, pager, search_box, sort, sorted, state, tabs};
+use super::parts::{Part, empty, icon, kept, pager, search_box, sort, sorted, state, tabs};
 use super::shell::{self, Sheet};
 use super::viewer::Viewer;
 use crate::App;
@@ -148,7 +148,7 @@ fn list(v: &Viewer, shown: &[Row<'_>], count: usize, closed: usize) -> Markup {
                     option value="" { (v.t("All kinds")) }
                     @for (word, kind) in KINDS { option value=(word) selected[v.asked("kind").as_deref() == Some(word)] { (kind_name(v, kind)) } }
                 }
-                @for name in ["state", "sort"] { @if let Some(value) = v.asked(name) { input type="hidden" name=(name) value=(value); } }
+                (kept(v, &["state", "sort"]))
                 button.btn.btn-s.no-js type="submit" { (v.t("Filter")) }
             }
             @if page.is_empty() { (empty(v.t("No location fits"), html! { (v.t("None has this name, kind and state.")) }, html! { a.btn href="/locations" { (v.t("Show all")) } })) }

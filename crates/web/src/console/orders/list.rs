@@ -4,7 +4,7 @@ use super::{destination, is_unfinished, late};
 use crate::App;
 use crate::console::export;
 use crate::console::find::{self, Hits};
-use crate::console::parts::{bar, empty, icon, pager, search_box, sorted, tabs};
+use crate::console::parts::{bar, empty, icon, kept, pager, search_box, sorted, tabs};
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::show::iso;
 use crate::console::status;
@@ -254,11 +254,10 @@ fn views(v: &Viewer, asked: &Asked, counts: Option<&Counts>) -> Vec<(String, Str
 }
 
 fn filters(v: &Viewer, asked: &Asked, found: &Found) -> Markup {
-    let kept = |name: &'static str| html! { @if let Some(value) = v.asked(name) { input type="hidden" name=(name) value=(value); } };
     let chosen = |name: &'static str, label: &'static str, value: Option<&String>, all: &'static str, options: &[(String, String)]| {
         let known = |code: &str| options.iter().find(|(c, _)| c == code).map_or(code.to_owned(), |(_, name)| name.clone());
         html! {
-            @if let Some(value) = value { (kept(name)) (chip(v, label, &known(value), &[name])) }
+            @if let Some(value) = value { (kept(v, &[name])) (chip(v, label, &known(value), &[name])) }
             @else if !options.is_empty() {
                 select.select.select-s name=(name) aria-label=(v.t(label)) data-auto {
                     option value="" { (v.t(all)) }
@@ -270,7 +269,7 @@ fn filters(v: &Viewer, asked: &Asked, found: &Found) -> Markup {
     html! {
         form.filters action="/orders" role="search" {
             (search_box(v, "Number, customer, tracking", asked.text.as_deref().unwrap_or("")))
-            (kept("status")) (kept("sort"))
+            (kept(v, &["status", "sort"]))
             (chosen("channel", "Channel", asked.channel.as_ref(), "All channels", &found.channels))
             (chosen("location", "Location", asked.location.as_ref(), "All locations", &found.locations))
             (placed(v, asked))

@@ -181,7 +181,7 @@ fn promise(v: &Viewer, whole: &Whole) -> Markup {
             (_, Some((f, day))) => {
                 @if let Some(late) = late(v, day, today) { (state("warn", "st-warn", &v.say("{} at {}", &[&late, &whole.places.name(&f.location)]))) }
                 @else if day == today { (state("ok", "st-ok", &v.say("Leaves {} today", &[&whole.places.name(&f.location)]))) }
-                @else { (v.say("Leaves {} {}", &[&whole.places.name(&f.location), &v.date(day * 86_400_000_000 + 43_200_000_000)])) }
+                @else { (v.say("Leaves {} {}", &[&whole.places.name(&f.location), &v.day(day)])) }
             }
             _ => (v.t("Waits for stock")),
         }
@@ -270,7 +270,7 @@ fn fulfillment(v: &Viewer, whole: &Whole, n: usize, f: &FulfillmentView) -> Mark
         div.panel-body.stack-m {
             dl.facts {
                 (fact("From", html! { (whole.places.name(&f.location)) }))
-                (fact("Day", html! { (v.date(day(f) * 86_400_000_000 + 43_200_000_000)) @if let Some(late) = late(v, day(f), today).filter(|_| is_open) { " " (state("warn", "st-warn", &late)) } }))
+                (fact("Day", html! { (v.day(day(f))) @if let Some(late) = late(v, day(f), today).filter(|_| is_open) { " " (state("warn", "st-warn", &late)) } }))
                 @if !wanted.is_empty() { (fact("Units", html! {
                     ul.plain { @for l in &wanted { li { (units(v, l.shipped, l.quantity - l.canceled)) " × " (l.sku) " " span.quiet { (whole.name(&l.sku)) } } } }
                 })) }

@@ -13,9 +13,6 @@ use engine::orders::notes::NoteView;
 use maud::{Markup, html};
 use serde_json::Value;
 
-/// Microseconds of a day.
-const DAY: i64 = 86_400_000_000;
-
 pub fn panel(v: &Viewer, whole: &Whole) -> Markup {
     enum Step<'a> {
         Event(&'a EventView),
@@ -111,7 +108,7 @@ fn next(v: &Viewer, whole: &Whole) -> Vec<(String, Option<String>)> {
         _ => {}
     }
     for (fulfillment, day) in whole.unsent() {
-        let when = orders::late(v, day, today).unwrap_or_else(|| if day == today { v.t("today").to_owned() } else { v.date(day * DAY + DAY / 2) });
+        let when = orders::late(v, day, today).unwrap_or_else(|| if day == today { v.t("today").to_owned() } else { v.day(day) });
         steps.push((v.say("Leaves {}", &[&whole.places.name(&fulfillment.location)]), Some(when)));
     }
     if !order.backordered.is_empty() {

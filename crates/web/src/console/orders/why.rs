@@ -2,7 +2,7 @@
 //! won or lost.
 
 use super::Places;
-use crate::console::parts::{Part, state};
+use crate::console::parts::{Part, help, state};
 use crate::console::show::percent;
 use crate::console::viewer::{Viewer, capital};
 use domain::Permission::RoutingView;
@@ -33,7 +33,7 @@ pub fn panel(v: &Viewer, places: &Places, decision: &StoredDecision, currency: O
     let head = html! { span.sub {
         @if !explained.rule.is_empty() { (v.say("by the rule “{}”", &[&v.whole(&explained.rule)])) }
         @if !explained.candidates.is_empty() { ", " (v.count(explained.candidates.len() as i64, "candidate", "candidates")) }
-    } };
+    } @if !explained.candidates.is_empty() { (help(v, "The cost of sending it, by the routing rules: shipping by distance, the location's own cost of handling, and a price on taking the last units that others will want. The cheapest plan that a rule allows wins.")) } };
     let body = html! {
         @if !explained.candidates.is_empty() { (candidates(v, places, decision, currency, |_, _| html! {})) }
         @for note in &decision.notes { p.none { (note) } }

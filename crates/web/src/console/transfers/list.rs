@@ -4,7 +4,7 @@ use super::place;
 use crate::App;
 use crate::console::export;
 use crate::console::orders::Places;
-use crate::console::parts::{bar, empty, icon, pager, search_box, sorted, tabs};
+use crate::console::parts::{bar, empty, icon, kept, pager, search_box, sorted, tabs};
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::show::iso;
 use crate::console::status;
@@ -107,9 +107,9 @@ fn filters(v: &Viewer, places: &Places) -> Markup {
     html! {
         form.filters action="/transfers" role="search" {
             (search_box(v, "Number or reference", &v.asked("q").unwrap_or_default()))
-            @if let Some(sort) = v.asked("sort") { input type="hidden" name="sort" value=(sort); }
-            @if let Some(view) = v.asked("status") { input type="hidden" name="status" value=(view); }
+            (kept(v, &["sort", "status"]))
             @if let Some(code) = v.asked("location") {
+                (kept(v, &["location"]))
                 span.chip { (v.t("Location")) b { (places.name(&code)) } a href=(v.address(&[("location", "")])) aria-label=(v.say("Remove the filter {}", &[&v.t("Location")])) { (icon("x")) } }
             } @else {
                 select.select.select-s name="location" aria-label=(v.t("Location")) data-auto {
@@ -155,6 +155,9 @@ fn nothing(v: &Viewer, view: &str, goes_on: bool) -> Markup {
         return empty(v.t("None fits"), html! { (v.t("No transfer has this number, or this in its reference.")) }, all);
     }
     let action = html! { div.row { @if v.may(StockTransfer) { a.btn.btn-primary href="/transfers/new" { (v.t("New transfer")) } } @if view != "all" { a.btn href="/transfers?status=all" { (v.t("All transfers")) } } } };
+    if view != "open" || v.asked("location").is_some() {
+        return empty(v.t("None fits"), html! { (v.t("No transfer stands so, or goes from or to there.")) }, action);
+    }
     empty(
         v.t("Nothing is on its way"),
         html! { (v.t("Goods that are sent from one location to another stand here until they arrive or are given up as lost.")) },

@@ -12,7 +12,7 @@ pub use log::{replay, replay_failed};
 pub use secrets::{add as add_secret, remove as remove_secret};
 
 use super::export;
-use super::parts::{Part, button, empty, icon, search_box, sort, sorted, state};
+use super::parts::{Part, button, empty, icon, kept, search_box, sort, sorted, state};
 use super::shell::{self, Page, Sheet};
 use super::show::iso;
 use super::viewer::Viewer;
@@ -45,6 +45,7 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Bod
             @if all.is_empty() { (nobody(v)) }
             @else {
                 form.filters method="get" {
+                    (kept(v, &["sort"]))
                     (search_box(v, "Name or address", &v.asked("q").unwrap_or_default()))
                     button.btn.btn-s.no-js type="submit" { (v.t("Filter")) }
                 }

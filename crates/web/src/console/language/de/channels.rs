@@ -117,6 +117,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Last worked", "Zuletzt gearbeitet"),
     ("Latency", "Latenz"),
     (
+        "Latency is from a change here to the channel's acknowledgement. Lent: units that it may still sell. Drift: units that it showed otherwise than it was told. Oversold: units sold there that it was not lent.",
+        "Die Latenz reicht von einer Änderung hier bis zur Bestätigung durch den Kanal. Verliehen: Stücke, die er noch verkaufen darf. Abweichung: Stücke, die er anders zeigte, als ihm gesagt wurde. Überverkauft: dort verkaufte Stücke, die ihm nicht verliehen waren.",
+    ),
+    (
         "Latency is that of the latest 10,000 quantities, orders are those read since this server was started; drift and what was oversold count from the day the channel was connected.",
         "Die Latenz ist die der letzten 10.000 Mengen, Bestellungen sind die seit dem Start dieses Servers gelesenen; Abweichung und Überverkauftes zählen seit dem Tag, an dem der Kanal verbunden wurde.",
     ),

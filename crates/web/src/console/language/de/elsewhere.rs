@@ -82,6 +82,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Manage people, roles and their sessions", "Personen, Rollen und ihre Sitzungen verwalten"),
     ("Map listings and set their quotas", "Angebote zuordnen und ihre Kontingente setzen"),
     ("Merchant token, such as A2EXAMPLE", "Händlertoken, etwa A2EXAMPLE"),
+    ("No transfer stands so, or goes from or to there.", "Kein Transfer steht so oder führt von oder nach dort."),
     ("Note on an order", "Notiz zu einer Bestellung"),
     ("Order placed", "Bestellung angenommen"),
     ("Passkey added", "Passkey hinzugefügt"),

@@ -402,6 +402,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("retry. {}", "Erneut versuchen. {}"),
     ("return", "Retoure"),
     ("role", "Rolle"),
+    ("setting", "Einstellung"),
     ("route", "Zuteilen"),
     ("rule set", "Regelwerk"),
     ("safety stock", "Sicherheitsbestand"),

@@ -162,6 +162,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Stock-out risk", "Ausverkaufsrisiko"),
     ("Street and number", "Straße und Hausnummer"),
     ("Take back", "Zurücknehmen"),
+    (
+        "The cost of sending it, by the routing rules: shipping by distance, the location's own cost of handling, and a price on taking the last units that others will want. The cheapest plan that a rule allows wins.",
+        "Was das Senden nach den Regeln kostet: Versand nach Entfernung, die Kosten des Standorts für die Bearbeitung und ein Preis dafür, die letzten Stücke zu nehmen, die andere noch wollen. Der günstigste Plan, den eine Regel erlaubt, gewinnt.",
+    ),
     ("The next routing run", "Der nächste Routing-Lauf"),
     ("The one from {}", "Der aus {}"),
     ("The units at {} can be promised again at once.", "Die Stücke in {} können sofort wieder zugesagt werden."),

@@ -19,6 +19,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Let in everybody with an address at", "Alle einlassen mit einer Adresse bei"),
     ("Name of the house", "Name des Hauses"),
     ("Never shown again.", "Wird nie wieder gezeigt."),
+    ("No key has this name.", "Kein Schlüssel heißt so."),
     ("No record", "Kein Eintrag"),
     ("No.", "Nr."),
     (
