@@ -38,7 +38,7 @@ fn what_the_house_assumes_is_saved_or_refused_at_its_field() {
         says(&page, &["name=\"zone\" type=\"text\" value=\"UTC\"", "value=\"USD\"", "<title>Settings · Holdfast</title>"]);
 
         // Somebody else was faster: nothing of theirs is overwritten.
-        let typed = [("zone", "Europe/Paris"), ("currency", "EUR"), ("seen", "0123456789abcdef")];
+        let typed = [("zone", "Europe/Paris"), ("currency", "EUR"), ("role", "support"), ("seen", "0123456789abcdef")];
         says(&refused(&owner, "/settings/house", &typed), &["Somebody else changed the setting “house” since you opened it"]);
         says(&refused(&owner, "/settings/company", &typed), &["Somebody else changed the setting “company” since you opened it"]);
         let seen = hidden(&page, "seen");

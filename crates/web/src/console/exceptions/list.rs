@@ -2,7 +2,7 @@
 
 use super::Names;
 use super::ask::{Asked, NOBODY, Shown, kind_name, severity};
-use crate::console::parts::{csrf, empty, icon, once, pager, search_box, sorted, state, tabs};
+use crate::console::parts::{csrf, empty, once, pager, search_box, sorted, state, tabs};
 use crate::console::show::iso;
 use crate::console::viewer::Viewer;
 use domain::Permission::ExceptionsSolve;
@@ -156,7 +156,7 @@ pub fn table(v: &Viewer, asked: &Asked, shown: &Shown, names: &Names) -> Markup 
     };
     html! {
         section.panel aria-label=(v.t("Exceptions")) {
-            div.panel-head { (standings(v, asked, shown)) div.right { a.btn.btn-s href=(asked.address(&[("format", "csv")])) { (icon("download")) (v.t("Export")) } } }
+            (standings(v, asked, shown))
             (filter(v, asked, shown, names))
             @if rows.is_empty() { (none(v, asked, shown)) }
             @else {

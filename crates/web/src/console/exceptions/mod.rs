@@ -117,6 +117,7 @@ fn head(v: &Viewer, asked: &Asked, shown: &Shown, is_one: bool) -> Markup {
             }
         }
         @if !is_one {
+            a.btn href=(asked.address(&[("format", "csv")])) { (icon("download")) (v.t("Export")) }
             div.seg role="group" aria-label=(v.t("View")) {
                 a href=(asked.address(&[("as", "")])) aria-current=[(!asked.as_table).then_some("true")] { (v.t("Desk")) }
                 a href=(asked.address(&[("as", "table")])) aria-current=[asked.as_table.then_some("true")] { (v.t("Table")) }

@@ -62,9 +62,14 @@ async fn skus(app: &App, posted: &Posted) -> Result<Vec<String>, Problem> {
 }
 
 /// The list again, as it was filtered.
-fn back(fields: &Fields, told: (&str, &str)) -> String {
+pub(super) fn back(fields: &Fields, told: (&str, &str)) -> String {
     let kept = KEPT.iter().filter_map(|name| Some(((*name).to_owned(), fields.given(name)?)));
     address("/items", kept.chain([(told.0.to_owned(), told.1.to_owned())]))
+}
+
+/// The list's filters, as fields of a form.
+pub(super) fn kept(fields: &Fields) -> Markup {
+    html! { @for name in KEPT { @if let Some(value) = fields.given(name) { input type="hidden" name=(name) value=(value); } } }
 }
 
 /// Units of a row: its own, or those of all.
@@ -179,7 +184,7 @@ fn sheet(v: &Viewer, fields: &Fields, deed: Deed, rows: &[Row], spots: &[Spot], 
         form.panel action="/items/bulk" method="post" data-select aria-label=(title) {
             (csrf(v)) (once())
             input type="hidden" name="do" value=(deed.word());
-            @for name in KEPT { @if let Some(value) = fields.given(name) { input type="hidden" name=(name) value=(value); } }
+            (kept(fields))
             div.panel-body { (particulars(v, deed, spots, code)) }
             div.table-wrap { table.table {
                 caption.vh { (v.t("The items with what they are and would become")) }

@@ -1,6 +1,7 @@
 //! Many items switched at once: whether they are sold, and what happens when more is ordered than there is. Looked at first, then
 //! done item by item, so that each has its own record; and a way to have all of it as it was.
 
+use super::bulk::{back, kept};
 use super::{here, path, words};
 use crate::App;
 use crate::console::fields::{Fields, Posted};
@@ -72,7 +73,7 @@ pub async fn page(app: &App, posted: Posted, skus: Vec<String>) -> Result<Respon
     }
     let Posted { viewer, fields, .. } = posted;
     let v = Viewer { typed: fields.0.clone(), ..here(viewer, "/items/bulk".into()) };
-    Ok(if goes { result(&v, &rows) } else { preview(&v, &fields, &rows) }.into_response())
+    Ok(if goes { result(&v, &fields, &rows) } else { preview(&v, &fields, &rows) }.into_response())
 }
 
 async fn go(app: &App, posted: &Posted, rows: &mut [Row]) -> Result<(), Stop> {
@@ -106,12 +107,13 @@ fn preview(v: &Viewer, fields: &Fields, rows: &[Row]) -> Page {
         form.panel action="/items/bulk" method="post" data-select aria-label=(v.t("Selling")) {
             (csrf(v)) (once())
             input type="hidden" name="do" value="sell";
+            (kept(fields))
             div.panel-body { div.form-grid { (select(v, "active", "Sold", &active, "")) (select(v, "when_short", "When more is ordered than there is", &when, "")) } }
             (table(v, rows, true))
             div.panel-foot.foot-sticky {
                 button.btn type="submit" name="step" value="look" { (icon("play")) @if looked { (v.t("Look again")) } @else { (v.t("See what will come of it")) } }
                 @if looked && changes > 0 { button.btn.btn-primary type="submit" name="step" value="go" { (v.say("Change {}", &[&v.count(changes, "item", "items")])) } }
-                a.btn.btn-ghost href="/items" { (v.t("Cancel")) }
+                a.btn.btn-ghost href=(back(fields, ("", ""))) { (v.t("Cancel")) }
             }
         }
     };
@@ -119,7 +121,7 @@ fn preview(v: &Viewer, fields: &Fields, rows: &[Row]) -> Page {
 }
 
 /// What was done, and a form that has all of it as it was.
-fn result(v: &Viewer, rows: &[Row]) -> Page {
+fn result(v: &Viewer, fields: &Fields, rows: &[Row]) -> Page {
     let done: Vec<&Row> = rows.iter().filter(|r| r.changes() && r.refused.is_none()).collect();
     let refused = rows.iter().filter(|r| r.refused.is_some()).count() as i64;
     let body = html! {
@@ -130,6 +132,7 @@ fn result(v: &Viewer, rows: &[Row]) -> Page {
                 form action="/items/bulk" method="post" {
                     (csrf(v)) (once())
                     input type="hidden" name="do" value="sell"; input type="hidden" name="step" value="go";
+                    (kept(fields))
                     @for row in &done {
                         @let was = Selling::of(&row.item);
                         input type="hidden" name="sku" value=(row.item.sku);
@@ -140,7 +143,7 @@ fn result(v: &Viewer, rows: &[Row]) -> Page {
                 }
             }
         }
-        section.panel aria-label=(v.t("Selling")) { (table(v, rows, false)) div.panel-foot { a.btn.btn-s href="/items" { (v.t("Back to the list")) } } }
+        section.panel aria-label=(v.t("Selling")) { (table(v, rows, false)) div.panel-foot { a.btn.btn-s href=(back(fields, ("", ""))) { (v.t("Back to the list")) } } }
     };
     sheet(v, rows, html! { (v.t("Done item by item.")) }, body)
 }

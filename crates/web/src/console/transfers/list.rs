@@ -155,7 +155,7 @@ fn nothing(v: &Viewer, view: &str, goes_on: bool) -> Markup {
         return empty(v.t("None fits"), html! { (v.t("No transfer has this number, or this in its reference.")) }, all);
     }
     let action = html! { div.row { @if v.may(StockTransfer) { a.btn.btn-primary href="/transfers/new" { (v.t("New transfer")) } } @if view != "all" { a.btn href="/transfers?status=all" { (v.t("All transfers")) } } } };
-    if view != "open" || v.asked("location").is_some() {
+    if !view.is_empty() || v.asked("location").is_some() {
         return empty(v.t("None fits"), html! { (v.t("No transfer stands so, or goes from or to there.")) }, action);
     }
     empty(

@@ -34,6 +34,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Keyboard", "Tastatur"),
     ("Keyboard shortcuts", "Tastenkürzel"),
     ("Live, updated", "Live, aktualisiert um"),
+    ("Locations and channels", "Standorte und Kanäle"),
     ("Main", "Hauptmenü"),
     ("Make an API key", "API-Schlüssel erstellen"),
     ("Next row, row before", "Nächste Zeile, Zeile davor"),

@@ -84,6 +84,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Incoming at {} goes from {} to {}.", "Zulauf in {} geht von {} auf {}."),
     ("Inspected, good", "Geprüft, gut"),
     ("Items with their stock", "Artikel mit ihrem Bestand"),
+    ("Its entries here", "Seine Buchungen hier"),
     ("Key {}", "Schlüssel {}"),
     ("Kit", "Set"),
     ("Kits available", "Sets verfügbar"),
