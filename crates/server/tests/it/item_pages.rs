@@ -1,6 +1,6 @@
 //! The pages of items: the list, one item, what people do to stock there and how it is taken back.
 
-use crate::reading::{get, panel, refused, row, text_between};
+use crate::reading::{get, hidden, panel, refused, row, text_between};
 use crate::support::{Site, Visitor, on_both};
 use serde_json::{Value, json};
 
@@ -426,6 +426,14 @@ fn selling_is_switched_for_many_and_back() {
             back.iter().map(|(n, v)| (n.as_str(), v.as_str())).chain([("do", "sell"), ("step", "go"), ("once", "2")]).collect();
         assert!(owner.post("/items/bulk", &back).text().contains("2 items changed."), "{back:?}");
         assert_eq!((of("A"), of("B")), ("true backorder".into(), "true deny".into()));
+        // Somebody changed one of them since they were looked at: that one stays as it is.
+        let page = owner.post("/items/bulk", &fields).text();
+        let seen = ["A", "B"].map(|sku| (format!("seen:{sku}"), hidden(&page, &format!("seen:{sku}"))));
+        site.ok("PATCH /items/A", json!({ "when_short": "partial" }));
+        let go = fields.into_iter().chain([("step", "go"), ("once", "3")]).chain(seen.iter().map(|(n, v)| (n.as_str(), v.as_str())));
+        let page = owner.post("/items/bulk", &go.collect::<Vec<_>>()).text();
+        assert!(page.contains("1 item changed.") && page.contains("1 refused.") && page.contains("Somebody else changed the item “A”"), "{page}");
+        assert_eq!((of("A"), of("B")), ("true partial".into(), "false deny".into()));
     });
 }
 

@@ -13,6 +13,7 @@ use axum::body::Body;
 use axum::http::Response;
 use axum::response::IntoResponse;
 use domain::Refused;
+use engine::access::audit::etag_of;
 use engine::catalog::items::UpdateItem;
 use engine::views::ItemView;
 use engine::{Command, Stop, WhenShort};
@@ -81,7 +82,8 @@ async fn go(app: &App, posted: &Posted, rows: &mut [Row]) -> Result<(), Stop> {
         let (sku, to) = (row.item.sku.to_string(), row.to);
         let key = posted.once(&sku);
         let update = UpdateItem { sku, active: Some(to.active), when_short: Some(to.when_short), ..UpdateItem::default() };
-        app.engine.submit(Command::UpdateItem(update), posted.viewer.by(), key)
+        let by = posted.viewer.by().expecting(posted.fields.given(&format!("seen:{}", row.item.sku)));
+        app.engine.submit(Command::UpdateItem(update), by, key)
     };
     let changed: Vec<&mut Row> = rows.iter_mut().filter(|r| r.changes()).collect();
     let outcomes = join_all(changed.iter().map(|row| change(row))).await;
@@ -108,6 +110,7 @@ fn preview(v: &Viewer, fields: &Fields, rows: &[Row]) -> Page {
             (csrf(v)) (once())
             input type="hidden" name="do" value="sell";
             (kept(fields))
+            @for row in rows { input type="hidden" name={ "seen:" (row.item.sku) } value=(etag_of(&row.item)); }
             div.panel-body { div.form-grid { (select(v, "active", "Sold", &active, "")) (select(v, "when_short", "When more is ordered than there is", &when, "")) } }
             (table(v, rows, true))
             div.panel-foot.foot-sticky {
