@@ -48,7 +48,7 @@ impl Permission {
         (StockView, "stock.view", "See items, stock and its entries"),
         (StockReceive, "stock.receive", "Receive stock"),
         (StockAdjust, "stock.adjust", "Adjust, move and count stock"),
-        (StockTransfer, "stock.transfer", "Send and receive transfers"),
+        (StockTransfer, "stock.transfer", "Send, receive and cancel transfers"),
         (ItemsEdit, "items.edit", "Create and change items"),
         (LocationsEdit, "locations.edit", "Create and change locations"),
         (OrdersView, "orders.view", "See orders and reservations"),

@@ -24,13 +24,13 @@ pub enum Status {
     PartiallyFulfilled,
     /// Order or fulfillment: all units that were not canceled have shipped.
     Fulfilled,
-    /// Order or fulfillment: canceled before anything shipped.
+    /// Order or fulfillment: canceled before anything shipped. Transfer: taken back before anything arrived.
     Canceled,
     /// Transfer: left its source.
     InTransit,
     /// Transfer: some units arrived.
     PartiallyReceived,
-    /// Transfer: all units arrived or were written off.
+    /// Transfer: all units arrived, were written off or were taken back.
     Received,
 }
 
@@ -61,8 +61,8 @@ const ALLOWED: &[(Noun, Status, &[Step])] = &[
     (Noun::Order, Fulfilled, &[Step::Return]),
     (Noun::Fulfillment, Open, &[Step::Ship, Step::Cancel]),
     (Noun::Fulfillment, PartiallyFulfilled, &[Step::Ship, Step::Cancel]),
-    (Noun::Transfer, InTransit, &[Step::Receive]),
-    (Noun::Transfer, PartiallyReceived, &[Step::Receive]),
+    (Noun::Transfer, InTransit, &[Step::Receive, Step::Cancel]),
+    (Noun::Transfer, PartiallyReceived, &[Step::Receive, Step::Cancel]),
 ];
 
 const WORDS: [(Status, &str); 13] = [

@@ -54,7 +54,7 @@ fn read(row: &crate::db::Row<'_>) -> EventView {
 }
 
 /// Every kind of event, and what it tells; those of one noun stand together. A test finds a kind that is missing.
-pub const KINDS: [(&str, &str); 44] = [
+pub const KINDS: [(&str, &str); 45] = [
     ("order.placed", "An order was taken on"),
     ("order.routed", "A queued order was routed"),
     ("order.left_over", "A queued order could not be routed"),
@@ -79,6 +79,7 @@ pub const KINDS: [(&str, &str); 44] = [
     ("stock.undone", "A movement was undone"),
     ("transfer.sent", "A transfer left"),
     ("transfer.received", "A transfer, or part of it, came in"),
+    ("transfer.canceled", "A transfer, or what was still on its way, was taken back"),
     ("item.created", "An item was created"),
     ("item.updated", "An item was changed"),
     ("location.created", "A location was created"),

@@ -19,6 +19,7 @@ use domain::stock::Account::{Available, Count};
 use domain::{Noun, Refused, limits};
 use effect::StockEffect;
 use std::io::Read;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 mod check;
@@ -504,7 +505,7 @@ pub fn run(
     file: impl Read + Send + 'static,
     by: &By,
     dry_run: bool,
-    mut progress: impl FnMut(u64),
+    mut progress: impl FnMut(u64) -> ControlFlow<()>,
 ) -> Result<ImportView, Stop> {
     let mut importer = Importer::new(import, file)?;
     let mut resumed_after = 0;
@@ -528,15 +529,19 @@ pub fn run(
     });
     let mut view = ImportView::default();
     let mut effect = StockEffect::default();
-    for chunk in ready {
+    for chunk in &ready {
         let end = chunk.end;
         if dry_run {
             view.count(engine.read_blocking(|tx| check::names(tx, chunk, &mut effect))?);
         } else if let Answer::Import(answer) = engine.submit_blocking(Command::Import(chunk), by.clone())?.answer {
             view = *answer;
         }
-        progress(end);
+        // The reader stops by itself when nobody takes its chunks.
+        if progress(end).is_break() {
+            break;
+        }
     }
+    drop(ready);
     reader.join().map_err(|_| Stop::broken("the thread that read the file panicked"))?;
     view.resumed_after = resumed_after;
     view.effect = (dry_run && import.kind == Kind::Stock).then(|| Box::new(effect));

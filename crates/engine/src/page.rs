@@ -45,9 +45,34 @@ pub struct Page<T, C> {
     pub next: Option<C>,
 }
 
+impl<T, C> Page<T, C> {
+    /// The page that the rows make which were looked at, in their order: those of them that fit, at most `limit`. `looked_at` is how many
+    /// could have been read: if there are as many, more may follow. `place` says where a row stands.
+    pub(crate) fn of(mut found: Vec<T>, looked_at: usize, limit: usize, fits: impl FnMut(&T) -> bool, place: impl Fn(&T) -> C) -> Page<T, C> {
+        let end = found.last().filter(|_| found.len() == looked_at).map(&place);
+        found.retain(fits);
+        let is_cut = found.len() > limit;
+        found.truncate(limit);
+        let next = if is_cut { found.last().map(place) } else { end };
+        Page { rows: found, next }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_ends_where_it_was_cut_or_where_nobody_looked_further() {
+        let page = |found: &[i64], looked_at, limit| {
+            let page = Page::of(found.to_vec(), looked_at, limit, |n| n % 2 == 0, |n| *n);
+            (page.rows, page.next)
+        };
+        assert_eq!(page(&[1, 2, 3, 4, 5, 6], 9, 2), (vec![2, 4], Some(4)));
+        assert_eq!(page(&[1, 2, 3, 4], 9, 2), (vec![2, 4], None));
+        assert_eq!(page(&[1, 2, 3], 3, 2), (vec![2], Some(3)));
+        assert_eq!(page(&[], 3, 2), (vec![], None));
+    }
 
     #[test]
     fn cursors_come_back_as_they_were_and_nothing_else_does() {

@@ -31,8 +31,10 @@ const TRACKING: Lookup = Lookup {
     lock: false,
 };
 
+const LINES: Lookup = Lookup { columns: "order_id, item, kit", from: "order_lines", key: "order_id", and: "", order: "order_id, item", lock: false };
+
 /// For the test that prepares all statements.
-pub const LOOKUPS: &[&Lookup] = &[&ITEMS, &ORDERS, &TRACKING];
+pub const LOOKUPS: &[&Lookup] = &[&ITEMS, &ORDERS, &TRACKING, &LINES];
 
 /// Events looked through at once.
 const SPAN: i64 = 20_000;
@@ -61,6 +63,8 @@ pub struct OrderText {
     pub ship_to: ShipTo,
     /// Of all its shipments, the oldest first.
     pub tracking_numbers: Vec<String>,
+    /// The items that it has lines of, each once; kits, and what is in them.
+    pub items: Vec<i64>,
 }
 
 /// A place in the events, with enough of the event there to know the same place in another history from it.
@@ -115,6 +119,7 @@ fn order(row: &Row<'_>) -> OrderText {
         customer: row.opt_text(3),
         ship_to: serde_json::from_str(&row.text(4)).unwrap_or_default(),
         tracking_numbers: Vec::new(),
+        items: Vec::new(),
     }
 }
 
@@ -142,7 +147,7 @@ pub fn items_after(tx: &mut Tx<'_>, after: i64, limit: i64) -> Result<(Vec<ItemT
 /// Up to `limit` orders after an id, and the greatest id there is.
 pub fn orders_after(tx: &mut Tx<'_>, after: i64, limit: i64) -> Result<(Vec<OrderText>, i64), Stop> {
     let orders = tx.rows(ORDERS_AFTER, &[Value::Int(after), Value::Int(limit)], order)?;
-    let orders = with_tracking(tx, orders)?;
+    let orders = whole(tx, orders)?;
     Ok((orders, tx.one(LAST_ORDER, &[], |r| r.int(0))?.unwrap_or(0)))
 }
 
@@ -154,17 +159,23 @@ pub fn items(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Vec<ItemText>, Stop> {
 /// Orders by their sorted ids, in that order; those that are not there are left out.
 pub fn orders(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Vec<OrderText>, Stop> {
     let orders = tx.by_ids(&ORDERS, ids, &[], order)?;
-    with_tracking(tx, orders)
+    whole(tx, orders)
 }
 
-fn with_tracking(tx: &mut Tx<'_>, mut orders: Vec<OrderText>) -> Result<Vec<OrderText>, Stop> {
+/// The same orders with what other tables say of them.
+fn whole(tx: &mut Tx<'_>, mut orders: Vec<OrderText>) -> Result<Vec<OrderText>, Stop> {
     let ids: Vec<i64> = orders.iter().map(|o| o.id).collect();
     let mut numbers: HashMap<i64, Vec<String>> = HashMap::new();
     for (order, number) in tx.by_ids(&TRACKING, &ids, &[], |r| (r.int(0), r.text(1)))? {
         numbers.entry(order).or_default().push(number);
     }
+    let mut items: HashMap<i64, BTreeSet<i64>> = HashMap::new();
+    for (order, item, kit) in tx.by_ids(&LINES, &ids, &[], |r| (r.int(0), r.int(1), r.opt_int(2)))? {
+        items.entry(order).or_default().extend([Some(item), kit].into_iter().flatten());
+    }
     for order in &mut orders {
         order.tracking_numbers = numbers.remove(&order.id).unwrap_or_default();
+        order.items = items.remove(&order.id).unwrap_or_default().into_iter().collect();
     }
     Ok(orders)
 }

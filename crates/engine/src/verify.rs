@@ -26,7 +26,7 @@ const COMMITTED: Sql = Sql(
     "SELECT l.item, f.location, CAST(SUM(l.quantity - l.shipped - l.canceled) AS BIGINT) FROM fulfillment_lines l JOIN fulfillments f ON f.id = l.fulfillment WHERE l.quantity > l.shipped + l.canceled GROUP BY l.item, f.location",
 );
 const INCOMING: Sql = Sql(
-    "SELECT l.item, t.target, CAST(SUM(l.quantity - l.received - l.lost) AS BIGINT) FROM transfer_lines l JOIN transfers t ON t.id = l.transfer WHERE l.quantity > l.received + l.lost GROUP BY l.item, t.target",
+    "SELECT l.item, t.target, CAST(SUM(l.quantity - l.received - l.lost - l.canceled) AS BIGINT) FROM transfer_lines l JOIN transfers t ON t.id = l.transfer WHERE l.quantity > l.received + l.lost + l.canceled GROUP BY l.item, t.target",
 );
 const EVENTS: Sql = Sql("SELECT COUNT(*), COALESCE(MAX(seq), 0) FROM events");
 

@@ -465,7 +465,7 @@ pub struct MovedLevel {
 pub struct TransferView {
     #[schema(value_type = String)]
     pub id: Id,
-    /// in_transit, partially_received or received
+    /// in_transit, partially_received, received or canceled
     pub status: &'static str,
     #[schema(value_type = String)]
     pub from: Arc<str>,
@@ -485,6 +485,8 @@ pub struct TransferLineView {
     pub quantity: i64,
     pub received: i64,
     pub lost: i64,
+    /// Taken back to where they came from.
+    pub canceled: i64,
 }
 
 impl TransferView {
@@ -499,7 +501,7 @@ impl TransferView {
             lines: transfer
                 .lines
                 .iter()
-                .map(|l| TransferLineView { sku: names.sku(l.item), quantity: l.quantity, received: l.received, lost: l.lost })
+                .map(|l| TransferLineView { sku: names.sku(l.item), quantity: l.quantity, received: l.received, lost: l.lost, canceled: l.canceled })
                 .collect(),
         }
     }

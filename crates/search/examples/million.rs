@@ -7,6 +7,7 @@ use engine::orders::place::{PlaceLine, PlaceOrder, ShipTo};
 use engine::{Command, Engine, Options, Url, imports};
 use holdfast_search::{Query, Search};
 use std::collections::VecDeque;
+use std::ops::ControlFlow::Continue;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -114,7 +115,7 @@ async fn import(engine: &Engine, items: usize) {
             std::io::Cursor::new(text),
             &"million".into(),
             false,
-            |_| {},
+            |_| Continue(()),
         )
     };
     let view = tokio::task::spawn_blocking(run).await.expect("no panic").expect("an import");
@@ -175,7 +176,7 @@ async fn wait(engine: &Engine, search: &Search) {
 }
 
 fn query(text: &str) -> Query<'_> {
-    Query { text, kind: None, channels: None, active_only: true, limit: 20 }
+    Query { text, kind: None, channels: None, of_item: None, active_only: true, limit: 20 }
 }
 
 fn ask_all(search: &Search, items: usize, orders: usize) {

@@ -6,7 +6,9 @@ use crate::text::{self, Word};
 use std::collections::HashSet;
 use std::ops::Bound;
 use tantivy::columnar::Column;
-use tantivy::query::{BooleanQuery, EmptyQuery, EnableScoring, FuzzyTermQuery, InvertedIndexRangeQuery, Occur, Query as Question, Scorer, TermQuery};
+use tantivy::query::{
+    AllQuery, BooleanQuery, EmptyQuery, EnableScoring, FuzzyTermQuery, InvertedIndexRangeQuery, Occur, Query as Question, Scorer, TermQuery,
+};
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{Searcher, SegmentReader, TERMINATED, Term};
 
@@ -37,6 +39,8 @@ pub struct Query<'a> {
     pub kind: Option<Kind>,
     /// Only orders of these channels; items have none and are not concerned.
     pub channels: Option<&'a [String]>,
+    /// Only orders that have lines of the item with this id; any of them if no text is given.
+    pub of_item: Option<i64>,
     /// No items that are not active.
     pub active_only: bool,
     /// Most hits wanted; [`MAX_LIMIT`] is the most there are.
@@ -63,11 +67,11 @@ type Asked = Box<dyn Question>;
 pub fn find(searcher: &Searcher, fields: &Fields, query: &Query<'_>) -> tantivy::Result<Matches> {
     let typed = Typed::read(query.text);
     if typed.words.is_empty() {
-        return Ok(Matches::default());
+        return if query.of_item.is_some() { of_item(searcher, fields, query) } else { Ok(Matches::default()) };
     }
     let kinds: Vec<(Kind, Terms)> = [(Kind::Item, fields.items), (Kind::Order, fields.orders)]
         .into_iter()
-        .filter(|(kind, _)| query.kind.is_none_or(|wanted| wanted == *kind))
+        .filter(|(kind, _)| query.kind.is_none_or(|wanted| wanted == *kind) && (query.of_item.is_none() || *kind == Kind::Order))
         .collect();
     let narrowed = |ask: &dyn Fn(&Typed, Terms) -> Asked, kind: Kind, terms: Terms| narrow(ask(&typed, terms), fields, kind, query);
     let limit = query.limit.min(MAX_LIMIT);
@@ -94,6 +98,15 @@ pub fn find(searcher: &Searcher, fields: &Fields, query: &Query<'_>) -> tantivy:
         total = hits.list.len();
     }
     Ok(Matches { total: total.max(hits.list.len()), is_near: is_near && total > 0, hits: hits.list })
+}
+
+/// The newest orders that have lines of an item.
+fn of_item(searcher: &Searcher, fields: &Fields, query: &Query<'_>) -> tantivy::Result<Matches> {
+    let all = || narrow(Box::new(AllQuery), fields, Kind::Order, query);
+    let limit = query.limit.min(MAX_LIMIT);
+    let hits: Vec<Hit> = newest(searcher, all(), limit)?.into_iter().map(|id| Hit { kind: Kind::Order, id }).collect();
+    let total = if hits.len() == limit { count(searcher, all(), MAX_TOTAL)? } else { hits.len() };
+    Ok(Matches { hits, total, is_near: false })
 }
 
 /// Hits in their order, each once.
@@ -249,6 +262,10 @@ fn any_of(asked: impl IntoIterator<Item = Asked>) -> Asked {
 
 /// Keeps to what the query lets through.
 fn narrow(asked: Asked, fields: &Fields, kind: Kind, query: &Query<'_>) -> Asked {
+    let asked = match query.of_item {
+        Some(item) => all_of([asked, term(Term::from_field_i64(fields.of_item, item))]),
+        None => asked,
+    };
     match (kind, query.channels) {
         (Kind::Order, Some(channels)) => {
             let channels = any_of(channels.iter().map(|channel| term(Term::from_field_text(fields.channel, channel))));

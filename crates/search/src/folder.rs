@@ -12,7 +12,7 @@ use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyDocument, TantivyError};
 
 /// Raised with every change of what the index holds or of how words are read: an index of another format is made anew.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// What new documents may take in memory before they go to the disk.
 const MEMORY_BYTES: usize = 40_000_000;
 /// Larger segments are left alone; merging them would take the machine for seconds.

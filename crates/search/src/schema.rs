@@ -28,6 +28,8 @@ pub struct Fields {
     pub items: Terms,
     pub orders: Terms,
     pub channel: Field,
+    /// Of orders: the items that they have lines of.
+    pub of_item: Field,
     pub inactive: Field,
 }
 
@@ -52,6 +54,7 @@ pub fn fields() -> (Fields, Schema) {
             before_digits: "h",
         },
         channel: schema.add_text_field("channel", text("raw")),
+        of_item: schema.add_i64_field("of_item", INDEXED),
         inactive: schema.add_bool_field("inactive", INDEXED),
     };
     (fields, schema.build())
@@ -114,6 +117,7 @@ impl Fields {
         }
         document.add_text(self.orders.word, &order.channel);
         document.add_text(self.channel, &order.channel);
+        order.items.iter().for_each(|item| document.add_i64(self.of_item, *item));
         document
     }
 }

@@ -4,6 +4,7 @@ use crate::progress::{bar, thousands};
 use crate::{Database, Done, Failed, open_file};
 use engine::imports::{self, Kind, run};
 use engine::{Engine, Options};
+use std::ops::ControlFlow::Continue;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -36,7 +37,10 @@ impl Import {
         let progress = bar(0, "rows");
         let name = self.file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let import = imports::Import { key: &key, kind, file: &name };
-        let view = run(&engine, import, file, &"cli".into(), self.dry_run, |rows| progress.set_position(rows))?;
+        let view = run(&engine, import, file, &"cli".into(), self.dry_run, |rows| {
+            progress.set_position(rows);
+            Continue(())
+        })?;
         progress.finish_and_clear();
         engine.shut_down();
         if self.json {

@@ -348,6 +348,9 @@ fn pages_speak_german() {
             }
         }
     }
+    for (kind, about) in engine::alerts::edit::tellable().filter(|(_, about)| !keys.contains(about)) {
+        faults.push(format!("what {kind} tells: “{about}” is not there"));
+    }
     none(faults, "mend the tables in crates/web/src/console/language/de");
 }
 

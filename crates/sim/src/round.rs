@@ -196,6 +196,7 @@ pub fn own_event(command: &Command) -> &'static str {
         Command::Count(_) => "stock.counted",
         Command::SendTransfer(_) => "transfer.sent",
         Command::ReceiveTransfer(_) => "transfer.received",
+        Command::CancelTransfer(_) => "transfer.canceled",
         Command::Reserve(_) => "reservation.held",
         Command::Release(_) => "reservation.released",
         Command::Extend(_) => "reservation.extended",

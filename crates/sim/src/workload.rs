@@ -17,7 +17,7 @@ use engine::stock::adjust::{Adjust, AdjustLine};
 use engine::stock::count::{Count, CountLine};
 use engine::stock::r#move::{Move, Place};
 use engine::stock::receive::Receive;
-use engine::stock::transfer::{ReceiveTransfer, ReceivedLine, SendTransfer};
+use engine::stock::transfer::{CancelTransfer, ReceiveTransfer, ReceivedLine, SendTransfer};
 use engine::{Command, WhenShort};
 use fastrand::Rng;
 
@@ -115,7 +115,7 @@ impl Workload<'_> {
         let books = self.books;
         let is_there = match kind {
             Kind::Extend | Kind::Release => books.holds.values().any(|h| h.status == "held"),
-            Kind::Arrive => books.transfers.values().any(|t| t.status() != "received"),
+            Kind::Arrive => books.transfers.values().any(|t| t.is_open()),
             Kind::Cancel | Kind::Ship => books.orders.values().any(|o| !matches!(o.status(), "fulfilled" | "canceled")),
             Kind::Return => books.orders.values().any(|o| matches!(o.status(), "fulfilled" | "partially_fulfilled")),
             _ => true,
@@ -259,10 +259,13 @@ impl Workload<'_> {
     }
 
     fn arrive(&mut self) -> Command {
-        let open: Vec<i64> = self.books.transfers.iter().filter(|(_, t)| t.status() != "received").map(|(id, _)| *id).collect();
+        let open: Vec<i64> = self.books.transfers.iter().filter(|(_, t)| t.is_open()).map(|(id, _)| *id).collect();
         let any: Vec<i64> = self.books.transfers.keys().copied().collect();
         let id = if self.chance(8) { self.one_of(&any) } else { self.one_of(&open) };
         let items: Vec<usize> = self.books.transfers.get(&id).map(|t| t.lines.keys().copied().collect()).unwrap_or_default();
+        if self.chance(6) {
+            return Command::CancelTransfer(CancelTransfer { id });
+        }
         if self.chance(3) {
             return Command::ReceiveTransfer(ReceiveTransfer { id, lines: None });
         }

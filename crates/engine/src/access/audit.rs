@@ -9,6 +9,7 @@ use crate::Stop;
 use crate::batch::Batch;
 use crate::command::{Answer, Command};
 use crate::db::{self, Cell, Row, Rows, Sql, Table, Tx, Type, Value, Write};
+use crate::stock::transfer::{CancelTransfer, ReceiveTransfer};
 use crate::views::{ItemView, LocationView, OrderSummary, Time};
 use crate::{keys, people};
 use domain::{Noun, Refused};
@@ -166,6 +167,7 @@ fn about(command: &Command, is_person: bool) -> Option<About> {
         Command::Undo(c) => about("stock.undo", Noun::Movement, &c.document),
         Command::SendTransfer(c) => about("transfer.send", Noun::Location, &c.from),
         Command::ReceiveTransfer(c) => about("transfer.receive", Noun::Transfer, &c.id),
+        Command::CancelTransfer(c) => about("transfer.cancel", Noun::Transfer, &c.id),
         Command::Reserve(_) => about("reservation.hold", Noun::Reservation, &""),
         Command::Release(c) => about("reservation.release", Noun::Reservation, &c.id),
         Command::Extend(c) => about("reservation.extend", Noun::Reservation, &c.id),
@@ -248,7 +250,9 @@ fn standing(command: &Command, batch: &Batch<'_>) -> Option<String> {
         Command::ReturnOrder(c) => order(batch, Some(c.id)),
         Command::Ship(c) => order(batch, batch.order_of_fulfillment(c.fulfillment)),
         Command::Reroute(c) => order(batch, batch.order_of_fulfillment(c.fulfillment)),
-        Command::ReceiveTransfer(c) => batch.transfers.get(c.id).map(|t| json(&crate::views::TransferView::new(t, &batch.names()))),
+        Command::ReceiveTransfer(ReceiveTransfer { id, .. }) | Command::CancelTransfer(CancelTransfer { id }) => {
+            batch.transfers.get(*id).map(|t| json(&crate::views::TransferView::new(t, &batch.names())))
+        }
         Command::Release(crate::reservations::release::Release { id }) | Command::Extend(crate::reservations::extend::Extend { id, .. }) => {
             batch.reservations.get(*id).map(|r| json(&crate::views::ReservationView::new(r, &batch.names())))
         }

@@ -7,7 +7,7 @@ pub mod audit;
 pub mod reach;
 pub mod scope;
 
-use domain::Grant;
+use domain::{Grant, Noun, Refused};
 use std::sync::Arc;
 
 /// Who makes a change.
@@ -41,6 +41,14 @@ impl By {
     /// Refused unless what is to be changed still is as it was seen.
     pub fn expecting(self, etag: Option<String>) -> By {
         By { expect: etag, ..self }
+    }
+
+    /// Refuses the change of what is not as it was seen. `etag` is of what it is now.
+    pub(crate) fn check_seen(&self, etag: &str, noun: Noun, name: &str) -> Result<(), Refused> {
+        match &self.expect {
+            Some(seen) if seen != etag => Err(Refused::Changed { noun, name: name.into() }),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -23,6 +23,11 @@ pub fn check(command: &Command, batch: &Batch<'_>, grant: &Grant) -> Result<(), 
             Some(transfer) => reach.location_id(transfer.target),
             None => Ok(()),
         },
+        // Whoever sent it takes it back.
+        Command::CancelTransfer(c) => match batch.transfers.get(c.id) {
+            Some(transfer) => reach.location_id(transfer.source),
+            None => Ok(()),
+        },
         Command::Reserve(c) => {
             reach.channel_of(c.channel.as_deref())?;
             c.lines.iter().try_for_each(|line| match &line.location {

@@ -5,6 +5,7 @@ use super::rows::{Attempt, State};
 use crate::Stop;
 use crate::config::Config;
 use crate::db::{Row, Sql, Tx, Value};
+use crate::page::Page;
 use crate::views::{Id, Time};
 use domain::{Noun, Refused};
 use serde::Serialize;
@@ -17,10 +18,10 @@ const PENDING: Sql = Sql("SELECT alert, COUNT(*), MIN(created_at) FROM alert_del
 const FAILED: Sql = Sql("SELECT alert, COUNT(*) FROM alert_deliveries WHERE state = 'failed' GROUP BY alert");
 const FAILED_SINCE: Sql = Sql("SELECT COUNT(*) FROM alert_deliveries WHERE alert = $1 AND state = 'failed' AND created_at >= $2");
 const LIST: Sql = Sql(
-    "SELECT id, alert, message, kind, exception, body, state, due_at, tries, attempts, created_at, ended_at FROM alert_deliveries WHERE alert = $1 AND (created_at < $2 OR (created_at = $3 AND id < $4)) AND (state = $5 OR $6 = 1) ORDER BY created_at DESC, id DESC LIMIT $7",
+    "SELECT id, alert, message, kind, exception, body, state, due_at, tries, attempts, created_at, ended_at FROM alert_deliveries WHERE alert = $1 AND created_at >= $2 AND created_at < $3 AND (created_at, id) < ($4, $5) AND (state = $6 OR $7 = 1) ORDER BY created_at DESC, id DESC LIMIT $8",
 );
 const LIST_OLDEST: Sql = Sql(
-    "SELECT id, alert, message, kind, exception, body, state, due_at, tries, attempts, created_at, ended_at FROM alert_deliveries WHERE alert = $1 AND (created_at > $2 OR (created_at = $3 AND id > $4)) AND (state = $5 OR $6 = 1) ORDER BY created_at, id LIMIT $7",
+    "SELECT id, alert, message, kind, exception, body, state, due_at, tries, attempts, created_at, ended_at FROM alert_deliveries WHERE alert = $1 AND created_at >= $2 AND created_at < $3 AND (created_at, id) > ($4, $5) AND (state = $6 OR $7 = 1) ORDER BY created_at, id LIMIT $8",
 );
 const ONE: Sql =
     Sql("SELECT id, alert, message, kind, exception, body, state, due_at, tries, attempts, created_at, ended_at FROM alert_deliveries WHERE id = $1");
@@ -155,31 +156,50 @@ pub fn status(tx: &mut Tx<'_>, config: &Config, id: i64, now: i64) -> Result<Ale
 pub struct LogQuery {
     /// Those that stand so; all if left out.
     pub state: Option<State>,
+    /// With this in what it tells of (`order.shipped`), or with this id of the message, the delivery or the exception; any if left out.
+    pub text: Option<String>,
+    /// Written from then on, and before then: microseconds since 1970 UTC.
+    pub from: Option<i64>,
+    pub until: Option<i64>,
     pub oldest_first: bool,
     /// The last one's id of the page before.
     pub after: Option<String>,
-    pub limit: i64,
+    /// Most rows.
+    pub limit: usize,
 }
 
-/// The deliveries of an endpoint, the newest first unless the oldest are asked for.
-pub fn deliveries(tx: &mut Tx<'_>, config: &Config, alert: i64, query: &LogQuery) -> Result<Vec<DeliveryView>, Stop> {
+/// Deliveries that one page looks at for a text. Beyond, it ends with what it found.
+const EXAMINED: usize = 2_000;
+
+/// A page of an endpoint's deliveries, the newest first unless the oldest are asked for. Looks at two thousand at most.
+pub fn deliveries(tx: &mut Tx<'_>, config: &Config, alert: i64, query: &LogQuery) -> Result<Page<DeliveryView, String>, Stop> {
     config.alert(alert).ok_or_else(|| Refused::unknown(Noun::Alert, alert.to_string(), "id"))?;
     let (sql, first) = if query.oldest_first { (LIST_OLDEST, i64::MIN) } else { (LIST, i64::MAX) };
     let (created_at, id) = match query.after.as_deref() {
         Some(id) => (one(tx, id)?.created_at.0, id),
         None => (first, ""),
     };
+    let looked_at = if query.text.is_some() { EXAMINED } else { query.limit + 1 };
     let word = query.state.map_or("", State::word);
     let values = [
         Value::Int(alert),
-        Value::Int(created_at),
+        Value::Int(query.from.unwrap_or(i64::MIN)),
+        Value::Int(query.until.unwrap_or(i64::MAX)),
         Value::Int(created_at),
         Value::Text(id),
         Value::Text(word),
         Value::Int(i64::from(query.state.is_none())),
-        Value::Int(query.limit),
+        Value::Int(looked_at as i64),
     ];
-    Ok(tx.rows(sql, &values, DeliveryView::read)?)
+    let found = tx.rows(sql, &values, DeliveryView::read)?;
+    let text = query.text.as_ref().map(|text| (text, text.to_lowercase()));
+    let fits = |d: &DeliveryView| {
+        text.as_ref().is_none_or(|(text, lower)| {
+            let ids = [&d.message, &d.id].into_iter().any(|id| id == *text) || d.exception.is_some_and(|e| e.0.to_string() == **text);
+            ids || d.kind.contains(lower)
+        })
+    };
+    Ok(Page::of(found, looked_at, query.limit, fits, |d| d.id.clone()))
 }
 
 /// How many messages of an endpoint, written at or after an instant, did not arrive and are not tried again.

@@ -10,7 +10,7 @@ use super::workers::{Alarm, Desk, Round, Stopped, Trouble};
 use crate::db::{Sql, Value};
 use crate::exceptions::Kind;
 use crate::{Answer, Command, Stop};
-use connectors::marketplace::{Marketplace, Page, SetOutcome, SetQuantity};
+use connectors::marketplace::{MarketListing, Marketplace, Page, SetOutcome, SetQuantity};
 use connectors::transport::{Fault, Wire};
 use domain::exposure::{Exposure, SKEW};
 use std::collections::HashMap;
@@ -293,8 +293,10 @@ impl Worker<'_> {
         loop {
             let asked_at = self.desk.engine.now();
             let Page { rows, next, .. } = self.market.listings(self.wire, page).await?;
-            let rows =
-                rows.into_iter().map(|l| ListedRow { external: l.id, sku: l.sku, barcode: l.barcode, title: l.title, shown: l.quantity }).collect();
+            // What no code here can be is not kept as one: lists and forms could not carry it.
+            let code = |text: Option<String>| text.filter(|text| domain::limits::name("sku", text.trim()).is_ok());
+            let row = |l: MarketListing| ListedRow { external: l.id, sku: code(l.sku), barcode: code(l.barcode), title: l.title, shown: l.quantity };
+            let rows = rows.into_iter().map(row).collect();
             let command = Command::PutListings(PutListings { channel: self.desk.channel.id, rows, asked_at });
             self.desk.submit(command).await?;
             page = next;

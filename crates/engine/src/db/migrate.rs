@@ -16,6 +16,7 @@ pub const MIGRATIONS: &[(i64, &str, &str)] = &[
     (11, "imports", include_str!("../../migrations/0011_imports.sql")),
     (12, "closings", include_str!("../../migrations/0012_closings.sql")),
     (13, "orders_of_lists", include_str!("../../migrations/0013_orders_of_lists.sql")),
+    (14, "transfers_and_handovers", include_str!("../../migrations/0014_transfers_and_handovers.sql")),
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL, hash BYTEA NOT NULL)";

@@ -254,9 +254,7 @@ pub fn update(tx: &mut Tx<'_>, by: &By, now: i64, id: &str, change: &UpdatePerso
     let config = config(tx)?;
     let before = by_id(tx, id)?;
     let seen = state(&before, &config).unwrap_or_default();
-    if by.expect.as_ref().is_some_and(|expect| *expect != audit::etag(&seen)) {
-        return Err(Refused::Changed { noun: Noun::Person, name: before.login }.into());
-    }
+    by.check_seen(&audit::etag(&seen), Noun::Person, &before.login)?;
     may_change(tx, by, &before)?;
     let mut person = before.clone();
     if let Some(name) = &change.name {

@@ -85,9 +85,7 @@ pub fn set(tx: &mut Tx<'_>, by: &By, now: i64, name: &str, wanted: &SetRole) -> 
     limits::name("name", name)?;
     limits::text("about", &wanted.about)?;
     let known = find(tx, name)?;
-    if by.expect.as_ref().is_some_and(|expect| *expect != audit::etag_of(&known)) {
-        return Err(Refused::Changed { noun: Noun::Role, name: name.into() }.into());
-    }
+    by.check_seen(&audit::etag_of(&known), Noun::Role, name)?;
     let permissions = Permissions::parse(wanted.permissions.iter().map(String::as_str))?;
     let role = match built_in(name) {
         Some(fixed) if permissions != fixed.permissions => {

@@ -6,7 +6,7 @@ use crate::access::By;
 use crate::access::audit::{self, Record};
 use crate::config::Config;
 use crate::db::{self, Rows, Sql, Tx, Value, Write};
-use domain::{Noun, Refused};
+use domain::Noun;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -67,9 +67,7 @@ pub fn get<T: DeserializeOwned + Default>(tx: &mut Tx<'_>, name: &str) -> Result
 
 /// Sets it. `shown` is what is shown and recorded of it before and after: without secrets. Refused if somebody has set it since it was seen.
 pub fn set<T: Serialize>(tx: &mut Tx<'_>, by: &By, now: i64, name: &'static str, value: &T, shown: (Option<String>, String)) -> Result<(), Stop> {
-    if by.expect.as_ref().is_some_and(|expect| *expect != audit::etag(shown.0.as_deref().unwrap_or_default())) {
-        return Err(Refused::Changed { noun: Noun::Setting, name: name.into() }.into());
-    }
+    by.check_seen(&audit::etag(shown.0.as_deref().unwrap_or_default()), Noun::Setting, name)?;
     tx.write(vec![Write::changed(&SETTINGS, row(name, value)?)])?;
     Config::changed(tx)?;
     Ok(audit::append(tx, &[Record::new(by, now, "settings.set", "setting", name).states(shown.0, Some(shown.1))])?)

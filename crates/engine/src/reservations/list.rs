@@ -37,9 +37,11 @@ pub struct ReservationQuery {
     /// With this number, or with units of this item; any if both are left out.
     pub number: Option<i64>,
     pub item: Option<i64>,
-    /// The other way round: the last hold to run out before the others, the oldest of those that ended before the newest.
+    /// By their numbers alone, the newest first, whether or not they hold units.
+    pub by_number: bool,
+    /// The other way round: the oldest number first; the last hold to run out before the others, the oldest of those that ended before the newest.
     pub reversed: bool,
-    /// Where the page before ended: 0, when its last hold runs out, and its id; or 1, 0 and the id of its last ended one.
+    /// Where the page before ended: 0, when its last hold runs out, and its id; or 1, 0 and the id of its last one of all.
     pub after: Option<Cursor<3>>,
     /// Most rows.
     pub limit: usize,
@@ -64,7 +66,7 @@ pub fn list(tx: &mut Tx<'_>, config: &Config, query: &ReservationQuery) -> Resul
         false => (Cursor([0, i64::MIN, i64::MIN]), Cursor([1, 0, i64::MAX])),
         true => (Cursor([0, i64::MAX, i64::MIN]), Cursor([1, 0, i64::MIN])),
     };
-    let first = if query.status.is_none_or(|s| s == Status::Held) { first_held } else { first_ended };
+    let first = if !query.by_number && query.status.is_none_or(|s| s == Status::Held) { first_held } else { first_ended };
     let mut last = query.after.unwrap_or(first);
     let mut rows: Vec<Reservation> = Vec::new();
     // One that is asked for by its number need not be among the thousand.
@@ -82,8 +84,8 @@ pub fn list(tx: &mut Tx<'_>, config: &Config, query: &ReservationQuery) -> Resul
         let ended = found.len() < STEP;
         for reservation in found {
             let at = if held { Cursor([0, reservation.expires_at, reservation.id]) } else { Cursor([1, 0, reservation.id]) };
-            let is_first = (reservation.status == Status::Held) == held && query.number != Some(reservation.id);
-            if is_first && query.wants(&reservation) {
+            let is_here = query.by_number || (reservation.status == Status::Held) == held;
+            if is_here && query.number != Some(reservation.id) && query.wants(&reservation) {
                 if rows.len() == query.limit {
                     return Ok(Page { rows: views(tx, config, &rows)?, next: Some(last) });
                 }

@@ -31,7 +31,7 @@ const AROUND: Sql = Sql(
     "SELECT * FROM (SELECT day, number, available, reserved, committed, damaged, quality_control, safety_stock, incoming FROM closings WHERE item = $1 AND location = $2 AND day < $3 ORDER BY day DESC LIMIT 1) AS before UNION ALL SELECT * FROM (SELECT day, number, available, reserved, committed, damaged, quality_control, safety_stock, incoming FROM closings WHERE item = $1 AND location = $2 AND day >= $3 ORDER BY day LIMIT 1) AS after",
 );
 const BETWEEN: Sql = Sql(
-    "SELECT source, target, CAST(SUM(quantity) AS BIGINT) FROM entries WHERE item = $1 AND location = $2 AND number > $3 AND number <= $4 AND at <= $5 GROUP BY source, target",
+    "SELECT source, target, CAST(SUM(quantity) AS BIGINT), MAX(number) FROM entries WHERE item = $1 AND location = $2 AND number > $3 AND number <= $4 AND at <= $5 GROUP BY source, target",
 );
 /// With the one before the first day.
 const SINCE: Sql = Sql(
@@ -72,9 +72,9 @@ fn each_place<const N: usize>(ledger: &Ledger, values: impl Fn(i64) -> [i64; N])
     ledger.levels.keys().map(|location| values(*location).map(Value::Int)).collect()
 }
 
-/// What an item had at each location of its ledger at an instant (microseconds since 1970 UTC). Locations where nothing had moved yet are
-/// left out.
-pub fn as_of(tx: &mut Tx<'_>, ledger: &Ledger, at: i64) -> Result<BTreeMap<i64, Sums>, Stop> {
+/// What an item had at each location of its ledger at an instant (microseconds since 1970 UTC), with the number of its newest entry then.
+/// Locations where nothing had moved yet are left out.
+pub fn as_of(tx: &mut Tx<'_>, ledger: &Ledger, at: i64) -> Result<BTreeMap<i64, (Sums, i64)>, Stop> {
     let day = day_of(at);
     let places: Vec<(&i64, &Level)> = ledger.levels.iter().collect();
     // Of each location: what it had before the day, and the first and last entry that may be of the day.
@@ -89,18 +89,19 @@ pub fn as_of(tx: &mut Tx<'_>, ledger: &Ledger, at: i64) -> Result<BTreeMap<i64, 
             *until = closing.number;
         }
     })?;
-    let mut moved: Vec<bool> = ranges.iter().map(|(_, after, _)| *after > 0).collect();
+    let mut newest: Vec<i64> = ranges.iter().map(|(_, after, _)| *after).collect();
     let asked: Vec<[Value<'_>; 5]> =
         places.iter().zip(&ranges).map(|((location, _), (_, after, until))| [ledger.item, **location, *after, *until, at].map(Value::Int)).collect();
     tx.rows_of_each(BETWEEN, &asked, &mut |n, row| {
-        moved[n] = true;
+        newest[n] = newest[n].max(row.int(3));
         for (account, change) in [(row.int(0), -row.int(2)), (row.int(1), row.int(2))] {
             if let Some(state) = usize::try_from(account).ok().filter(|n| *n < STATES.len()) {
                 ranges[n].0[state] += change;
             }
         }
     })?;
-    Ok(places.into_iter().zip(ranges).zip(moved).filter(|(_, moved)| *moved).map(|(((location, _), (sums, ..)), _)| (*location, sums)).collect())
+    let moved = places.into_iter().zip(ranges).zip(newest).filter(|(_, number)| *number > 0);
+    Ok(moved.map(|(((location, _), (sums, ..)), number)| (*location, (sums, number))).collect())
 }
 
 /// What an item had in sum at the end of each of the days from `first` to `last` (days since 1970 UTC), at the locations of its ledger.

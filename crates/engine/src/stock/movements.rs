@@ -12,6 +12,7 @@ use crate::page::{Page, unreadable};
 use crate::views::{Id, Time};
 use domain::Refused;
 use domain::stock::{Account, Level};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,8 +23,8 @@ const OF_DOCUMENT: Sql = Sql(
 
 /// Entries that one page looks at. Beyond, it ends with what it found.
 const EXAMINED: usize = 2_000;
-/// Entries of a document: two for each line that goes from one location to another.
-const OF_ONE: i64 = 2 * domain::limits::MAX_LINES as i64;
+/// Entries of a document: two for each line that goes from one location to another, and as many for its way back.
+const OF_ONE: i64 = 4 * domain::limits::MAX_LINES as i64;
 /// Locations in a cursor, and its length in bytes.
 const MARKS: usize = 1_000;
 const MARKS_LENGTH: usize = 40_000;
@@ -37,6 +38,7 @@ const AVAILABLE: Range<i64> = 0..1;
 pub struct MovementQuery {
     /// With one of these causes, such as `order.placed`; any if empty.
     pub causes: Vec<String>,
+    pub oldest_first: bool,
     pub after: Option<MovementCursor>,
     /// Most entries.
     pub limit: usize,
@@ -46,7 +48,7 @@ pub struct MovementQuery {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MovementCursor {
     on_hand: i64,
-    /// Location, and the number below which its entries follow.
+    /// Location, and the number below which its entries follow; the oldest first, from which on.
     marks: Vec<(i64, i64)>,
 }
 
@@ -84,37 +86,57 @@ pub struct Movement {
     pub on_hand: i64,
 }
 
-/// A page of an item's movements. Looks at two thousand entries at most, so that a rare cause can yield few rows, or none, and a next page.
+/// Which entries are wanted.
+pub type Wanted<'a> = &'a dyn Fn(&EntryView) -> bool;
+
+/// A page of an item's movements: those that are wanted, all if nothing says which. Looks at two thousand entries at most, so that a rare cause can yield few rows, or none, and a next page.
 /// An item that is at very many locations costs one read for each. Refuses a cursor of another item or of other locations.
-pub fn list(tx: &mut Tx<'_>, config: &Config, ledger: &Ledger, query: &MovementQuery) -> Result<Page<Movement, MovementCursor>, Stop> {
+pub fn list(
+    tx: &mut Tx<'_>,
+    config: &Config,
+    ledger: &Ledger,
+    query: &MovementQuery,
+    wanted: Option<Wanted<'_>>,
+) -> Result<Page<Movement, MovementCursor>, Stop> {
     let levels = &ledger.levels;
-    let (mut on_hand, below) = match &query.after {
+    let (mut on_hand, marks) = match &query.after {
+        None if query.oldest_first => (0, levels.keys().map(|location| (*location, 1)).collect()),
         None => (levels.values().map(Level::on_hand).sum(), levels.iter().map(|(location, l)| (*location, l.entries + 1)).collect()),
         Some(cursor) => {
             if !cursor.marks.iter().all(|(location, _)| levels.contains_key(location)) {
                 return Err(unreadable("after").into());
             }
-            (cursor.on_hand, cursor.marks.clone())
+            let mut marks = cursor.marks.clone();
+            if query.oldest_first {
+                // Where something moved for the first time since the page before.
+                let known: BTreeSet<i64> = marks.iter().map(|(location, _)| *location).collect();
+                marks.extend(levels.keys().filter(|location| !known.contains(location)).map(|location| (*location, 1)));
+            }
+            (cursor.on_hand, marks)
         }
     };
-    let step = if query.causes.is_empty() { query.limit + 1 } else { EXAMINED / 8 };
-    let mut walk = Walk::new(ledger.item, below, step, Depth::All);
+    let is_narrow = !query.causes.is_empty() || wanted.is_some();
+    let step = if is_narrow { EXAMINED / 8 } else { query.limit + 1 };
+    let mut walk = if query.oldest_first { Walk::up(ledger, marks, step) } else { Walk::new(ledger.item, marks, step, Depth::All) };
     let mut rows = Vec::with_capacity(query.limit);
     let mut next = None;
     for examined in 0.. {
         if rows.len() == query.limit || examined == EXAMINED {
-            next = Some(MovementCursor { on_hand, marks: walk.below().collect() });
+            // A page that ended with the last entry of all has none after it.
+            next = walk.has_more().then(|| MovementCursor { on_hand, marks: walk.marks().collect() });
             break;
         }
         let Some(entry) = walk.next(tx)? else { break };
         let change = entry.change(ON_HAND);
+        let before = on_hand;
+        on_hand = if query.oldest_first { before.saturating_add(change) } else { before.saturating_sub(change) };
         if query.causes.is_empty() || query.causes.contains(&entry.cause) {
-            rows.push(Movement { entry: view(entry, config), change, on_hand });
+            let entry = view(entry, config);
+            if wanted.is_none_or(|wanted| wanted(&entry)) {
+                rows.push(Movement { change, on_hand: if query.oldest_first { on_hand } else { before }, entry });
+            }
         }
-        on_hand = on_hand.saturating_sub(change);
     }
-    // A page that ended with the last entry of all has none after it.
-    next = next.filter(|cursor| cursor.marks.iter().any(|(_, below)| *below > 1));
     Ok(Page { rows, next })
 }
 

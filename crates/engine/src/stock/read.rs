@@ -5,11 +5,10 @@ use crate::batch::sorted;
 use crate::catalog::rows::{COMPONENTS_BY_KIT, ITEMS_BY_ID, ITEMS_BY_SKU, Item};
 use crate::config::Config;
 use crate::db::{Row, Sql, Tx, Value};
-use crate::stock::closings;
 use crate::stock::rows::{LEVELS_OF, read_level};
 use crate::stock::walk::Ledger;
 use crate::views::{Balances, Id, LocationStock, SkuQuantity, StockView, Time};
-use domain::stock::{Account, GENESIS, Level};
+use domain::stock::{Account, Level};
 use domain::{Noun, Refused};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -56,8 +55,7 @@ pub fn levels_of(tx: &mut Tx<'_>, items: &[i64], locations: Option<&[i64]>) -> R
 pub fn as_of(tx: &mut Tx<'_>, present: &Levels, at: i64) -> Result<Levels, Stop> {
     let mut levels = Levels::new();
     for id in present.keys() {
-        let then = closings::as_of(tx, &Ledger::new(*id, present), at)?;
-        levels.insert(*id, then.into_iter().map(|(location, sums)| (location, Level::from_parts(sums, 0, GENESIS, 0))).collect());
+        levels.insert(*id, Ledger::new(*id, present).as_of(tx, Some(at))?.levels);
     }
     Ok(levels)
 }

@@ -77,6 +77,15 @@ pub struct TransferLine {
     pub quantity: i64,
     pub received: i64,
     pub lost: i64,
+    /// Taken back to where they came from.
+    pub canceled: i64,
+}
+
+impl TransferLine {
+    /// Units that are still on their way.
+    pub fn left(&self) -> i64 {
+        self.quantity - self.received - self.lost - self.canceled
+    }
 }
 
 pub const TRANSFERS: Table = Table {
@@ -87,7 +96,7 @@ pub const TRANSFERS: Table = Table {
 
 pub const TRANSFER_LINES: Table = Table {
     name: "transfer_lines",
-    columns: &[("transfer", Int), ("item", Int), ("quantity", Int), ("received", Int), ("lost", Int)],
+    columns: &[("transfer", Int), ("item", Int), ("quantity", Int), ("received", Int), ("lost", Int), ("canceled", Int)],
     key: "transfer, item",
 };
 
@@ -97,7 +106,7 @@ pub const TRANSFERS_BY_ID: Lookup =
     Lookup { columns: "id, source, target, status, reference, created_at", from: "transfers", key: "id", and: "", order: "id", lock: true };
 
 pub const LINES_BY_TRANSFER: Lookup = Lookup {
-    columns: "transfer, item, quantity, received, lost",
+    columns: "transfer, item, quantity, received, lost, canceled",
     from: "transfer_lines",
     key: "transfer",
     and: "",
@@ -118,7 +127,8 @@ pub fn read_transfers(tx: &mut crate::db::Tx<'_>, ids: &[i64], lock: bool) -> cr
         lines: Vec::new(),
     })?;
     let lines = tx.by_ids(&LINES_BY_TRANSFER, ids, &[], |row| {
-        (row.int(0), TransferLine { item: row.int(1), quantity: row.int(2), received: row.int(3), lost: row.int(4) })
+        let line = TransferLine { item: row.int(1), quantity: row.int(2), received: row.int(3), lost: row.int(4), canceled: row.int(5) };
+        (row.int(0), line)
     })?;
     for (id, line) in lines {
         if let Some(transfer) = transfers.iter_mut().find(|t| t.id == id) {
@@ -139,7 +149,7 @@ impl Transfer {
             self.created_at.into(),
         ]);
         for l in &self.lines {
-            lines.0.extend([self.id.into(), l.item.into(), l.quantity.into(), l.received.into(), l.lost.into()]);
+            lines.0.extend([self.id.into(), l.item.into(), l.quantity.into(), l.received.into(), l.lost.into(), l.canceled.into()]);
         }
     }
 }

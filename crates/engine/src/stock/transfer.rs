@@ -1,5 +1,5 @@
 //! Transfer in two steps: goods leave one location and are incoming at the other until they are received there, whole,
-//! in parts, or with losses.
+//! in parts, or with losses. What has not arrived yet can be taken back.
 
 use super::{SkuLine, check_skus};
 use crate::Stop;
@@ -48,7 +48,7 @@ impl SendTransfer {
                 batch.ask_back(item.id, line.quantity)?;
                 shortfalls.push(Shortfall { sku: line.sku.clone(), requested: line.quantity, available: has });
             }
-            lines.push(TransferLine { item: item.id, quantity: line.quantity, received: 0, lost: 0 });
+            lines.push(TransferLine { item: item.id, quantity: line.quantity, received: 0, lost: 0, canceled: 0 });
         }
         if !shortfalls.is_empty() {
             return Err(Refused::InsufficientStock { shortfalls }.into());
@@ -109,7 +109,7 @@ impl ReceiveTransfer {
         let to = batch.config.by_id(transfer.target).cloned().ok_or_else(|| Stop::broken("a transfer to no location"))?;
         let mut arrived: Vec<(i64, i64, i64)> = Vec::new();
         match &self.lines {
-            None => arrived.extend(transfer.lines.iter().map(|l| (l.item, l.quantity - l.received - l.lost, 0))),
+            None => arrived.extend(transfer.lines.iter().map(|l| (l.item, l.left(), 0))),
             Some(lines) => {
                 check_skus(lines.iter().map(|l| l.sku.as_str()))?;
                 for (n, line) in lines.iter().enumerate() {
@@ -122,7 +122,7 @@ impl ReceiveTransfer {
                     if line.lost != 0 {
                         limits::quantity(&format!("lines[{n}].lost"), line.lost)?;
                     }
-                    let left = sent.quantity - sent.received - sent.lost;
+                    let left = sent.left();
                     if line.received + line.lost > left {
                         return Err(Refused::TooMany { sku: line.sku.clone(), asked: line.received + line.lost, left }.into());
                     }
@@ -147,7 +147,7 @@ impl ReceiveTransfer {
                 line.lost += lost;
             }
         }
-        let done = kept.lines.iter().all(|l| l.received + l.lost == l.quantity);
+        let done = kept.lines.iter().all(|l| l.left() == 0);
         kept.status = if done { Status::Received } else { Status::PartiallyReceived };
         for (item, received, _) in &arrived {
             if *received > 0 {
@@ -157,6 +157,40 @@ impl ReceiveTransfer {
         let kept = batch.transfers.get(self.id).ok_or_else(|| Stop::broken("the transfer vanished"))?;
         let view = TransferView::new(kept, &batch.names());
         batch.event("transfer.received", self.id, &view);
+        Ok(Reply::done(Answer::Transfer(Box::new(view))))
+    }
+}
+
+/// Takes a transfer back: what has not arrived is available again where it came from.
+#[derive(Debug, Clone)]
+pub struct CancelTransfer {
+    pub id: i64,
+}
+
+impl CancelTransfer {
+    pub fn needs<'a>(&'a self, needs: &mut Needs<'a>) {
+        needs.transfers.push(self.id);
+        needs.supplies();
+    }
+
+    pub fn decide(&self, batch: &mut Batch<'_>) -> Result<Reply, Stop> {
+        let transfer = batch.transfers.get(self.id).ok_or_else(|| Refused::unknown(Noun::Transfer, self.id.to_string(), "id"))?.clone();
+        transfer.status.check(Noun::Transfer, transfer.id, Step::Cancel)?;
+        let because = Because::of("transfer.canceled", transfer.id);
+        for line in transfer.lines.iter().filter(|l| l.left() > 0) {
+            batch.post(line.item, transfer.target, Incoming, InTransit, line.left(), because)?;
+            batch.post(line.item, transfer.source, InTransit, Available, line.left(), because)?;
+        }
+        let kept = batch.transfers.change(self.id).ok_or_else(|| Stop::broken("the transfer vanished"))?;
+        kept.lines.iter_mut().for_each(|line| line.canceled += line.left());
+        let untouched = kept.lines.iter().all(|l| l.canceled == l.quantity);
+        kept.status = if untouched { Status::Canceled } else { Status::Received };
+        for line in transfer.lines.iter().filter(|l| l.left() > 0) {
+            fill::from_level(batch, line.item, transfer.source)?;
+        }
+        let kept = batch.transfers.get(self.id).ok_or_else(|| Stop::broken("the transfer vanished"))?;
+        let view = TransferView::new(kept, &batch.names());
+        batch.event("transfer.canceled", self.id, &view);
         Ok(Reply::done(Answer::Transfer(Box::new(view))))
     }
 }

@@ -15,15 +15,15 @@ const ALL: Sql = Sql(
     "SELECT created_at, id, source, target, status, reference FROM transfers WHERE (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT $3",
 );
 const OPEN: Sql = Sql(
-    "SELECT created_at, id, source, target, status, reference FROM transfers WHERE status <> 'received' AND (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT $3",
+    "SELECT created_at, id, source, target, status, reference FROM transfers WHERE status <> 'received' AND status <> 'canceled' AND (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT $3",
 );
 const ALL_OLDEST: Sql =
     Sql("SELECT created_at, id, source, target, status, reference FROM transfers WHERE (created_at, id) > ($1, $2) ORDER BY created_at, id LIMIT $3");
 const OPEN_OLDEST: Sql = Sql(
-    "SELECT created_at, id, source, target, status, reference FROM transfers WHERE status <> 'received' AND (created_at, id) > ($1, $2) ORDER BY created_at, id LIMIT $3",
+    "SELECT created_at, id, source, target, status, reference FROM transfers WHERE status <> 'received' AND status <> 'canceled' AND (created_at, id) > ($1, $2) ORDER BY created_at, id LIMIT $3",
 );
 const UNITS: Lookup = Lookup {
-    columns: "transfer, COUNT(*), CAST(SUM(quantity) AS BIGINT), CAST(SUM(received) AS BIGINT), CAST(SUM(lost) AS BIGINT)",
+    columns: "transfer, COUNT(*), CAST(SUM(quantity) AS BIGINT), CAST(SUM(received) AS BIGINT), CAST(SUM(lost) AS BIGINT), CAST(SUM(canceled) AS BIGINT)",
     from: "transfer_lines",
     key: "transfer",
     and: "GROUP BY transfer",
@@ -64,21 +64,22 @@ pub struct TransferRow {
     pub reference: Option<String>,
     pub created_at: Time,
     pub lines: i64,
-    /// Units sent; of them, received and lost.
+    /// Units sent; of them, received, lost and taken back.
     pub units: i64,
     pub received: i64,
     pub lost: i64,
+    pub canceled: i64,
 }
 
 /// A page of transfers. Looks at two thousand at most.
 pub fn list(tx: &mut Tx<'_>, config: &Config, query: &TransferQuery) -> Result<Page<TransferRow, Cursor<2>>, Stop> {
     let (ids, next) = matching(tx, query)?;
     let wanted = sorted(&ids);
-    let units = tx.by_ids(&UNITS, &wanted, &[], |r| (r.int(0), [r.int(1), r.int(2), r.int(3), r.int(4)]))?;
-    let units: HashMap<i64, [i64; 4]> = units.into_iter().collect();
+    let units = tx.by_ids(&UNITS, &wanted, &[], |r| (r.int(0), [r.int(1), r.int(2), r.int(3), r.int(4), r.int(5)]))?;
+    let units: HashMap<i64, [i64; 5]> = units.into_iter().collect();
     let lookup = Lookup { lock: false, ..TRANSFERS_BY_ID };
     let rows = tx.by_ids(&lookup, &wanted, &[], |r| {
-        let [lines, units, received, lost] = units.get(&r.int(0)).copied().unwrap_or_default();
+        let [lines, units, received, lost, canceled] = units.get(&r.int(0)).copied().unwrap_or_default();
         TransferRow {
             id: Id(r.int(0)),
             status: Status::parse(&r.text(3)).unwrap_or(Status::InTransit),
@@ -90,6 +91,7 @@ pub fn list(tx: &mut Tx<'_>, config: &Config, query: &TransferQuery) -> Result<P
             units,
             received,
             lost,
+            canceled,
         }
     })?;
     let mut rows: HashMap<i64, TransferRow> = rows.into_iter().map(|row| (row.id.0, row)).collect();
@@ -98,7 +100,8 @@ pub fn list(tx: &mut Tx<'_>, config: &Config, query: &TransferQuery) -> Result<P
 
 /// The ids of a page, and where it ended.
 fn matching(tx: &mut Tx<'_>, query: &TransferQuery) -> Result<(Vec<i64>, Option<Cursor<2>>), Stop> {
-    let all = query.statuses.is_empty() || query.statuses.contains(&Status::Received);
+    let ended = [Status::Received, Status::Canceled];
+    let all = query.statuses.is_empty() || query.statuses.iter().any(|s| ended.contains(s));
     let (sql, first) = match (all, query.oldest_first) {
         (true, false) => (ALL, i64::MAX),
         (false, false) => (OPEN, i64::MAX),

@@ -13,7 +13,7 @@ use domain::{Noun, Refused, Shortfall};
 
 /// By the index on the documents of what is booked by hand, whose conditions both repeat.
 const BY_DOCUMENT: Sql = Sql(
-    "SELECT e.item, i.sku, e.location, e.at, e.source, e.target, e.quantity, e.cause FROM entries e JOIN items i ON i.id = e.item WHERE e.document = $1 AND e.cause > 'stock.' AND e.cause <> 'stock.imported' ORDER BY e.at DESC, e.item, e.location, e.number DESC",
+    "SELECT e.item, i.sku, e.location, e.at, e.source, e.target, e.quantity, e.cause, e.actor FROM entries e JOIN items i ON i.id = e.item WHERE e.document = $1 AND e.cause > 'stock.' AND e.cause <> 'stock.imported' ORDER BY e.at DESC, e.item, e.location, e.number DESC",
 );
 pub(crate) const UNDONE: Lookup = Lookup {
     columns: "document",
@@ -56,7 +56,8 @@ pub struct Undone {
 /// The entries of a movement made by hand, the last one first. Refuses what is no such movement.
 pub fn entries(tx: &mut Tx<'_>, config: &Config, document: i64) -> Result<Vec<Undone>, Stop> {
     let read = |r: &crate::db::Row<'_>| {
-        BY_HAND.contains(&r.text(7).as_str()).then_some(())?;
+        // What a third-party warehouse counted is its own.
+        (BY_HAND.contains(&r.text(7).as_str()) && !r.text(8).starts_with("channel:")).then_some(())?;
         Some(Undone {
             item: r.int(0),
             sku: r.text(1),

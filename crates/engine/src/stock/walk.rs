@@ -1,13 +1,16 @@
-//! Walks an item's entries, the newest of all its locations first: one range of the ledger for each location, side by side.
+//! Walks an item's entries, the newest or the oldest of all its locations first: one range of the ledger for each location, side by side.
 
 use super::read::Levels;
 use crate::Stop;
 use crate::db::{self, Row, Sql, Tx, Value};
-use domain::stock::Level;
+use domain::stock::{GENESIS, Level};
 use std::collections::{BTreeMap, VecDeque};
 
 const ENTRIES: Sql = Sql(
     "SELECT number, at, source, target, quantity, cause, document, actor, reason, reference FROM entries WHERE item = $1 AND location = $2 AND number < $3 ORDER BY number DESC LIMIT $4",
+);
+const OLDEST: Sql = Sql(
+    "SELECT number, at, source, target, quantity, cause, document, actor, reason, reference FROM entries WHERE item = $1 AND location = $2 AND number >= $3 ORDER BY number LIMIT $4",
 );
 const CAUSES: Sql = Sql(
     "SELECT number, at, source, target, quantity, cause, document FROM entries WHERE item = $1 AND location = $2 AND number < $3 ORDER BY number DESC LIMIT $4",
@@ -64,12 +67,31 @@ impl Entry {
     }
 }
 
+/// Which way entries are walked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    NewestFirst,
+    OldestFirst,
+}
+
 /// The entries of one location.
 struct Range {
     location: i64,
-    /// Those below this number are still to be taken.
-    below: i64,
+    /// Those below this number are still to be taken; the oldest first, those from it on.
+    mark: i64,
+    /// The last number that there is.
+    last: i64,
     ready: VecDeque<Entry>,
+}
+
+impl Range {
+    /// Entries are numbered from 1 without gaps, so that it is known whether there are more.
+    fn has_more(&self, way: Way) -> bool {
+        match way {
+            Way::NewestFirst => self.mark > 1,
+            Way::OldestFirst => self.mark <= self.last,
+        }
+    }
 }
 
 /// The ledger of an item at the locations that are looked at, with the levels that its entries add up to.
@@ -91,6 +113,14 @@ impl Ledger {
         Ok(Ledger::new(item, &super::read::levels_of(tx, &[item], locations)?))
     }
 
+    /// The same as it was at an instant (microseconds since 1970 UTC), if one is given.
+    pub fn as_of(self, tx: &mut Tx<'_>, at: Option<i64>) -> Result<Ledger, Stop> {
+        let Some(at) = at else { return Ok(self) };
+        let then = super::closings::as_of(tx, &self, at)?;
+        let levels = then.into_iter().map(|(location, (sums, entries))| (location, Level::from_parts(sums, entries, GENESIS, 0))).collect();
+        Ok(Ledger { item: self.item, levels })
+    }
+
     /// The same at a few locations (ids) of these.
     pub fn at(&self, locations: &[i64]) -> Ledger {
         let levels = self.levels.iter().filter(|(location, _)| locations.contains(location));
@@ -100,6 +130,7 @@ impl Ledger {
 
 pub struct Walk {
     item: i64,
+    way: Way,
     depth: Depth,
     /// Entries read at once from each location.
     step: usize,
@@ -107,37 +138,56 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// Over the entries of an item at each location that are below a number.
+    /// Over the entries of an item at each location that are below a number, the newest first.
     pub fn new(item: i64, below: impl IntoIterator<Item = (i64, i64)>, step: usize, depth: Depth) -> Walk {
-        let range = |(location, below)| Range { location, below, ready: VecDeque::new() };
-        Walk { item, depth, step, ranges: below.into_iter().map(range).collect() }
+        let range = |(location, below)| Range { location, mark: below, last: below - 1, ready: VecDeque::new() };
+        Walk { item, way: Way::NewestFirst, depth, step, ranges: below.into_iter().map(range).collect() }
     }
 
-    /// The newest that was not taken yet.
+    /// Over the entries of a ledger from a number on at each location, the oldest first.
+    pub fn up(ledger: &Ledger, from: impl IntoIterator<Item = (i64, i64)>, step: usize) -> Walk {
+        let last = |location| ledger.levels.get(&location).map_or(0, |level| level.entries);
+        let range = |(location, from)| Range { location, mark: from, last: last(location), ready: VecDeque::new() };
+        Walk { item: ledger.item, way: Way::OldestFirst, depth: Depth::All, step, ranges: from.into_iter().map(range).collect() }
+    }
+
+    /// The next that was not taken yet.
     pub fn next(&mut self, tx: &mut Tx<'_>) -> db::Result<Option<Entry>> {
-        let sql = match self.depth {
-            Depth::Causes => CAUSES,
-            Depth::All => ENTRIES,
+        let (way, depth) = (self.way, self.depth);
+        let sql = match (way, depth) {
+            (Way::OldestFirst, _) => OLDEST,
+            (Way::NewestFirst, Depth::Causes) => CAUSES,
+            (Way::NewestFirst, Depth::All) => ENTRIES,
         };
-        // Entries are numbered from 1 without gaps, so that a range has more as long as 1 is not reached.
-        let mut empty: Vec<&mut Range> = self.ranges.iter_mut().filter(|r| r.ready.is_empty() && r.below > 1).collect();
-        let asked: Vec<[Value<'_>; 4]> = empty.iter().map(|r| [self.item, r.location, r.below, self.step as i64].map(Value::Int)).collect();
+        let mut empty: Vec<&mut Range> = self.ranges.iter_mut().filter(|r| r.ready.is_empty() && r.has_more(way)).collect();
+        let asked: Vec<[Value<'_>; 4]> = empty.iter().map(|r| [self.item, r.location, r.mark, self.step as i64].map(Value::Int)).collect();
         tx.rows_of_each(sql, &asked, &mut |n, row| {
-            let entry = Entry::read(empty[n].location, row, self.depth);
-            empty[n].ready.push_back(entry);
+            let entry = Entry::read(empty[n].location, row, depth);
+            // The ledger may be one of the past.
+            if entry.number <= empty[n].last {
+                empty[n].ready.push_back(entry);
+            }
         })?;
-        empty.iter_mut().filter(|r| r.ready.is_empty()).for_each(|r| r.below = 1);
-        let newest = self.ranges.iter_mut().max_by_key(|r| r.ready.front().map(|e| (e.at, e.location)));
-        let Some(range) = newest else { return Ok(None) };
+        empty.iter_mut().filter(|r| r.ready.is_empty()).for_each(|r| r.mark = if way == Way::NewestFirst { 1 } else { r.last + 1 });
+        let ready = self.ranges.iter_mut().filter_map(|r| r.ready.front().map(|e| (e.at, e.location)).map(|place| (place, r)));
+        let next = match way {
+            Way::NewestFirst => ready.max_by_key(|(place, _)| *place),
+            Way::OldestFirst => ready.min_by_key(|(place, _)| *place),
+        };
+        let Some((_, range)) = next else { return Ok(None) };
         let taken = range.ready.pop_front();
         if let Some(entry) = &taken {
-            range.below = entry.number;
+            range.mark = if way == Way::NewestFirst { entry.number } else { entry.number + 1 };
         }
         Ok(taken)
     }
 
-    /// Where each location's walk stands, as [`Walk::new`] takes it to go on.
-    pub fn below(&self) -> impl Iterator<Item = (i64, i64)> {
-        self.ranges.iter().map(|r| (r.location, r.below))
+    /// Where each location's walk stands, as [`Walk::new`] or [`Walk::up`] takes it to go on.
+    pub fn marks(&self) -> impl Iterator<Item = (i64, i64)> {
+        self.ranges.iter().map(|r| (r.location, r.mark))
+    }
+
+    pub fn has_more(&self) -> bool {
+        self.ranges.iter().any(|r| !r.ready.is_empty() || r.has_more(self.way))
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod follow;
 pub mod hand_over;
+pub mod list;
 pub mod read;
 pub(crate) mod rows;
 pub mod snapshot;

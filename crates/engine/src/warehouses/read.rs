@@ -1,26 +1,18 @@
-//! Reads what is with somebody else's warehouse: for its worker, and for people.
+//! Reads what is with somebody else's warehouse, for its worker.
 
-use super::rows::{HANDOVER_COLUMNS, Handover, State};
+use super::rows::{HANDOVER_COLUMNS, Handover};
 use crate::Stop;
 use crate::catalog::rows::{ITEMS_BY_ID, ITEMS_BY_SKU, Item};
-use crate::config::Config;
 use crate::db::{Sql, Tx, Value};
 use crate::orders::place::ShipTo;
 use crate::orders::rows::read_orders;
-use crate::views::{Id, Time};
 use connectors::warehouse::{HandOver, HandOverLine};
-use domain::{Noun, Refused};
-use serde::Serialize;
 use std::collections::HashMap;
-use utoipa::ToSchema;
 
 const DUE: Sql = Sql(
     "SELECT fulfillment, channel, order_id, external, state, recall, due_at, tries, handed_at, heard_at, parcels, fault FROM handovers WHERE channel = $1 AND open = 1 AND due_at <= $2 ORDER BY due_at LIMIT $3",
 );
 const BY_EXTERNAL: Sql = Sql("SELECT fulfillment FROM handovers WHERE channel = $1 AND external = $2 AND open = 1");
-const LIST: Sql = Sql(
-    "SELECT fulfillment, channel, order_id, external, state, recall, due_at, tries, handed_at, heard_at, parcels, fault FROM handovers WHERE channel = $1 AND fulfillment < $2 ORDER BY fulfillment DESC LIMIT $3",
-);
 const SILENT: Sql = Sql("SELECT fulfillment FROM handovers WHERE channel = $1 AND open = 1 AND heard_at < $2 ORDER BY fulfillment LIMIT 100");
 const ORDER: Sql = Sql("SELECT order_id FROM fulfillments WHERE id = $1");
 const LAST_ENTRY: Sql = Sql("SELECT number, at FROM entries WHERE item = $1 AND location = $2 ORDER BY number DESC LIMIT 1");
@@ -89,43 +81,4 @@ pub fn entries_before(tx: &mut Tx<'_>, location: i64, skus: &[String], asked_at:
         }
     }
     Ok(found)
-}
-
-/// A fulfillment that was handed over.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct HandoverView {
-    #[schema(value_type = String)]
-    pub fulfillment: Id,
-    #[schema(value_type = String)]
-    pub order: Id,
-    /// The warehouse's own id of it.
-    pub external: Option<String>,
-    /// waiting, sending, working, stuck, refused, shipped or canceled
-    #[schema(example = "working")]
-    pub state: &'static str,
-    /// It was asked back.
-    pub recalled: bool,
-    #[schema(value_type = String, format = DateTime)]
-    pub handed_at: Time,
-    /// When the warehouse last told something new.
-    #[schema(value_type = String, format = DateTime)]
-    pub heard_at: Time,
-    pub fault: Option<String>,
-}
-
-/// What was handed over to a warehouse, the newest first; `before` is the last fulfillment of the page before.
-pub fn list(tx: &mut Tx<'_>, config: &Config, code: &str, before: i64, limit: i64) -> Result<Vec<HandoverView>, Stop> {
-    let channel = config.channel_by_code(code).ok_or_else(|| Refused::unknown(Noun::Channel, code, "code"))?;
-    let rows = tx.rows(LIST, &[Value::Int(channel.id), Value::Int(before), Value::Int(limit)], Handover::read)?;
-    let view = |h: Handover| HandoverView {
-        fulfillment: Id(h.fulfillment),
-        order: Id(h.order),
-        external: h.external,
-        state: State::word(h.state),
-        recalled: h.recall.is_some(),
-        handed_at: Time(h.handed_at),
-        heard_at: Time(h.heard_at),
-        fault: h.fault,
-    };
-    Ok(rows.into_iter().map(view).collect())
 }

@@ -77,7 +77,7 @@ fn an_index_of_no_use_is_made_anew() {
     };
     type Harm<'a> = (&'static str, &'a dyn Fn(&Path));
     let harms: [Harm<'_>; 6] = [
-        ("another format", &|index| edit(&index.join("meta.json"), "format\\\":1", "format\\\":0")),
+        ("another format", &|index| edit(&index.join("meta.json"), "format\\\":2", "format\\\":0")),
         ("another history", &|index| edit(&index.join("meta.json"), "\\\"at\\\":1", "\\\"at\\\":2")),
         ("no JSON", &|index| std::fs::write(index.join("meta.json"), "{").unwrap()),
         ("a file is gone", &|index| files(index, ".idx").iter().for_each(|path| std::fs::remove_file(path).unwrap())),

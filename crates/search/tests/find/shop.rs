@@ -4,6 +4,7 @@ use engine::search as rows;
 use engine::{Answer, Command, Engine, Options, Url, imports};
 use holdfast_search::{Found, Hit, Kind, Query, Search};
 use serde_json::{Value, json};
+use std::ops::ControlFlow::Continue;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -42,7 +43,7 @@ pub struct Shop {
 }
 
 pub fn query(text: &str) -> Query<'_> {
-    Query { text, kind: None, channels: None, active_only: false, limit: 50 }
+    Query { text, kind: None, channels: None, of_item: None, active_only: false, limit: 50 }
 }
 
 impl Shop {
@@ -136,7 +137,7 @@ impl Shop {
             std::io::Cursor::new(text),
             &"test".into(),
             false,
-            |_| {},
+            |_| Continue(()),
         )
         .unwrap();
         assert_eq!(view.rejected, 0, "{:?}", view.errors);

@@ -9,6 +9,7 @@ use engine::catalog::locations::NewLocation;
 use engine::imports::{Import, Kind, run};
 use engine::{Command, Engine, Options, Url, create_key};
 use std::io::Read;
+use std::ops::ControlFlow::Continue;
 use std::time::Instant;
 
 const LOCATIONS: u64 = 4;
@@ -59,12 +60,12 @@ pub fn fill(engine: &Engine, items: u64) -> Result<(f64, f64), Failed> {
     let write = |text: String, to: &mut Vec<u8>| to.extend_from_slice(text.as_bytes());
     let began = Instant::now();
     let file = csv("sku,name,price,currency\n", items, move |n, to| write(format!("{},Item number {n},9.99,GBP\n", sku(n)), to));
-    let done = run(engine, Import { key: "items", kind: Kind::Items, file: "items.csv" }, file, &"bench".into(), false, |_| {})?;
+    let done = run(engine, Import { key: "items", kind: Kind::Items, file: "items.csv" }, file, &"bench".into(), false, |_| Continue(()))?;
     let items_rate = items as f64 / began.elapsed().as_secs_f64();
     let rows = items * LOCATIONS;
     let began = Instant::now();
     let file = csv("sku,location,quantity\n", rows, move |n, to| write(format!("{},L{},1000000\n", sku(n / LOCATIONS), n % LOCATIONS + 1), to));
-    let stock = run(engine, Import { key: "stock", kind: Kind::Stock, file: "stock.csv" }, file, &"bench".into(), false, |_| {})?;
+    let stock = run(engine, Import { key: "stock", kind: Kind::Stock, file: "stock.csv" }, file, &"bench".into(), false, |_| Continue(()))?;
     if done.accepted != items || stock.accepted != rows {
         return Err(Failed(format!("only {} items and {} stock rows were accepted", done.accepted, stock.accepted)));
     }

@@ -205,6 +205,11 @@ fn exceptions_come_in_the_order_asked_for() {
         let told = owner.post("/exceptions/many/do", &form).text();
         assert!(told.contains("1 done, 1 not.") && told.contains("Somebody else changed the exception"), "{told}");
         assert_eq!(site.get(&format!("/exceptions/{}", ids[0]))["owner"], "night program");
+        // What cannot be retried stays as it is, and is told.
+        let shown = owner.post("/exceptions/many", &[("what", "retry"), ("id", ids[1])]).text();
+        assert!(shown.contains("Retry 1 exception"), "{shown}");
+        let told = owner.post("/exceptions/many/do", &[("what", "retry"), ("id", ids[1])]).text();
+        assert!(told.contains("0 done, 1 not."), "{told}");
         for n in [2, 3, 1] {
             let found =
                 site.get("/exceptions")["data"].as_array().unwrap().iter().find(|e| e["title"] == format!("Order {n} is odd")).cloned().unwrap();

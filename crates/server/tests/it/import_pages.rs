@@ -69,6 +69,9 @@ fn a_file_is_checked_imported_and_mended_in_the_page() {
         ];
         let told = panel(&page, "errors").replace(" .", ".");
         says(&told, &rows);
+        let file = owner.get(&format!("{waits}?format=csv")).text();
+        says(&file, &["line,column,what_is_wrong,code,row", "4,sku,There is no item “C”.,unknown_item,\"C,LON,5\""]);
+        assert_eq!(file.lines().count(), 6);
         assert_eq!((site.stock("A"), site.stock("B")), (String::new(), String::new()), "nothing is imported by checking");
         assert_eq!(
             panel(&page, "effect"),
@@ -129,7 +132,42 @@ fn a_file_is_checked_imported_and_mended_in_the_page() {
         assert!(history.find("count.csv, mended").unwrap() < history.find(">count.csv<").unwrap(), "the newest first");
         let found = |words: &str| get(&owner, &format!("/imports?q={words}")).matches("data-row=").count();
         assert_eq!((found("COUNT"), found("mended"), found("nobody")), (2, 1, 0));
-        says(&get(&owner, "/imports?q=nobody"), &["No import has such a file"]);
+        says(&get(&owner, "/imports?q=nobody"), &["No import is like that."]);
+        let found = |query: &str| get(&owner, &format!("/imports?{query}")).matches("data-row=").count();
+        assert_eq!((found("of=stock"), found("of=items"), found("of=stock&state=to_mend"), found("state=done")), (2, 0, 1, 1));
+        assert_eq!((found("state=unfinished"), found("state=done&q=mended")), (0, 0));
+        let history = get(&owner, "/imports?sort=began");
+        assert!(history.find("count.csv, mended").unwrap() > history.find(">count.csv<").unwrap(), "the oldest first");
+        let file = owner.get("/imports?sort=began&state=to_mend&format=csv").text();
+        assert!(file.lines().count() == 2 && file.contains("count.csv, mended"), "{file}");
+        site.verify();
+    });
+}
+
+#[test]
+fn an_import_is_stopped_and_goes_on_where_it_stopped() {
+    on_both(|url| {
+        let site = site(url);
+        site.item("C", json!({}), "LON 1");
+        let (owner, support) = (site.visitor("owner"), site.visitor("support"));
+        const ROWS: usize = 40_000;
+        let file: String = std::iter::once("sku,name\n".to_owned()).chain((0..ROWS).map(|n| format!("S-{n:05},Thing {n}\n"))).collect();
+        let waits = checked(&site, &owner, "items", "things.csv", &file);
+        let path = owner.sent(&waits, &[("do", "import")]);
+        assert_eq!(support.post(&format!("{path}/stop"), &[]).status, 403);
+        assert_eq!(owner.sent(&format!("{path}/stop"), &[]), path);
+        let page = site.soon("it stopped", || Some(get(&owner, &path)).filter(|page| page.contains("It was stopped at row")));
+        lacks(&page, &["Stop the import"]);
+        says(&get(&owner, "/imports?state=unfinished"), &["things.csv"]);
+        let last = format!("GET /items/S-{:05}", ROWS - 1);
+        assert_eq!(site.call(&last, json!(null)).told(), "404 unknown_item");
+        let again = checked(&site, &owner, "items", "things.csv", &file);
+        let (there, page) = imported(&site, &owner, &again);
+        assert_eq!(there, path, "the same import");
+        assert!(figures(&page).starts_with("Rows done 40,000"), "{}", figures(&page));
+        assert_eq!(site.call(&last, json!(null)).told(), "200");
+        assert_eq!(owner.sent(&format!("{path}/stop"), &[]), path, "too late");
+        says(&get(&owner, &path), &["Done"]);
         site.verify();
     });
 }

@@ -2,6 +2,7 @@
 
 use crate::support::{Site, on_both};
 use serde_json::json;
+use std::ops::ControlFlow::Continue;
 
 #[test]
 fn files_of_every_kind() {
@@ -98,7 +99,7 @@ fn a_crash_between_chunks_loses_and_doubles_nothing() {
         });
         let import = |engine: &engine::Engine| {
             let import = engine::imports::Import { key: "list", kind: engine::imports::Kind::Items, file: "items.csv" };
-            engine::imports::run(engine, import, std::io::Cursor::new(text.clone()), &"test".into(), false, |_| {})
+            engine::imports::run(engine, import, std::io::Cursor::new(text.clone()), &"test".into(), false, |_| Continue(()))
         };
         let dying = engine::Engine::open(options).unwrap();
         assert!(import(&dying).is_err());

@@ -61,7 +61,14 @@ fn stock_is_an_equation_and_is_changed_in_place() {
         assert_eq!(site.stock("A"), "available 6 committed 3 incoming 5");
         let page = get(&owner, &to);
         assert_eq!(text_between(&page, "class=\"banner banner-ok flash\"", "</div>"), "A : 5 units sent from LON to LEE.");
-        assert!(page.contains("/transfers/") && !page.contains("data-undo"));
+        assert!(page.contains("action=\"/transfers/") && page.contains("data-undo"));
+        // What arrived since is not called off by a key.
+        let id = to.rsplit_once('=').unwrap().1;
+        let seen = text_between(&page, "name=\"seen\" value=\"", "\"");
+        site.ok(&format!("POST /transfers/{id}/receive"), json!({ "lines": [{ "sku": "A", "received": 1 }] }));
+        assert!(refused(&owner, &format!("/transfers/{id}/cancel"), &[("seen", &seen)]).contains("Somebody else changed the transfer"));
+        assert!(!get(&owner, &to).contains("data-undo"));
+        site.ok(&format!("POST /transfers/{id}/receive"), json!({ "lines": [{ "sku": "A", "received": 4 }] }));
         assert!(owner.sent("/items/A/count", &[("location", "LEE"), ("units", "4"), ("reason", "recount")]).ends_with("said=nothing"));
         site.verify();
     });
@@ -386,6 +393,23 @@ fn many_at_once_are_looked_at_and_then_done_together() {
             &[("all", "yes"), ("q", "A"), ("do", "transfer"), ("location", "LON"), ("to", "LEE"), ("units", "4"), ("step", "go")],
         );
         assert_eq!(site.stock("A"), "available 6 incoming 4", "{to}");
+        // A shelf is counted: each item by itself; what is as the books say is counted, and books nothing.
+        let shelf = [("sku", "A"), ("sku", "B"), ("do", "count"), ("location", "LON"), ("sort", "name")];
+        let page = owner.post("/items/bulk", &shelf).text();
+        assert!(page.contains("On hand, now") && !page.contains("name=\"units\""), "{page}");
+        let counted =
+            |step: &'static str| shelf.into_iter().chain([("units:A", "9"), ("units:B", "3"), ("step", step), ("once", "c")]).collect::<Vec<_>>();
+        let page = owner.post("/items/bulk", &counted("look")).text();
+        assert!(
+            row(&page, "A").ends_with("6 9 Can be done") && row(&page, "B").ends_with("3 3 Can be done"),
+            "{} {}",
+            row(&page, "A"),
+            row(&page, "B")
+        );
+        let to = owner.sent("/items/bulk", &counted("go"));
+        assert!(to.starts_with("/items?sort=name&done="), "{to}");
+        assert_eq!((site.stock_at("A", "LON"), site.stock_at("B", "LON")), ("available 9".into(), "available 3".into()));
+        assert_eq!(text_between(&get(&owner, &to), "class=\"banner banner-ok flash\"", "</div>"), "A : Counted at LON: +3.");
         assert!(owner.sent("/items/bulk", &[("do", "move")]).ends_with("said=nothing"));
         assert_eq!(owner.post("/items/bulk", &[("do", "sack"), ("sku", "A")]).status, 422);
         site.verify();

@@ -336,6 +336,12 @@ fn several_at_once_each_by_itself() {
         says(&owner.post("/orders/cancel", &[("id", &split), ("reason", "fraud")]).text(), &["1 order canceled", "Nothing was refused."]);
         assert_eq!(site.get(&format!("/orders/{split}"))["status"], "canceled");
         says(&owner.get("/orders/cancel").text(), &["No orders were chosen"]);
+        // Back to the list as it was filtered, and nowhere else.
+        let page = owner.get(&format!("/orders/cancel?id={a}&next=%2Forders%3Fstatus%3Dopen%26channel%3Dweb")).text();
+        says(&page, &["href=\"/orders?status=open&amp;channel=web\"", "name=\"next\" value=\"/orders?status=open&amp;channel=web\""]);
+        let result = owner.post("/orders/ship", &[("id", &a), ("next", "/orders?status=open")]).text();
+        says(&result, &["href=\"/orders?status=open\""]);
+        lacks(&owner.get("/orders/cancel?next=https%3A%2F%2Fevil.example%2F").text(), &["evil.example"]);
         site.verify();
     });
 }
@@ -461,6 +467,10 @@ fn the_list_is_viewed_filtered_searched_and_exported() {
         ] {
             assert_eq!(shown(query), expected, "{query}");
         }
+        // A SKU leads to the orders with the item, which only the index knows.
+        says(&site.page("/orders?channel=web&q=MUG"), &["MUG is an item.", "href=\"/orders?channel=web&amp;item=MUG\""]);
+        assert_eq!(site.visitor("owner").get("/orders?item=MUG").told(), "503 search_not_ready");
+        says(&site.page("/orders?item=NOTHING"), &["No such order", "Remove the filter Item"]);
         let page = site.page("/orders?channel=web&q=nothing");
         says(&page, &["No such order", "href=\"/orders?q=nothing\" aria-label=\"Remove the filter Channel\"", "name=\"channel\" value=\"web\""]);
         says(&site.page("/orders"), &["<span class=\"count\">3</span>", "2 of 2 units".split(' ').next().unwrap(), "aria-label=\"Select all\""]);

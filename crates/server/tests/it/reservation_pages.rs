@@ -83,6 +83,51 @@ fn holds_are_let_go_and_kept_longer() {
 }
 
 #[test]
+fn several_are_let_go_at_once_each_by_itself() {
+    on_both(|url| {
+        let site = Site::new(url);
+        world(&site);
+        let ids: Vec<String> = (1..=3).map(|n| hold(&site, Some("web"), "MUG", n, "LON", 600 * n)).collect();
+        let (support, auditor) = (site.visitor("support"), site.visitor("auditor"));
+        let list = support.get("/reservations?channel=web").text();
+        assert!(list.contains("action=\"/reservations/release\""), "{list}");
+        assert!(!auditor.get("/reservations").text().contains("/reservations/release"));
+        assert_eq!(auditor.get(&format!("/reservations/release?id={}", ids[0])).status, 403);
+        let ask = format!("/reservations/release?id={}&id={}&id={}&id=7&id=x&next=%2Freservations%3Fchannel%3Dweb", ids[0], ids[1], ids[1]);
+        let page = support.get(&ask).text();
+        for text in ["3 units can be promised to others at once.", "Release 2 reservations", "href=\"/reservations?channel=web\""] {
+            assert!(page.contains(text), "{text} in {page}");
+        }
+        let seen = |page: &str, id: &str| page.split(&format!("name=\"seen.{id}\" value=\"")).nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let etags = [seen(&page, &ids[0]), seen(&page, &ids[1])];
+        // One of them is kept longer by somebody else before the form is sent.
+        site.ok(&format!("POST /reservations/{}/extend", ids[1]), json!({ "expires_in_seconds": 9_000 }));
+        let names = [format!("seen.{}", ids[0]), format!("seen.{}", ids[1])];
+        let form = [("once", "s"), ("id", ids[0].as_str()), ("id", ids[1].as_str()), (&names[0], etags[0].as_str()), (&names[1], etags[1].as_str())];
+        let told = support.post("/reservations/release", &form).text();
+        assert!(told.contains("1 done, 1 not.") && told.contains("Somebody else changed the reservation"), "{told}");
+        assert_eq!(site.stock_at("MUG", "LON"), "available 15 reserved 5");
+        let to = support.sent("/reservations/release", &[("id", &ids[1]), ("id", &ids[2]), ("next", "/reservations?channel=web")]);
+        assert_eq!((to.as_str(), site.stock_at("MUG", "LON")), ("/reservations?channel=web&said=released", "available 20".into()));
+        let page = support.get(&ask).text();
+        assert!(page.contains("No reservations were chosen"), "{page}");
+        assert!(support.sent("/reservations/release", &[("id", "7"), ("next", "//evil.example")]).starts_with("/reservations?said=nothing"));
+        // All of them by number, either way round.
+        let order = |sort: &str| {
+            let page = site.page(&format!("/reservations?status=all&sort={sort}"));
+            let mut at: Vec<(usize, usize)> = (0..3).map(|n| (page.find(&format!("data-key=\"r{}\"", ids[n])).unwrap(), n)).collect();
+            at.sort_unstable();
+            at.into_iter().map(|(_, n)| n.to_string()).collect::<String>()
+        };
+        let held = hold(&site, None, "MUG", 1, "LEE", 60);
+        assert_eq!((order("made").as_str(), order("-made").as_str()), ("012", "210"));
+        let page = site.page("/reservations?status=all&sort=made");
+        assert!(page.find(&format!("\"r{held}\"")).unwrap() > page.find(&format!("\"r{}\"", ids[2])).unwrap(), "held ones among the others");
+        site.verify();
+    });
+}
+
+#[test]
 fn limits_hide_other_holds() {
     on_both(|url| {
         let site = Site::new(url);

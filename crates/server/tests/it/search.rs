@@ -9,7 +9,7 @@ use sim::postgres::TempFolder;
 /// What is found once the index is up to date with this node's events, as SKUs and `#references`.
 fn find(site: &Site, search: &Search, text: &str) -> String {
     let last = site.engine.read_blocking(engine::events::last).unwrap();
-    let query = Query { text, kind: None, channels: None, active_only: false, limit: 50 };
+    let query = Query { text, kind: None, channels: None, of_item: None, active_only: false, limit: 50 };
     let up_to_date = |found: &Found| found.building.is_none() && found.up_to_seq >= last;
     let found = site.soon("an index that is up to date", || search.find(&query).ok().filter(up_to_date));
     let name = |(kind, id): (Kind, i64)| match kind {
@@ -36,6 +36,26 @@ fn what_the_api_does_is_found() {
         let fulfillment = order["fulfillments"][0]["id"].as_str().unwrap();
         site.ok(&format!("POST /fulfillments/{fulfillment}/ship"), json!({"tracking_number": "JD0002"}));
         assert_eq!(find(&site, &search, "jd0002"), "#W-1");
+        // By what was ordered: the item itself, or the kit that it was in.
+        let item = |sku: &str| site.engine.read_blocking(|tx| Ok(engine::stock::read::item(tx, sku)?.id)).unwrap();
+        let of = |sku: &str, text: &str, channels: Option<&[String]>| {
+            let query = Query { text, kind: None, channels, of_item: Some(item(sku)), active_only: false, limit: 50 };
+            let found = search.find(&query).unwrap();
+            (found.hits.len(), found.total, found.hits.iter().all(|hit| hit.kind == Kind::Order))
+        };
+        site.item("B-1", json!({}), "LON 10");
+        site.ok("POST /items", json!({"sku": "SET", "name": "A set", "components": [{"sku": "A-1", "quantity": 1}, {"sku": "B-1", "quantity": 1}]}));
+        site.ok(
+            "POST /orders",
+            json!({"channel": "shop", "reference": "XMAS-77", "ship_to": {"country": "GB"}, "lines": [{"sku": "SET", "quantity": 1}]}),
+        );
+        assert_eq!(find(&site, &search, "xmas-77"), "#XMAS-77");
+        assert_eq!((of("A-1", "", None), of("B-1", "", None), of("SET", "", None)), ((2, 2, true), (1, 1, true), (1, 1, true)));
+        assert_eq!(
+            (of("A-1", "angstrom", None), of("B-1", "angstrom", None), of("A-1", "lantern", None)),
+            ((1, 1, true), (0, 0, true), (0, 0, true))
+        );
+        assert_eq!((of("A-1", "", Some(&["shop".into()])), of("A-1", "", Some(&[]))), ((1, 1, true), (0, 0, true)));
         site.ok("PATCH /items/A-1", json!({"name": "Paper moon"}));
         assert_eq!((find(&site, &search, "lantern").as_str(), find(&site, &search, "moon").as_str()), ("", "A-1"));
         site.send("POST /imports/items", b"sku,name\nA-1,Paper sun\nB-1,Glass sun\n".to_vec(), &[]);

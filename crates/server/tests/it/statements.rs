@@ -72,7 +72,8 @@ fn a_negative_balance_cannot_be_written() {
             "INSERT INTO capacity (location, day, used, most) VALUES (1, 1, 3, 2)",
             "INSERT INTO order_lines VALUES (1, 1, 1, NULL, 1, 5, NULL, 2, 2, 2, 0)",
             "INSERT INTO fulfillment_lines VALUES (1, 1, 1, 5, 3, 3)",
-            "INSERT INTO transfer_lines VALUES (1, 1, 5, 3, 3)",
+            "INSERT INTO transfer_lines VALUES (1, 1, 5, 3, 3, 0)",
+            "INSERT INTO transfer_lines VALUES (1, 1, 5, 2, 2, 2)",
         ] {
             let error = conn.batch(wrong).expect_err(wrong);
             assert_eq!(error.why, engine::db::Why::Check, "{wrong}: {error}");

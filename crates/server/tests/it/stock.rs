@@ -74,6 +74,40 @@ fn transfers_arrive_in_parts_and_with_losses() {
 }
 
 #[test]
+fn what_is_on_its_way_can_be_taken_back() {
+    on_both(|url| {
+        let site = Site::new(url);
+        site.locations(&[("LON", json!({})), ("LEE", json!({}))]);
+        site.item("A", json!({ "when_short": "backorder" }), "LON 10");
+        let send = |quantity: i64| {
+            let sent = site.ok("POST /transfers", json!({"from": "LON", "to": "LEE", "lines": [{"sku": "A", "quantity": quantity}]}));
+            format!("POST /transfers/{}", sent["id"].as_str().unwrap())
+        };
+        // Whole, and once.
+        let mistaken = send(6);
+        let back = site.ok(&format!("{mistaken}/cancel"), json!({}));
+        assert_eq!((&back["status"], &back["lines"][0]["canceled"]), (&json!("canceled"), &json!(6)));
+        assert_eq!((site.stock_at("A", "LON"), site.stock_at("A", "LEE")), ("available 10".into(), String::new()));
+        assert_eq!(site.call(&format!("{mistaken}/cancel"), json!({})).told(), "409 step_not_allowed");
+        assert_eq!(site.call(&format!("{mistaken}/receive"), json!({})).told(), "409 step_not_allowed");
+        // What arrived or was lost stays; who waits for the rest gets it.
+        let late = send(8);
+        site.ok(&format!("{late}/receive"), json!({"lines": [{"sku": "A", "received": 2, "lost": 1}]}));
+        let order = site.order("waits", "A 7").body;
+        assert_eq!(order["status"], "backordered", "{order}");
+        let rest = site.ok(&format!("{late}/cancel"), json!({}));
+        assert_eq!((&rest["status"], &rest["lines"][0]["canceled"]), (&json!("received"), &json!(5)));
+        assert_eq!(site.get(&format!("/orders/{}", order["id"].as_str().unwrap()))["status"], "open");
+        assert_eq!((site.stock_at("A", "LON"), site.stock_at("A", "LEE")), ("available 2 committed 5".into(), "committed 2".into()));
+        assert_eq!(site.call("POST /transfers/7/cancel", json!({})).told(), "404 unknown_transfer");
+        let all = site.get("/transfers");
+        let statuses: Vec<&str> = all["data"].as_array().unwrap().iter().map(|t| t["status"].as_str().unwrap()).collect();
+        assert_eq!(statuses, ["received", "canceled"]);
+        site.verify();
+    });
+}
+
+#[test]
 fn every_number_can_be_explained() {
     on_both(|url| {
         let site = Site::new(url);
@@ -172,7 +206,7 @@ fn a_backup_made_while_running_can_be_restored_anywhere() {
         engine::backup(&url, &file, |_| {}).unwrap();
         site.verify();
         let older = engine::Url::Sqlite(file.clone());
-        engine::db::Conn::open(&older).unwrap().batch("DROP TABLE closings; DROP INDEX listings_unmapped_title; DROP INDEX listings_refused_title; DROP INDEX audit_noun; CREATE INDEX listings_refused ON listings (channel, id); DELETE FROM migrations WHERE version >= 12").unwrap();
+        engine::db::Conn::open(&older).unwrap().batch("DROP TABLE closings; DROP INDEX listings_unmapped_title; DROP INDEX listings_refused_title; DROP INDEX audit_noun; DROP INDEX handovers_listed; DROP INDEX handovers_unsettled; ALTER TABLE transfer_lines DROP COLUMN canceled; CREATE INDEX listings_refused ON listings (channel, id); DELETE FROM migrations WHERE version >= 12").unwrap();
         on_both(|other| {
             engine::restore(&file, &other, |_| {}).unwrap();
             let restored = Site::new(other);

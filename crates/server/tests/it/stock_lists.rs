@@ -280,12 +280,11 @@ fn movements_come_newest_first_and_add_up() {
             let seen = places.map(|p| locations(&site, p));
             site.engine.read_blocking(|tx| {
                 let ledger = Ledger::read(tx, item, seen.as_deref())?;
-                movements::list(tx, &config, &ledger, query)
+                movements::list(tx, &config, &ledger, query, None)
             })
         };
-        let walk = |places: Option<&[&str]>, causes: &[&str], limit: usize| {
-            let causes = causes.iter().map(|c| (*c).to_owned()).collect();
-            let mut query = MovementQuery { causes, limit, after: None };
+        let pages = |places: Option<&[&str]>, mut query: MovementQuery| {
+            let limit = query.limit;
             let mut rows = Vec::new();
             loop {
                 let page = read(a, places, &query).unwrap();
@@ -295,6 +294,10 @@ fn movements_come_newest_first_and_add_up() {
                 query.after = Some(MovementCursor::parse("after", &next.to_string()).unwrap());
                 assert!(rows.len() < 100, "the pages do not end");
             }
+        };
+        let walk = |places: Option<&[&str]>, causes: &[&str], limit: usize| {
+            let causes = causes.iter().map(|c| (*c).to_owned()).collect();
+            pages(places, MovementQuery { causes, limit, ..MovementQuery::default() })
         };
         let whole = walk(None, &[], 50);
         assert_eq!(whole.len(), site.get("/stock/A/entries?limit=200")["data"].as_array().unwrap().len());
@@ -310,8 +313,50 @@ fn movements_come_newest_first_and_add_up() {
             let lee = walk(Some(&["LEE"]), &[], limit);
             assert_eq!(lee.len(), whole.iter().filter(|m| &*m.entry.location == "LEE").count());
             assert_eq!(lee[0].on_hand, 17);
+            // The other way round, each with what was on hand after it.
+            let upward = pages(None, MovementQuery { oldest_first: true, limit, ..MovementQuery::default() });
+            let mut reversed = key(&upward);
+            reversed.reverse();
+            assert_eq!(reversed, key(&whole), "{limit}");
+            let of_it = |e: &engine::stock::read::EntryView| e.document == whole[3].entry.document;
+            let found = site.engine.read_blocking(|tx| {
+                let ledger = Ledger::read(tx, a, None)?;
+                let query = MovementQuery { oldest_first: limit % 2 == 0, limit: 50, ..MovementQuery::default() };
+                movements::list(tx, &config, &ledger, &query, Some(&of_it))
+            });
+            assert_eq!(found.unwrap().rows.len(), whole.iter().filter(|m| of_it(&m.entry)).count());
         }
-        assert!(walk(Some(&[]), &[], 5).is_empty() && walk(None, &["nothing"], 5).is_empty());
+        // As it was at each instant: what had happened by then, and what was on hand then.
+        for at in whole.iter().map(|m| m.entry.at.0) {
+            let past = site.engine.read_blocking(|tx| {
+                let ledger = Ledger::read(tx, a, None)?.as_of(tx, Some(at))?;
+                let query = |oldest_first| MovementQuery { oldest_first, limit: 50, ..MovementQuery::default() };
+                let list = |tx: &mut engine::db::Tx<'_>, oldest_first| movements::list(tx, &config, &ledger, &query(oldest_first), None);
+                Ok((list(tx, false)?.rows, list(tx, true)?.rows))
+            });
+            let (down, mut up) = past.unwrap();
+            assert_eq!(key(&down), key(&whole.iter().filter(|m| m.entry.at.0 <= at).cloned().collect::<Vec<_>>()));
+            up.reverse();
+            assert_eq!(key(&up), key(&down));
+        }
+        // Where something moves for the first time between two pages, it is on the next one.
+        let first = read(a, None, &MovementQuery { oldest_first: true, limit: 3, ..MovementQuery::default() }).unwrap();
+        site.locations(&[("NEW", json!({}))]);
+        site.time.advance(60);
+        site.ok("POST /stock/receive", json!({"location": "NEW", "lines": [{"sku": "A", "quantity": 2}]}));
+        let after = Some(MovementCursor::parse("after", &first.next.unwrap().to_string()).unwrap());
+        let config = self::config(&site);
+        let rest = site.engine.read_blocking(|tx| {
+            let query = MovementQuery { oldest_first: true, after, limit: 100, ..MovementQuery::default() };
+            let ledger = Ledger::read(tx, a, None)?;
+            movements::list(tx, &config, &ledger, &query, None)
+        });
+        let rest = rest.unwrap().rows;
+        let (newest, before) = (rest.last().unwrap(), &rest[rest.len() - 2]);
+        assert_eq!((rest.len(), &*newest.entry.location, newest.on_hand), (whole.len() - 3 + 1, "NEW", before.on_hand + 2));
+        assert!(
+            walk(Some(&["LON", "LEE"]), &[], 5).len() == whole.len() && walk(Some(&[]), &[], 5).is_empty() && walk(None, &["nothing"], 5).is_empty()
+        );
         let refused = |places: Option<&[&str]>, item: i64, after: &str| {
             let after = Some(MovementCursor::parse("after", after).unwrap());
             read(item, places, &MovementQuery { after, limit: 3, ..MovementQuery::default() }).unwrap_err().refused().unwrap().code()

@@ -85,6 +85,53 @@ fn a_transfer_is_sent_and_received_in_parts() {
 }
 
 #[test]
+fn a_transfer_is_taken_back_where_it_was_sent() {
+    on_both(|url| {
+        let site = Site::new(url);
+        world(&site);
+        let warehouse = site.visitor("warehouse");
+        let send = |once: &str| {
+            let form = [("once", once), ("location", "LON"), ("to", "LEE"), ("units", "5")];
+            warehouse.sent("/items/MUG/transfer", &form)
+        };
+        // From the item's own page, at once.
+        let there = send("a");
+        let page = warehouse.get(&there).text();
+        let action = page.split("form action=\"").find(|part| part.starts_with("/transfers/")).expect("a way back").split('"').next().unwrap();
+        let back = warehouse.sent(action, &[("next", "/items/MUG?do=transfer&location=LON")]);
+        assert_eq!(back, "/items/MUG?do=transfer&location=LON&said=canceled");
+        assert_eq!((site.stock_at("MUG", "LON"), site.stock_at("MUG", "LEE")), ("available 20".into(), String::new()));
+        let told = warehouse.get(&there).text();
+        assert!(told.contains("It was undone since.") && !told.contains("data-undo"), "once");
+        let refused = warehouse.post(action, &[]);
+        assert!(refused.status == 422 && refused.text().contains("canceled"), "{}", refused.text());
+        // From the transfer's page, what has not arrived.
+        let id = sent(&site, "LON", "LEE", 6);
+        let path = format!("/transfers/{id}");
+        let seen = || warehouse.get(&path).text().split("name=\"seen\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let before = seen();
+        site.ok(&format!("POST /transfers/{id}/receive"), json!({ "lines": [{ "sku": "MUG", "received": 2 }] }));
+        let cancel = format!("{path}/cancel");
+        let refused = warehouse.post(&cancel, &[("seen", &before)]);
+        assert!(refused.status == 422 && refused.text().contains("Somebody else changed the transfer"), "{}", refused.text());
+        assert!(warehouse.get(&path).text().contains("Cancel 4 units"));
+        // Whoever sent it takes it back.
+        let at_leeds = site.limited("warehouse", Some(&["LEE"]), None);
+        assert!(!at_leeds.get(&path).text().contains("/cancel"));
+        assert_eq!(at_leeds.post(&cancel, &[]).status, 422);
+        assert_eq!(site.visitor("support").post(&cancel, &[]).status, 403);
+        assert_eq!(warehouse.sent(&cancel, &[("seen", &seen())]), format!("{path}?said=canceled"));
+        let page = warehouse.get(&path).text();
+        assert!(page.contains("Canceled") && !page.contains("/cancel\"") && !page.contains("/receive\""), "{page}");
+        assert_eq!((site.stock_at("MUG", "LON"), site.stock_at("MUG", "LEE")), ("available 18".into(), "available 2".into()));
+        assert!(warehouse.get("/transfers").text().contains("Nothing is on its way"));
+        assert!(warehouse.get("/items/MUG").text().contains("Transfer canceled"));
+        assert!(warehouse.get("/transfers?status=canceled&format=csv").text().contains(",canceled,LON,LEE,,"));
+        site.verify();
+    });
+}
+
+#[test]
 fn limits_and_roles_hold() {
     on_both(|url| {
         let site = Site::new(url);

@@ -172,6 +172,29 @@ fn what_it_has_is_asked_back_before_its_units_are_promised_again() {
         deliver(&site, &bob);
         site.until("it is stuck here too", || (state(&site, &fulfillment) == "stuck").then_some(()));
         assert!(exceptions(&site).iter().any(|e| e["title"].as_str().unwrap().contains("is stuck")), "{:?}", exceptions(&site));
+
+        // All of them stand in the list: by state, by number, either way round.
+        let owner = site.visitor("owner");
+        let shown = |query: &str| {
+            let page = owner.get(&format!("/channels/bob/handovers?{query}")).text();
+            page.split("data-row=\"").skip(1).map(|row| row.split('"').next().unwrap().to_owned()).collect::<Vec<String>>()
+        };
+        let mut all = shown("");
+        assert_eq!((all.len(), all[0].as_str()), (4, fulfillment.as_str()));
+        all.reverse();
+        assert_eq!(shown("sort=handed"), all);
+        assert_eq!(
+            (shown("view=trouble"), shown("view=open"), shown("view=canceled").len()),
+            (vec![fulfillment.clone()], vec![fulfillment.clone()], 2)
+        );
+        for query in [format!("q={fulfillment}"), format!("q={there}"), format!("q={}&sort=handed", stuck["number"].as_str().unwrap())] {
+            assert_eq!(shown(&query), std::slice::from_ref(&fulfillment), "{query}");
+        }
+        assert!(shown("q=nothing").is_empty() && shown("view=shipped&q=nothing").is_empty());
+        assert!(owner.get("/channels/bob/handovers?view=trouble").text().contains("Address not found"));
+        let file = owner.get("/channels/bob/handovers?view=trouble&format=csv").text();
+        assert!(file.lines().count() == 2 && file.contains(&fulfillment), "{file}");
+        assert_eq!(owner.get("/channels/bob/handovers?after=x").status, 422);
         site.verify();
     });
 }

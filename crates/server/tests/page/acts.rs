@@ -139,7 +139,23 @@ impl Acts<'_> {
         self.told("5 are on their way", "/stock/LAMP", |stock| Self::at(stock, other, "incoming") == there + 5).await;
         // A driver that leaves while the answer to a form is on its way may wait for it forever.
         self.until("what was sent", "document.querySelector('.flash')?.textContent.includes('sent from')").await;
+        self.keys(&["z"]).await;
+        self.told("they are taken back", "/stock/LAMP", |stock| Self::at(stock, other, "incoming") == there).await;
+        self.until("that it is canceled", "document.querySelector('[role=status]')?.textContent.includes('Canceled')").await;
         Ok(())
+    }
+
+    /// The search index follows what was ordered.
+    async fn found_by_its_item(&self, reference: &str) -> WebDriverResult<()> {
+        let began = Instant::now();
+        let is_there = format!("return document.querySelector('main')?.textContent.includes('{reference}') === true");
+        loop {
+            self.open("/orders?item=LAMP").await?;
+            if self.browser.js(&is_there).await == true {
+                return Ok(());
+            }
+            assert!(began.elapsed() < Duration::from_secs(20), "{reference} is not found by its item");
+        }
     }
 
     /// Acts 3, 5, 9 and 4: found by its reference, seen why, sent from elsewhere, shipped.
@@ -158,6 +174,8 @@ impl Acts<'_> {
         self.until("the one order", "document.querySelectorAll('[data-row]').length === 1").await;
         self.keys(&[ESCAPE, "j", ENTER]).await;
         self.until("its page", &format!("location.pathname === '{path}'")).await;
+        self.found_by_its_item(&reference).await?;
+        self.open(&path).await?;
         self.until("why", "/Why (London|Leeds)/.test(document.querySelector('main').textContent)").await;
 
         self.keys(&["r"]).await;

@@ -62,13 +62,14 @@ impl Auditor {
                 for (item, quantity) in self.items(&c.lines)? {
                     self.book(item, from, Some(AVAILABLE), None, quantity)?;
                     self.book(item, to, None, Some(INCOMING), quantity)?;
-                    lines.insert(item, (quantity, 0, 0));
+                    lines.insert(item, (quantity, 0, 0, 0));
                 }
-                let known = self.transfers.insert(int(view, "id"), Transfer { target: to, lines });
+                let known = self.transfers.insert(int(view, "id"), Transfer { source: from, target: to, lines });
                 same("a transfer of that id was there before", known.is_some(), false)?;
                 self.check_transfer(int(view, "id"), view)?;
             }
             Command::ReceiveTransfer(c) => self.arrived(c, news)?,
+            Command::CancelTransfer(c) => self.taken_back(c.id, news)?,
             Command::Reserve(c) => self.reserved(c, view, now, news)?,
             Command::Release(c) => self.give_back(c.id, "released", news)?,
             Command::Extend(c) => {
@@ -100,6 +101,7 @@ impl Auditor {
         match command {
             Command::Receive(_) | Command::Adjust(_) | Command::Move(_) | Command::Count(_) => self.check_levels(view)?,
             Command::ReceiveTransfer(c) => self.check_transfer(c.id, view)?,
+            Command::CancelTransfer(c) => self.check_transfer(c.id, view)?,
             Command::Release(c) => self.check_hold(c.id, view)?,
             _ => {}
         }
@@ -163,6 +165,21 @@ impl Auditor {
             news.calls.extend((received > 0).then_some((item, transfer.target)));
         }
         self.transfers.insert(c.id, transfer);
+        Ok(())
+    }
+
+    fn taken_back(&mut self, id: i64, news: &mut News) -> Result<(), Wrong> {
+        let mut transfer = self.transfers.get(&id).cloned().ok_or("no such transfer")?;
+        let left: Vec<(usize, i64)> = transfer.lines.keys().map(|item| (*item, transfer.left(*item))).filter(|(_, left)| *left > 0).collect();
+        for (item, left) in left {
+            self.book(item, transfer.target, Some(INCOMING), None, left)?;
+            self.book(item, transfer.source, None, Some(AVAILABLE), left)?;
+            if let Some(line) = transfer.lines.get_mut(&item) {
+                line.3 += left;
+            }
+            news.calls.push((item, transfer.source));
+        }
+        self.transfers.insert(id, transfer);
         Ok(())
     }
 
@@ -258,7 +275,8 @@ impl Auditor {
         same(format!("the status of transfer {id}"), text(view, "status"), transfer.status())?;
         let mut lines = BTreeMap::new();
         for line in list(view, "lines") {
-            lines.insert(self.item(text(line, "sku"))?, (int(line, "quantity"), int(line, "received"), int(line, "lost")));
+            let counts = (int(line, "quantity"), int(line, "received"), int(line, "lost"), int(line, "canceled"));
+            lines.insert(self.item(text(line, "sku"))?, counts);
         }
         same(format!("the lines of transfer {id}"), &lines, &transfer.lines)
     }

@@ -40,26 +40,34 @@ pub struct Hold {
 /// Goods on their way.
 #[derive(Debug, Clone)]
 pub struct Transfer {
+    pub source: usize,
     pub target: usize,
-    /// item: (sent, received, lost)
-    pub lines: BTreeMap<usize, (i64, i64, i64)>,
+    /// item: (sent, received, lost, canceled)
+    pub lines: BTreeMap<usize, (i64, i64, i64, i64)>,
 }
 
 impl Transfer {
     pub fn left(&self, item: usize) -> i64 {
-        self.lines.get(&item).map_or(0, |(sent, received, lost)| sent - received - lost)
+        self.lines.get(&item).map_or(0, |(sent, received, lost, canceled)| sent - received - lost - canceled)
     }
 
     pub fn status(&self) -> &'static str {
-        let moved: i64 = self.lines.values().map(|(_, received, lost)| received + lost).sum();
+        let ended: i64 = self.lines.values().map(|(_, received, lost, canceled)| received + lost + canceled).sum();
+        let canceled: i64 = self.lines.values().map(|(.., canceled)| canceled).sum();
         let sent: i64 = self.lines.values().map(|(sent, ..)| sent).sum();
-        if moved == 0 {
+        if ended == 0 {
             "in_transit"
-        } else if moved < sent {
+        } else if canceled == sent {
+            "canceled"
+        } else if ended < sent {
             "partially_received"
         } else {
             "received"
         }
+    }
+
+    pub fn is_open(&self) -> bool {
+        matches!(self.status(), "in_transit" | "partially_received")
     }
 }
 

@@ -129,7 +129,7 @@ impl Auditor {
             }
             Command::ReceiveTransfer(c) => {
                 let transfer = self.transfers.get(&c.id).ok_or("unknown_transfer")?;
-                if transfer.status() == "received" {
+                if !transfer.is_open() {
                     return Err("step_not_allowed");
                 }
                 if let Some(lines) = &c.lines {
@@ -149,6 +149,12 @@ impl Auditor {
                             return Err("too_many");
                         }
                     }
+                }
+            }
+            Command::CancelTransfer(c) => {
+                let transfer = self.transfers.get(&c.id).ok_or("unknown_transfer")?;
+                if !transfer.is_open() {
+                    return Err("step_not_allowed");
                 }
             }
             Command::Reserve(c) => self.judge_reserve(c, now)?,

@@ -2,7 +2,7 @@
 
 use crate::App;
 use crate::problem::Problem;
-use crate::request::{Change, List, Params, answer, id as number, json, limit};
+use crate::request::{Change, List, Nothing, Params, answer, id as number, json, limit};
 use crate::rules::Calls;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -139,9 +139,9 @@ struct Log {
 async fn deliveries(State(app): State<App>, Path(id): Path<String>, Params(params): Params<Log>) -> Result<Response<Body>, Problem> {
     let (id, limit) = (number(Noun::Alert, &id)?, limit(params.limit)?);
     let after = params.after.filter(|text| !text.is_empty());
-    let query = LogQuery { state: params.state, after, limit: limit + 1, ..LogQuery::default() };
+    let query = LogQuery { state: params.state, after, limit: limit as usize, ..LogQuery::default() };
     let found = app.read(move |tx, config| read::deliveries(tx, config, id, &query)).await?;
-    Ok(json(StatusCode::OK, &List::new(found, limit, |d| d.id.clone())))
+    Ok(json(StatusCode::OK, &List { data: found.rows, next: found.next }))
 }
 
 /// Send a delivery again now, under the same `webhook-id`.
@@ -150,8 +150,3 @@ async fn replay(State(app): State<App>, Path(id): Path<String>, change: Change<N
     let delivery = app.read(move |tx, _| read::one(tx, &id)).await?;
     change.run(&app, |_| Command::Alert(Alert::Replay(Replay { delivery }))).await
 }
-
-/// Nothing to say.
-#[derive(Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}

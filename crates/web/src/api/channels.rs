@@ -3,7 +3,7 @@
 use crate::App;
 use crate::auth::Caller;
 use crate::problem::Problem;
-use crate::request::{Change, List, Page, Params, cursor, id as number, json, limit};
+use crate::request::{Change, List, Nothing, Page, Params, cursor, id as number, json, limit};
 use crate::rules::Calls;
 use axum::Extension;
 use axum::body::{Body, Bytes};
@@ -18,7 +18,7 @@ use engine::channels::push::{self, BeginPushes, Push};
 use engine::channels::suggest::{self, Suggestion};
 use engine::channels::{check as ask, read, webhook as hook};
 use engine::views::{Id, Time};
-use engine::warehouses::read::{self as handed, HandoverView};
+use engine::warehouses::list::{self as handed, HandoverQuery, HandoverView};
 use engine::{Answer, Command};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -359,8 +359,9 @@ async fn handovers(
 ) -> Result<Response<Body>, Problem> {
     within(&caller, &code)?;
     let (limit, before) = (limit(params.limit)?, cursor(params.after.as_deref(), i64::MAX)?);
-    let found = app.read(move |tx, config| handed::list(tx, config, &code, before, limit + 1)).await?;
-    Ok(json(StatusCode::OK, &List::new(found, limit, |h| h.fulfillment.0.to_string())))
+    let query = HandoverQuery { after: Some(before), limit: limit as usize, ..HandoverQuery::default() };
+    let found = app.read(move |tx, config| handed::list(tx, config, &code, &query)).await?;
+    Ok(json(StatusCode::OK, &List { data: found.rows, next: found.next.map(|id| id.to_string()) }))
 }
 
 /// Say which item a listing is, how many units it is, its policy; or try it again after a refusal.
@@ -369,11 +370,6 @@ async fn map(State(app): State<App>, Path(id): Path<String>, change: Change<MapL
     let id = number(Noun::Listing, &id)?;
     change.run(&app, |body| Command::MapListing(MapListing { id, ..body })).await
 }
-
-/// Nothing to say.
-#[derive(Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
 
 /// Refuses a channel beyond the caller's as one that is not there.
 fn within(caller: &Caller, code: &str) -> Result<(), Problem> {

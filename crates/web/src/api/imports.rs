@@ -15,6 +15,7 @@ use domain::{Noun, Refused};
 use engine::Stop;
 use engine::imports::{Import, Kind, find, run};
 use engine::views::ImportView;
+use std::ops::ControlFlow::Continue;
 use utoipa_axum::routes;
 
 pub fn calls(calls: Calls) -> Calls {
@@ -48,7 +49,7 @@ async fn import(
     let actor = caller.by();
     let work = move || {
         let _running = running;
-        run(&engine, Import { key: &key, kind, file: "" }, file, &actor, dry_run, |_| {})
+        run(&engine, Import { key: &key, kind, file: "" }, file, &actor, dry_run, |_| Continue(()))
     };
     let view = tokio::task::spawn_blocking(work).await.map_err(|e| Stop::broken(e.to_string()))??;
     Ok(json(StatusCode::OK, &view))

@@ -3,7 +3,7 @@
 use crate::App;
 use crate::auth::Caller;
 use crate::problem::Problem;
-use crate::request::{Change, List, Page, Params, cursor, id, json, limit};
+use crate::request::{Change, List, Nothing, Page, Params, cursor, id, json, limit};
 use crate::rules::Calls;
 use axum::Extension;
 use axum::body::Body;
@@ -18,7 +18,6 @@ use engine::reservations::read as reads;
 use engine::reservations::release::Release;
 use engine::reservations::reserve::Reserve;
 use engine::views::ReservationView;
-use serde::Deserialize;
 use utoipa_axum::routes;
 
 pub fn calls(calls: Calls) -> Calls {
@@ -62,11 +61,6 @@ async fn get_reservation(State(app): State<App>, Extension(caller): Extension<Ca
 async fn reserve(State(app): State<App>, change: Change<Reserve>) -> Result<Response<Body>, Problem> {
     change.run(&app, Command::Reserve).await
 }
-
-/// Nothing to say.
-#[derive(Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Nothing {}
 
 /// Give the units back.
 #[utoipa::path(post, path = "/reservations/{id}/release", tag = "Reservations", params(("id" = String, Path)), responses((status = 200, body = ReservationView), (status = 409, description = "`reservation_expired`", body = super::ProblemDetails)))]

@@ -3,7 +3,7 @@
 use crate::App;
 use crate::auth::Caller;
 use crate::problem::Problem;
-use crate::request::{Change, List, Page, Params, cursor, id, json, limit};
+use crate::request::{Change, List, Nothing, Page, Params, cursor, id, json, limit};
 use crate::rules::Calls;
 use axum::Extension;
 use axum::body::Body;
@@ -19,7 +19,7 @@ use engine::stock::count::Count;
 use engine::stock::r#move::Move;
 use engine::stock::read::{self as reads, EntryView, StockTotal};
 use engine::stock::receive::Receive;
-use engine::stock::transfer::{ReceiveTransfer, SendTransfer};
+use engine::stock::transfer::{CancelTransfer, ReceiveTransfer, SendTransfer};
 use engine::views::{MovementView, StockView, TransferView};
 use serde::Deserialize;
 use utoipa_axum::routes;
@@ -37,6 +37,7 @@ pub fn calls(calls: Calls) -> Calls {
         .may(StockAdjust, routes!(count))
         .may(StockTransfer, routes!(send_transfer))
         .may(StockTransfer, routes!(receive_transfer))
+        .may(StockTransfer, routes!(cancel_transfer))
 }
 
 /// Totals of plain items over all locations, in the order of their SKUs.
@@ -163,4 +164,11 @@ async fn send_transfer(State(app): State<App>, change: Change<SendTransfer>) -> 
 async fn receive_transfer(State(app): State<App>, Path(text): Path<String>, change: Change<ReceiveTransfer>) -> Result<Response<Body>, Problem> {
     let id = id(Noun::Transfer, &text)?;
     change.run(&app, |body| Command::ReceiveTransfer(ReceiveTransfer { id, ..body })).await
+}
+
+/// Take a transfer back: what has not arrived is available again where it came from.
+#[utoipa::path(post, path = "/transfers/{id}/cancel", tag = "Transfers", params(("id" = String, Path)), responses((status = 200, body = TransferView), (status = 409, description = "`step_not_allowed`", body = super::ProblemDetails)))]
+async fn cancel_transfer(State(app): State<App>, Path(text): Path<String>, change: Change<Nothing>) -> Result<Response<Body>, Problem> {
+    let id = id(Noun::Transfer, &text)?;
+    change.run(&app, |_| Command::CancelTransfer(CancelTransfer { id })).await
 }

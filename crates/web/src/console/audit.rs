@@ -22,7 +22,7 @@ const SHOWN: i64 = 50;
 const CHUNK: i64 = 1_000;
 
 /// What is recorded, by its code, in words.
-const ACTIONS: [(&str, &str); 56] = [
+const ACTIONS: [(&str, &str); 57] = [
     ("item.create", "Item created"),
     ("item.update", "Item changed"),
     ("location.create", "Location created"),
@@ -35,6 +35,7 @@ const ACTIONS: [(&str, &str); 56] = [
     ("stock.undo", "Stock entry undone"),
     ("transfer.send", "Transfer sent"),
     ("transfer.receive", "Transfer received"),
+    ("transfer.cancel", "Transfer canceled"),
     ("reservation.hold", "Units reserved"),
     ("reservation.release", "Reservation released"),
     ("reservation.extend", "Reservation extended"),
@@ -113,11 +114,9 @@ const NOUNS: [&str; 21] = [
 
 fn filter(v: &Viewer) -> Filter {
     let text = |name: &str| v.asked(name).unwrap_or_default().trim().to_owned();
-    let day = |name: &str| v.asked(name).and_then(|d| v.instant(&format!("{d}T00:00")));
-    const DAY: i64 = 86_400_000_000;
-    let until = day("until").map_or(0, |at| at + DAY);
+    let until = v.day_asked("until").and_then(|day| v.end_of(day)).unwrap_or(0);
     let oldest_first = v.asked("sort").as_deref() == Some("number");
-    let from = day("from").unwrap_or(0);
+    let from = v.day_asked("from").and_then(|day| v.begin_of(day)).unwrap_or(0);
     Filter { actor: text("actor"), action: text("action"), noun: text("noun"), subject: text("subject"), from, until, oldest_first }
 }
 

@@ -200,6 +200,7 @@ fn of_others(t: &Told<'_>, kind: &str) -> Markup {
         "stock.undone" => t.say("Undone: {}", &[t.levels()]),
         "transfer.sent" => t.say("Transfer {} left {} for {}, {}", &[transfer, plain("from"), plain("to"), t.lines()]),
         "transfer.received" => t.say("Transfer {} from {} arrived at {}", &[transfer, plain("from"), plain("to")]),
+        "transfer.canceled" => t.say("Transfer {} from {} to {} was canceled", &[transfer, plain("from"), plain("to")]),
         "item.created" => t.say("New item {}", &[at("items", "sku")]),
         "item.updated" => t.say("Item {} changed", &[at("items", "sku")]),
         "location.created" => t.say("New location {}, {}", &[at("locations", "code"), plain("name")]),

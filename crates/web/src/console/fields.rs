@@ -33,6 +33,13 @@ pub fn address(path: &str, parameters: impl Iterator<Item = (String, String)>) -
     if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }
 
+/// A page of ours, which says now that something was done: a word of `parts::said`.
+pub fn saying(word: &str, to: &str) -> String {
+    let (path, query) = to.split_once('?').unwrap_or((to, ""));
+    let kept = pairs(query).into_iter().filter(|(name, _)| name != "said" && name != "done");
+    address(path, kept.chain([("said".to_owned(), word.to_owned())]))
+}
+
 /// A text as one step of a path.
 pub fn step(text: &str) -> String {
     // In a path a blank is %20, and + is itself.
@@ -40,6 +47,11 @@ pub fn step(text: &str) -> String {
 }
 
 impl Fields {
+    /// Where `next` leads within these pages, or else `otherwise`.
+    pub fn back(&self, otherwise: &str) -> String {
+        own_path(self.text("next")).unwrap_or_else(|| otherwise.to_owned())
+    }
+
     /// A field's text without outer blanks; empty if it was not sent.
     pub fn text(&self, name: &str) -> &str {
         self.0.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value.trim())
@@ -162,7 +174,7 @@ impl Posted {
 
     /// Back to where the form says, within these pages, or else to `otherwise`.
     pub fn back(&self, otherwise: &str) -> String {
-        own_path(self.fields.text("next")).unwrap_or_else(|| otherwise.to_owned())
+        self.fields.back(otherwise)
     }
 }
 
@@ -180,6 +192,12 @@ pub fn see(path: &str) -> Response<Body> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_comes_back_to_where_it_was_done() {
+        assert_eq!(saying("undone", "/items"), "/items?said=undone");
+        assert_eq!(saying("undone", "/items/A?do=adjust&done=12&location=L"), "/items/A?do=adjust&location=L&said=undone");
+    }
 
     #[test]
     fn numbers_as_people_type_them() {

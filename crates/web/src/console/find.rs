@@ -28,7 +28,8 @@ impl Hits {
     fn new(search: &Search, query: &Query<'_>, exact: Vec<i64>) -> Result<Hits, Stop> {
         let mut hits = match search.find(query) {
             Ok(found) => Hits { more: found.total > found.hits.len(), near: found.is_near, ids: found.hits.iter().map(|hit| hit.id).collect() },
-            Err(stop) if stop.refused() == Some(&Refused::SearchNotReady) => Hits::default(),
+            // What has just that name is found all the same.
+            Err(stop) if query.of_item.is_none() && stop.refused() == Some(&Refused::SearchNotReady) => Hits::default(),
             Err(stop) => return Err(stop),
         };
         if hits.near && !exact.is_empty() {
@@ -46,14 +47,20 @@ impl Hits {
 /// Items by SKU, name and barcode: at most `limit` of the index, and some that have just that barcode or a SKU that begins so.
 pub fn items(tx: &mut Tx<'_>, search: &Search, text: &str, limit: usize) -> Result<Hits, Stop> {
     let exact = engine::catalog::read::named(tx, text, EXACT)?;
-    Hits::new(search, &Query { text, kind: Some(Kind::Item), channels: None, active_only: false, limit }, exact)
+    Hits::new(search, &Query { text, kind: Some(Kind::Item), channels: None, of_item: None, active_only: false, limit }, exact)
 }
 
 /// Orders by number, reference, customer, address and tracking number: at most `limit` of the index, and some that have just that number
 /// or reference. Only those of `channels`, where they are given, come from the index; the others are for the caller to leave out.
-pub fn orders(tx: &mut Tx<'_>, search: &Search, text: &str, channels: Option<&[String]>, limit: usize) -> Result<Hits, Stop> {
-    let exact = engine::orders::read::by_reference(tx, text, EXACT)?.into_iter().chain(id_of(text)).collect();
-    Hits::new(search, &Query { text, kind: Some(Kind::Order), channels, active_only: false, limit }, exact)
+///
+/// With the id of an `item` only those that have lines of it, and all of them if the text is empty; refused while there is no index.
+pub fn orders(tx: &mut Tx<'_>, search: &Search, text: &str, item: Option<i64>, channels: Option<&[String]>, limit: usize) -> Result<Hits, Stop> {
+    let exact = match item {
+        None => engine::orders::read::by_reference(tx, text, EXACT)?.into_iter().chain(id_of(text)).collect(),
+        // Whether they have lines of it is not known.
+        Some(_) => Vec::new(),
+    };
+    Hits::new(search, &Query { text, kind: Some(Kind::Order), channels, of_item: item, active_only: false, limit }, exact)
 }
 
 /// At most `limit` items and as many orders, the likeliest first.
@@ -70,7 +77,7 @@ pub async fn find(app: &App, grant: &Grant, words: &str, limit: usize) -> Result
         }
         let mut found = Vec::new();
         if grant.may(Permission::OrdersView) {
-            let ids = orders(tx, &search, &words, channels.as_deref(), limit)?.ids;
+            let ids = orders(tx, &search, &words, None, channels.as_deref(), limit)?.ids;
             let place = |row: &OrderRow| ids.iter().position(|id| *id == row.id.0);
             let query = OrderQuery { ids: Some(ids.clone()), channels, locations, limit: ids.len().max(1), ..OrderQuery::default() };
             found = list::list(tx, config, &query)?.rows;

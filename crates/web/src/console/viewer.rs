@@ -14,6 +14,7 @@ use engine::exceptions::desk;
 use engine::people::settings::House;
 use engine::{By, Stop};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -322,6 +323,21 @@ impl Viewer {
     /// 2026-12-05T14:32 in the reader's zone, as a field for a time takes it.
     pub fn local(&self, micros: i64) -> String {
         self.time(micros, "%Y-%m-%dT%H:%M")
+    }
+
+    /// When a day of the reader's zone begins, microseconds since 1970 UTC.
+    pub fn begin_of(&self, day: Date) -> Option<i64> {
+        Some(day.to_zoned(self.zone.clone()).ok()?.timestamp().as_microsecond())
+    }
+
+    /// When a day of the reader's zone has ended.
+    pub fn end_of(&self, day: Date) -> Option<i64> {
+        self.begin_of(day.tomorrow().ok()?)
+    }
+
+    /// The day that the address names.
+    pub fn day_asked(&self, name: &str) -> Option<Date> {
+        self.asked(name)?.parse().ok()
     }
 
     /// The instant of a time typed in the reader's zone.

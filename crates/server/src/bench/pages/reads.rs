@@ -36,7 +36,8 @@ impl Known {
     pub fn new(tx: &mut Tx<'_>, config: &Config) -> Result<Known, Stop> {
         let hot = engine::stock::read::item(tx, &sku(0))?.id;
         let ledger = Ledger::read(tx, hot + 99, None)?;
-        let first = movements::list(tx, config, &ledger, &MovementQuery { causes: vec!["stock.received".into()], limit: 1, after: None })?;
+        let first =
+            movements::list(tx, config, &ledger, &MovementQuery { causes: vec!["stock.received".into()], limit: 1, ..Default::default() }, None)?;
         let receipt = first.rows.first().map_or(0, |m| m.entry.document.0);
         Ok(Known { hot, locations: config.locations.iter().map(|l| l.id).collect(), receipt })
     }
@@ -187,17 +188,17 @@ fn of_an_item<'a>(engine: &'a Engine, config: &'a Config, known: &'a Known, read
         Box::new(move |tx, n| {
             let ledger = Ledger::read(tx, item(n), None)?;
             let query = MovementQuery { limit: PAGE, ..Default::default() };
-            let first = movements::list(tx, config, &ledger, &query)?;
-            let second = movements::list(tx, config, &ledger, &MovementQuery { after: first.next, ..query })?;
+            let first = movements::list(tx, config, &ledger, &query, None)?;
+            let second = movements::list(tx, config, &ledger, &MovementQuery { after: first.next, ..query }, None)?;
             Ok(first.rows.len() + second.rows.len())
         }),
     );
     add(
         "movements of an item, a rare cause",
         Box::new(move |tx, n| {
-            let query = MovementQuery { causes: vec!["stock.moved".into()], limit: PAGE, after: None };
+            let query = MovementQuery { causes: vec!["stock.moved".into()], limit: PAGE, ..Default::default() };
             let ledger = Ledger::read(tx, item(n), None)?;
-            Ok(movements::list(tx, config, &ledger, &query)?.rows.len())
+            Ok(movements::list(tx, config, &ledger, &query, None)?.rows.len())
         }),
     );
     add(

@@ -354,7 +354,7 @@ impl<'w> Seed<'w> {
             self.put(transfers, [id.into(), from.into(), to.into(), status.word().into(), Cell::Null, transfer.at.into()])?;
             let received = if transfer.arrived { i64::from(SENT) } else { 0 };
             let item = self.ids.items + i64::from(transfer.item);
-            self.put(lines, [id.into(), item.into(), i64::from(SENT).into(), received.into(), 0i64.into()])?;
+            self.put(lines, [id.into(), item.into(), i64::from(SENT).into(), received.into(), 0i64.into(), 0i64.into()])?;
             let sent = Move { item: transfer.item, location: transfer.from, at: transfer.at, kind: Kind::SentFrom, quantity: SENT, document: id };
             moves.push(sent);
             moves.push(Move { location: transfer.to, kind: Kind::SentTo, ..sent });

@@ -32,7 +32,7 @@ struct Known {
 type Address = fn(&Known, usize) -> String;
 
 /// What is asked for: a name, and its address the nth time.
-const PAGES: [(&str, Address); 41] = [
+const PAGES: [(&str, Address); 45] = [
     ("today", |_, _| "/".into()),
     ("items", |_, _| "/items".into()),
     ("items, most sold", |_, _| "/items?sort=-sold".into()),
@@ -44,6 +44,8 @@ const PAGES: [(&str, Address); 41] = [
     ("items, searched by SKU", |k, n| format!("/items?q={}", sku((n * 101 % k.items) as u64))),
     ("an item with the most entries", |_, _| format!("/items/{}", sku(0))),
     ("the same, as of a day of last month", |k, n| format!("/items/{}?as_of={}", sku(0), k.now - 86_400 * (n % 30) as i64)),
+    ("the same, its entries the oldest first", |_, _| format!("/items/{}?sort=time", sku(0))),
+    ("the same, its entries searched in vain", |_, _| format!("/items/{}?q=nobody", sku(0))),
     ("an item", |k, n| format!("/items/{}", sku((n * 103 % k.items) as u64))),
     ("orders", |_, _| "/orders".into()),
     ("orders, open, oldest first", |_, _| "/orders?status=open&sort=placed".into()),
@@ -52,8 +54,10 @@ const PAGES: [(&str, Address); 41] = [
     ("orders of a channel at a location", |_, n| format!("/orders?channel={}&location={}", CHANNELS[n % 5], location(n))),
     ("orders, searched by number", |k, n| format!("/orders?q=H{}", k.order + 997 * n as i64)),
     ("orders, searched by a beginning", |_, n| format!("/orders?q={}", n % 10)),
+    ("orders with an item", |k, n| format!("/orders?item={}", sku((n * 103 % k.items) as u64))),
     ("an order", |k, n| format!("/orders/{}", k.order + 991 * n as i64)),
     ("reservations", |_, _| "/reservations".into()),
+    ("reservations, all by number", |_, _| "/reservations?status=all&sort=-made".into()),
     ("a reservation", |k, n| format!("/reservations/{}", k.reservation + n as i64)),
     ("transfers", |_, _| "/transfers".into()),
     ("a transfer", |k, n| format!("/transfers/{}", k.transfer + n as i64)),
@@ -91,7 +95,7 @@ fn index(runtime: &tokio::runtime::Runtime, place: &Place, folder: &Path) -> Res
     let search = Arc::new(Search::new(engine.clone(), Some(folder.to_owned())));
     let work = runtime.spawn(search.clone().run());
     let last = engine.read_blocking(engine::events::last)?;
-    let query = Query { text: "lantern", kind: None, channels: None, active_only: false, limit: 1 };
+    let query = Query { text: "lantern", kind: None, channels: None, of_item: None, active_only: false, limit: 1 };
     while !search.find(&query).is_ok_and(|found| found.building.is_none() && found.up_to_seq >= last) {
         std::thread::sleep(Duration::from_millis(100));
     }

@@ -45,9 +45,34 @@ pub struct Board {
 }
 
 impl Board {
+    /// A board that begins to count at once, so that nobody waits for it after a start.
+    pub fn begin(app: &App) -> Arc<Board> {
+        let board = Arc::new(Board::default());
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let (board, app) = (board.clone(), app.clone());
+            runtime.spawn(async move {
+                let _guard = board.reading.lock().await;
+                if let Err(error) = board.read(&app).await {
+                    tracing::warn!("the channels' figures cannot be read: {error}");
+                }
+            });
+        }
+        board
+    }
+
     /// How all of them are doing.
     pub async fn standing(self: &Arc<Board>, app: &App) -> Result<Arc<Standing>, Stop> {
-        let Some(kept) = self.kept() else { return self.read(app).await };
+        let kept = match self.kept() {
+            Some(kept) => kept,
+            None => {
+                // Who comes while it is counted for the first time waits for that.
+                let _guard = self.reading.lock().await;
+                match self.kept() {
+                    Some(kept) => kept,
+                    None => return self.read(app).await,
+                }
+            }
+        };
         let (version, seq) = app.read_as_of(|_, config, seq| Ok((config.version, seq))).await?;
         // Who has just connected a channel sees it, however long the others take to count.
         if kept.version != version || kept.took <= QUICK && (kept.seq != seq || kept.read_at.elapsed() >= GAP) {

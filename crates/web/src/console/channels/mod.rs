@@ -2,12 +2,13 @@
 //!
 //! Here: the list of all of them, and what a channel's state is called. Beside: what is read for it (`board.rs`), connecting one
 //! (`connect.rs`), one channel (`one.rs`) with its settings (`settings.rs`) and what can be done (`doing.rs`), its listings
-//! (`listings.rs`), mapping (`mapping.rs`), policies (`policy.rs`), contracts (`contract.rs`).
+//! (`listings.rs`) or what a warehouse was given (`handovers.rs`), mapping (`mapping.rs`), policies (`policy.rs`), contracts (`contract.rs`).
 
 pub mod board;
 mod connect;
 mod contract;
 mod doing;
+mod handovers;
 mod listings;
 mod mapping;
 mod one;
@@ -17,13 +18,14 @@ mod settings;
 pub use connect::{go_on, new};
 pub use contract::{agree, change as change_contract};
 pub use doing::{check, pause, resume, resync, sell, stop, waiting};
+pub use handovers::page as all_handovers;
 pub use listings::{one as listing, set as set_listing};
 pub use mapping::{map_alike, page as alike};
-pub use one::{handovers, page as one};
+pub use one::page as one;
 pub use settings::{page as settings, set as set_settings, set_policy, subscribe};
 
 use super::export;
-use super::fields::step;
+use super::fields::{address, step};
 use super::line_chart::spark;
 use super::parts::{Part, bar, button, empty, help, icon, search_box, sort, sorted, state};
 use super::shell::{self, Sheet};
@@ -37,12 +39,13 @@ use axum::extract::State;
 use axum::http::Response;
 use axum::response::IntoResponse;
 use board::{Board, ContractStatus};
-use domain::Permission::{ChannelsEdit, ContractsEdit, ContractsView, ListingsEdit};
+use domain::Permission::{ChannelsEdit, ContractsEdit, ContractsView, ExceptionsView, ListingsEdit};
 use domain::{Noun, Refused};
 use engine::Stop;
 use engine::channels::health::Health;
 use engine::channels::read::ChannelStatus;
 use engine::channels::rows::Channel;
+use engine::contracts::read::Sums;
 use maud::{Markup, html};
 use std::sync::Arc;
 
@@ -79,7 +82,14 @@ pub async fn page(
     if v.asked("format").as_deref() == Some("csv") {
         return Ok(exported(&shown));
     }
-    let contracts: Vec<&ContractStatus> = standing.contracts.iter().filter(|(c, ..)| v.may(ContractsView) && fits(&c.code, &c.name)).collect();
+    let mut contracts: Vec<&ContractStatus> = standing.contracts.iter().filter(|(c, ..)| v.may(ContractsView) && fits(&c.code, &c.name)).collect();
+    sort(v, &mut contracts, |contracts, column| match column {
+        "until" => contracts.sort_by_key(|(_, (_, until), _)| *until),
+        "items" => contracts.sort_by_key(|(.., sums)| sums.lines),
+        "ordered" => contracts.sort_by_key(|(.., sums)| sums.ordered),
+        "missing" => contracts.sort_by_key(|(.., sums)| missing(sums)),
+        _ => contracts.sort_by_key(|(channel, ..)| channel.name.to_lowercase()),
+    });
     let (warehouses, markets): (Vec<_>, Vec<_>) = shown.into_iter().partition(|(s, _)| s.channel.location.is_some());
     let any = !markets.is_empty() || !warehouses.is_empty() || !contracts.is_empty();
     let body = html! {
@@ -112,6 +122,8 @@ fn sort_by(shown: &mut [(&ChannelStatus, Health)], column: &str) {
         "drift" => shown.sort_by_key(|(s, _)| s.drift_units),
         "oversold" => shown.sort_by_key(|(s, _)| s.oversold_units),
         "lent" => shown.sort_by_key(|(s, _)| s.exposure_units),
+        "calls" => shown.sort_by_key(|(_, health)| health.calls),
+        "worked" => shown.sort_by_key(|(_, health)| health.worked_at),
         _ => {}
     }
 }
@@ -228,7 +240,12 @@ fn row(v: &Viewer, status: &ChannelStatus, health: &Health, available: Option<i6
         Some(all) => v.say("{} of {} available units are lent to it", &[&v.num(lent), &v.num(all)]),
         None => v.say("{} units are lent to it", &[&v.num(lent)]),
     };
-    let warn = |n: i64| html! { @if n > 0 { span.is-warn { (v.num(n)) } } @else { span.zero { "0" } } };
+    // What of it is not dealt with yet stands on the desk.
+    let warn = |n: i64, kind: &str| {
+        let of_kind = [("as", "table"), ("kind", kind), ("channel", &channel.code)].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let to = v.may(ExceptionsView).then(|| address("/exceptions", of_kind.into_iter()));
+        html! { @if n == 0 { span.zero { "0" } } @else if let Some(to) = to { a.is-warn href=(to) { (v.num(n)) } } @else { span.is-warn { (v.num(n)) } } }
+    };
     html! {
         tr data-row=(channel.code) data-key={ "c" (channel.id.0) } {
             th scope="row" { a href={ "/channels/" (step(&channel.code)) } data-open { (channel.name) } " " span.aside { (channel.code) } }
@@ -238,8 +255,8 @@ fn row(v: &Viewer, status: &ChannelStatus, health: &Health, available: Option<i6
             td data-label=(v.t("Last hour")) { (spark(&hour)) }
             td.num data-label=(v.t("Queue")) { (v.num(status.queue)) }
             td.num data-label=(v.t("Oldest")) { @match waits { Some(w) if w > SLOW => span.is-warn { (v.age(w)) }, Some(w) => (v.age(w)), None => span.zero { "–" } } }
-            td.num data-label=(v.t("Drift")) { (warn(status.drift_units)) }
-            td.num data-label=(v.t("Oversold")) { (warn(status.oversold_units)) }
+            td.num data-label=(v.t("Drift")) { (warn(status.drift_units, "drift")) }
+            td.num data-label=(v.t("Oversold")) { (warn(status.oversold_units, "oversold_elsewhere")) }
             td.w-bar2 data-label=(v.t("Lent, units")) { div.barcell { (bar(&label, scale, &[("b-a", lent.min(scale))], None)) span.num { (v.num(lent)) } } }
             td.num data-label=(v.t("Calls left")) { @match budget(health) { Some((name, left, of)) => span title=(name) { (v.num(left)) span.quiet { " / " (v.num(of)) } }, None => span.zero { "–" } } }
             td.num data-label=(v.t("Orders, late")) { span { (v.num(health.orders_read as i64)) span.quiet { ", " (v.num(health.orders_late as i64)) } } }
@@ -262,7 +279,11 @@ fn others(v: &Viewer, shown: &[(&ChannelStatus, Health)]) -> Markup {
     let body = html! {
         div.table-wrap { table.table.table-stack {
             caption.vh { (v.t("Third-party warehouses")) }
-            thead { tr { th scope="col" { (v.t("Warehouse")) } th scope="col" { (v.t("State")) } th scope="col" { (v.t("Stands for")) } th.num scope="col" { (v.t("Counted otherwise, units")) } th.num scope="col" { (v.t("Calls")) } th.num scope="col" { (v.t("Calls left")) } th.num scope="col" { (v.t("Last worked")) } } }
+            thead { tr {
+                (sorted(v, "name", "Warehouse", "", "name")) th scope="col" { (v.t("State")) } th scope="col" { (v.t("Stands for")) }
+                (sorted(v, "drift", "Counted otherwise, units", "num", "name")) (sorted(v, "calls", "Calls", "num", "name")) th.num scope="col" { (v.t("Calls left")) }
+                (sorted(v, "worked", "Last worked", "num", "name"))
+            } }
             tbody { @for (status, health) in shown {
                 @let channel = &status.channel;
                 tr data-row=(channel.code) data-key={ "c" (channel.id.0) } {
@@ -280,13 +301,21 @@ fn others(v: &Viewer, shown: &[(&ChannelStatus, Health)]) -> Markup {
     Part::new("warehouses", v.t("Third-party warehouses"), body).show()
 }
 
+/// Units that are to be set aside for a contract and are not.
+fn missing(sums: &Sums) -> i64 {
+    (sums.set_aside.min((sums.quantity - sums.ordered).max(0)) - sums.set_aside_now).max(0)
+}
+
 fn agreed(v: &Viewer, shown: &[&ContractStatus]) -> Markup {
     let body = html! {
         div.table-wrap { table.table.table-stack {
             caption.vh { (v.t("Contracts")) }
-            thead { tr { th scope="col" { (v.t("Customer")) } th scope="col" { (v.t("State")) } th scope="col" { (v.t("Until")) } th.num scope="col" { (v.t("Items")) } th.w-bar scope="col" { (v.t("Ordered of agreed, units")) } th.num scope="col" { (v.t("Set aside")) } th.num scope="col" { (v.t("Missing")) } } }
+            thead { tr {
+                (sorted(v, "name", "Customer", "", "name")) th scope="col" { (v.t("State")) } (sorted(v, "until", "Until", "", "name")) (sorted(v, "items", "Items", "num", "name"))
+                (sorted(v, "ordered", "Ordered of agreed, units", "w-bar", "name")) th.num scope="col" { (v.t("Set aside")) } (sorted(v, "missing", "Missing", "num", "name"))
+            } }
             tbody { @for (channel, (from, until), sums) in shown {
-                @let missing = (sums.set_aside.min((sums.quantity - sums.ordered).max(0)) - sums.set_aside_now).max(0);
+                @let missing = missing(sums);
                 tr data-row=(channel.code) data-key={ "c" (channel.id) } {
                     th scope="row" { a href={ "/channels/" (step(&channel.code)) } data-open { (channel.name) } " " span.aside { (channel.code) } }
                     td data-label=(v.t("State")) { (contract::standing(v, *from, *until)) }

@@ -3,12 +3,11 @@
 use super::board::Board;
 use super::listings::{self, Asked};
 use super::policy;
-use super::{SLOW, contract, find, ms, settings, standing};
+use super::{SLOW, contract, find, handovers, ms, settings, standing};
 use crate::App;
-use crate::console::export;
 use crate::console::fields::step;
 use crate::console::line_chart::{Lines, Series};
-use crate::console::parts::{Part, empty, icon, pager, state};
+use crate::console::parts::{Part, icon};
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::viewer::Viewer;
 use crate::problem::Problem;
@@ -17,17 +16,13 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::Response;
 use axum::response::IntoResponse;
-use domain::Permission::{ChannelsEdit, ListingsEdit, OrdersView};
+use domain::Permission::{ChannelsEdit, ListingsEdit};
 use domain::{Noun, Refused};
 use engine::channels::health::{Health, Minute, Resync};
 use engine::channels::read::ChannelStatus;
-use engine::page::Page as Rows;
-use engine::warehouses::read::{self as handed, HandoverView};
 use maud::{Markup, html};
 use std::sync::Arc;
 
-/// Handovers on one page.
-const HANDED: i64 = 50;
 const MINUTE: i64 = 60_000_000;
 
 /// Each minute of the last hour, the running one last; those that nothing is known of are empty.
@@ -64,8 +59,7 @@ pub async fn show(app: &App, board: &Arc<Board>, v: &Viewer, code: &str, said: M
     let health = app.workers.health(status.channel.id.0).unwrap_or_default();
     let is_warehouse = status.channel.location.is_some();
     let main = if is_warehouse {
-        let handed = read_handed(app, code, None).await?;
-        handed_over(v, code, &handed)
+        handovers::latest(app, v, code).await?
     } else {
         let asked = Asked::of(v);
         let list = listings::read(app, code, &asked).await?;
@@ -269,80 +263,4 @@ fn budget_part(v: &Viewer, health: &Health) -> Markup {
         p.small.quiet { (v.say("{} so far, {} told to wait.", &[&v.count(health.calls as i64, "call", "calls"), &v.num(health.throttled as i64)])) }
     } };
     Part::new("budget", v.t("Calls left"), body).show()
-}
-
-async fn read_handed(app: &App, code: &str, after: Option<i64>) -> Result<Rows<HandoverView, i64>, Problem> {
-    let code = code.to_owned();
-    let mut rows = app.read(move |tx, config| handed::list(tx, config, &code, after.unwrap_or(i64::MAX), HANDED + 1)).await?;
-    let more = rows.len() as i64 > HANDED;
-    rows.truncate(HANDED as usize);
-    let next = rows.last().map(|h| h.fulfillment.0).filter(|_| more);
-    Ok(Rows { rows, next })
-}
-
-/// What a warehouse was given, all of it.
-pub async fn handovers(State(app): State<App>, Path(code): Path<String>, viewer: Viewer) -> Result<Response<Body>, Problem> {
-    let v = &viewer;
-    let channel = find(&app, v, &code).await?;
-    if v.asked("format").as_deref() == Some("csv") {
-        let wanted = code.clone();
-        let head = ["fulfillment", "order", "there", "state", "recalled", "handed_over", "last_heard_of", "fault"];
-        let rows = move |tx: &mut engine::db::Tx<'_>, config: &engine::Config, before: i64| {
-            let found = handed::list(tx, config, &wanted, before, export::STEP as i64)?;
-            let next = found.last().map(|h| h.fulfillment.0).filter(|_| found.len() == export::STEP);
-            let row = |h: HandoverView| {
-                let ids = [h.fulfillment.0.to_string(), h.order.0.to_string(), h.external.unwrap_or_default(), h.state.to_owned()];
-                ids.into_iter()
-                    .chain([h.recalled.to_string(), h.handed_at.to_string(), h.heard_at.to_string(), h.fault.unwrap_or_default()])
-                    .collect()
-            };
-            Ok((found.into_iter().map(row).collect(), next))
-        };
-        return Ok(export::csv(app, &format!("handed-over-{code}.csv"), &head, i64::MAX, rows));
-    }
-    let after = crate::request::cursor(v.asked("after").as_deref(), i64::MAX)?;
-    let handed = read_handed(&app, &code, Some(after)).await?;
-    let head = shell::head(&channel.name, html! { a href={ "/channels/" (step(&code)) } { (v.t("Back to the warehouse")) } }, html! {});
-    let body = handed_over(v, &code, &handed);
-    Ok(shell::page(v, Sheet { title: v.t("Handed over").into(), here: "/channels", topics: "orders".into(), head, body }).into_response())
-}
-
-fn handed_over(v: &Viewer, code: &str, handed: &Rows<HandoverView, i64>) -> Markup {
-    let to = format!("/channels/{}/handovers", step(code));
-    let is_all = v.path == to;
-    let body = html! {
-        @if handed.rows.is_empty() { (empty(v.t("Nothing was handed over yet"), html! { (v.t("Parts of orders that are routed to its location are handed over by themselves and stand here until they have left.")) }, html! {})) }
-        @else {
-            div.table-wrap { table.table.table-stack {
-                caption.vh { (v.t("Handed over")) }
-                thead { tr { th scope="col" { (v.t("Fulfillment")) } th scope="col" { (v.t("Order")) } th scope="col" { (v.t("There")) } th scope="col" { (v.t("State")) } th.num scope="col" { (v.t("Handed over")) } th.num scope="col" { (v.t("Last heard of")) } } }
-                tbody { @for h in &handed.rows { tr data-row=(h.fulfillment.0) data-key={ "h" (h.fulfillment.0) } {
-                    th scope="row" { (h.fulfillment.0) }
-                    td data-label=(v.t("Order")) { @if v.may(OrdersView) { a href={ "/orders/" (h.order.0) } data-open { (h.order.0) } } @else { (h.order.0) } }
-                    td data-label=(v.t("There")) { (h.external.as_deref().unwrap_or("–")) }
-                    td data-label=(v.t("State")) title=[h.fault.as_deref().map(|f| v.whole(f))] { (handed_state(v, h)) }
-                    td.num data-label=(v.t("Handed over")) { (v.ago(h.handed_at.0)) }
-                    td.num data-label=(v.t("Last heard of")) { (v.ago(h.heard_at.0)) }
-                } } }
-            } }
-            @if is_all { (pager(v, handed.rows.len(), handed.next.map(|id| id.to_string()).as_deref())) }
-            @else if handed.next.is_some() { div.panel-foot { a href=(to) { (v.t("All that was handed over")) } } }
-        }
-    };
-    let right =
-        html! { @if !handed.rows.is_empty() { div.right { a.btn.btn-s href={ (to) "?format=csv" } { (icon("download")) (v.t("Export")) } } } };
-    Part::new("handovers", v.t("Handed over"), body).right(right).show()
-}
-
-fn handed_state(v: &Viewer, h: &HandoverView) -> Markup {
-    let (shape, class, word) = match h.state {
-        "shipped" => ("ok", "st-ok", "Shipped"),
-        "canceled" => ("off", "st-off", "Canceled"),
-        "stuck" => ("danger", "st-danger", "Stuck"),
-        "refused" => ("danger", "st-danger", "Refused"),
-        "waiting" => ("queued", "st-info", "Waiting"),
-        "sending" => ("half", "st-info", "Being handed over"),
-        _ => ("half", "st-info", "In work"),
-    };
-    html! { (state(shape, class, v.t(word))) @if h.recalled { span.quiet { ", " (v.t("asked back")) } } }
 }

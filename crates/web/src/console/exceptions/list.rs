@@ -212,6 +212,7 @@ fn bulk(v: &Viewer) -> Markup {
         div.bulk role="group" aria-label=(v.t("With the ticked ones")) {
             span { b data-count { "0" } " " (v.t("ticked")) }
             span.sep {}
+            button.btn.btn-s type="submit" name="what" value="retry" data-key="r" { (v.t("Retry…")) " " kbd { "R" } }
             button.btn.btn-s type="submit" name="what" value="assign" data-key="a" { (v.t("Assign…")) " " kbd { "A" } }
             button.btn.btn-s type="submit" name="what" value="snooze" data-key="s" { (v.t("Snooze…")) " " kbd { "S" } }
             button.btn.btn-s type="submit" name="what" value="dismiss" data-key="e" { (v.t("Dismiss…")) " " kbd { "E" } }

@@ -6,7 +6,7 @@ use super::list::owner_name;
 use super::remedies::{owner_field, snooze_fields, until};
 use super::{Names, submit};
 use crate::App;
-use crate::console::fields::{Fields, Posted, see};
+use crate::console::fields::{Fields, Posted, saying, see};
 use crate::console::parts::{Field, csrf, empty, icon, once, state};
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::viewer::Viewer;
@@ -32,7 +32,8 @@ fn action(fields: &Fields) -> Result<Action, Refused> {
         "assign" => Ok(Action::Assign),
         "snooze" => Ok(Action::Snooze),
         "dismiss" => Ok(Action::Dismiss),
-        _ => Err(Refused::invalid("what", "must be assign, snooze or dismiss")),
+        "retry" => Ok(Action::Retry),
+        _ => Err(Refused::invalid("what", "must be assign, snooze, dismiss or retry")),
     }
 }
 
@@ -58,12 +59,15 @@ pub async fn preview(State(app): State<App>, posted: Posted) -> Result<Response<
 
 async fn show(app: &App, v: &Viewer, fields: &Fields) -> Result<Page, Problem> {
     let what = action(fields)?;
-    let back = super::super::fields::own_path(fields.text("next")).unwrap_or_else(|| "/exceptions?as=table".to_owned());
+    let back = fields.back("/exceptions?as=table");
     let (found, names) = chosen(app, v, ids(fields)).await?;
     let open: Vec<&ExceptionView> = found.iter().filter(|e| e.open).collect();
     let (title, will) = match what {
         Action::Assign => ("Assign several", "They get the same owner; each is noted in its history."),
         Action::Snooze => ("Put several aside", "They leave the desk and come back by themselves."),
+        Action::Retry => {
+            ("Retry several", "Each is done again as it came, now that the cause is gone. What cannot be retried stays as it is, and is told.")
+        }
         _ => ("Dismiss several", "They are dealt with elsewhere; the program does nothing more about them."),
     };
     let body = html! {
@@ -78,6 +82,7 @@ async fn show(app: &App, v: &Viewer, fields: &Fields) -> Result<Page, Problem> {
                     @match what {
                         Action::Assign => { (owner_field(v, "", &names)) button.btn.btn-primary type="submit" { (v.say("Assign {}", &[&v.count(open.len() as i64, "exception", "exceptions")])) } },
                         Action::Snooze => (snooze_fields(v)),
+                        Action::Retry => { button.btn.btn-primary type="submit" { (v.say("Retry {}", &[&v.count(open.len() as i64, "exception", "exceptions")])) } },
                         _ => { (Field::new("dismiss-note", "Why, for the history").show(v)) button.btn.btn-primary type="submit" { (v.say("Dismiss {}", &[&v.count(open.len() as i64, "exception", "exceptions")])) } },
                     }
                     a.btn.btn-ghost href=(back) { (v.t("Cancel")) }
@@ -120,9 +125,7 @@ pub async fn act(State(app): State<App>, posted: Posted) -> Result<Response<Body
         }
     }
     if refused.is_empty() {
-        let back = posted.back("/exceptions?as=table");
-        let mark = if back.contains('?') { '&' } else { '?' };
-        return Ok(see(&format!("{back}{mark}said=saved")));
+        return Ok(see(&saying("saved", &posted.back("/exceptions?as=table"))));
     }
     Ok(report(&posted.viewer, done, &refused, &posted.back("/exceptions?as=table")).into_response())
 }
@@ -137,6 +140,7 @@ async fn one(app: &App, posted: &Posted, id: i64, what: Action) -> Result<(), St
     let solve = match what {
         Action::Assign => Solve { owner: Some(fields.text("assign-owner").to_owned()), ..Solve::new(id, what) },
         Action::Snooze => Solve { until: Some(until(v, fields)?), ..Solve::new(id, what) },
+        Action::Retry => Solve::new(id, what),
         _ => Solve { note: fields.given("dismiss-note"), ..Solve::new(id, what) },
     };
     let seen = fields.given(&format!("seen-{id}"));

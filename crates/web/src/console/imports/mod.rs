@@ -7,7 +7,7 @@ pub mod upload;
 pub mod waiting;
 
 use super::fields::{Posted, see, step};
-use super::parts::{Part, button, csrf, empty, icon, pager, search_box, state};
+use super::parts::{Part, button, csrf, empty, icon, kept, pager, search_box, sorted, state};
 use super::shell::{self, Page, Sheet};
 use super::show::{actor, iso};
 use super::viewer::Viewer;
@@ -20,11 +20,12 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use engine::Stop;
-use engine::imports::list::{self, ImportLine, Place};
+use engine::imports::list::{self, ImportLine, ImportQuery, Place, Standing};
 use engine::imports::{Import, Kind, run};
 use engine::views::{RowError, Time};
 use maud::{Markup, html};
 use std::io::Cursor;
+use std::ops::ControlFlow::Continue;
 use std::sync::Arc;
 use waiting::Waiting;
 
@@ -48,29 +49,37 @@ pub async fn page(State(app): State<App>, Extension(waiting): Extension<Arc<Wait
         return Ok(page.into_response());
     }
     if viewer.asked("format").as_deref() == Some("csv") {
-        return Ok(export(&app));
+        return Ok(export(&app, &viewer));
     }
-    let waits = waiting.of(&viewer.by().actor);
-    Ok(show_with(&app, &viewer, &waits).await?.into_response())
+    Ok(show(&app, &viewer, &waiting).await?.into_response())
 }
 
-/// All imports, the newest first.
-fn export(app: &App) -> Response<Body> {
+/// All imports that the address asks for.
+fn export(app: &App, v: &Viewer) -> Response<Body> {
     let head = ["key", "file", "kind", "finished", "rows", "accepted", "refused", "by", "began_at"];
-    super::export::csv(app.clone(), "imports.csv", &head, None, |tx, _, after: Option<Place>| {
-        let found = list::list(tx, after.as_ref(), super::export::STEP as i64)?;
-        let next = found.last().filter(|_| found.len() == super::export::STEP).map(|i| Some((i.began_at, i.key.clone())));
+    let query = ImportQuery { limit: super::export::STEP, after: None, ..query(v) };
+    super::export::csv(app.clone(), "imports.csv", &head, None, move |tx, _, after: Option<Place>| {
+        let found = list::list(tx, &ImportQuery { after, ..query.clone() })?;
         let line = |i: &ImportLine| {
             let figures = [i.rows_done, i.accepted, i.rejected].map(|n| n.to_string());
             let facts = [i.key.clone(), i.file.clone(), i.kind.map_or("", Kind::word).to_owned(), u8::from(i.finished).to_string()];
             facts.into_iter().chain(figures).chain([i.actor.clone(), Time(i.began_at).to_string()]).collect()
         };
-        Ok((found.iter().map(line).collect(), next))
+        Ok((found.rows.iter().map(line).collect(), found.next.map(Some)))
     })
 }
 
-async fn show(app: &App, v: &Viewer) -> Result<Page, Problem> {
-    show_with(app, v, &[]).await
+/// The imports that the address asks for. `kind` in it is what the next file holds; `of` is what those before held.
+fn query(v: &Viewer) -> ImportQuery {
+    let standing = v.asked("state");
+    ImportQuery {
+        text: v.asked("q").unwrap_or_default().trim().to_owned(),
+        kind: v.asked("of").and_then(|word| Kind::parse(&word)),
+        standing: Standing::ALL.into_iter().find(|s| standing.as_deref() == Some(s.word())),
+        oldest_first: v.asked("sort").as_deref() == Some("began"),
+        after: v.asked("after").as_deref().and_then(place),
+        limit: ROWS,
+    }
 }
 
 /// Where a page of the list goes on: when its last import began, and its key.
@@ -79,16 +88,13 @@ fn place(text: &str) -> Option<Place> {
     Some((at.parse().ok()?, key.to_owned()))
 }
 
-async fn show_with(app: &App, v: &Viewer, waits: &[(String, waiting::Checked)]) -> Result<Page, Problem> {
-    let after = v.asked("after").as_deref().and_then(place);
-    let words = v.asked("q").unwrap_or_default();
-    let ((found, next), any_item) = app
-        .read(move |tx, config| Ok((list::search(tx, words.trim(), after.as_ref(), ROWS)?, engine::dashboard::began(tx, config)?.any_item)))
-        .await?;
-    let next = next.map(|(began_at, key)| format!("{began_at}.{key}"));
+async fn show(app: &App, v: &Viewer, waiting: &Waiting) -> Result<Page, Problem> {
+    let query = query(v);
+    let (found, any_item) = app.read(move |tx, config| Ok((list::list(tx, &query)?, engine::dashboard::began(tx, config)?.any_item))).await?;
+    let next = found.next.map(|(began_at, key)| format!("{began_at}.{key}"));
     let chosen = v.typed("kind").map(str::to_owned).or_else(|| v.asked("kind")).and_then(|word| Kind::parse(&word)).unwrap_or(Kind::Items);
     let body = html! {
-        @for (id, file) in waits {
+        @for (id, file) in &waiting.of(&v.by().actor) {
             div.banner.banner-info { (icon("info")) div { (v.say("“{}” was checked and waits to be imported.", &[&file.name])) } a.btn.btn-s href={ "/imports/checked/" (id) } { (v.t("Look at it")) } }
         }
         div.cols.cols-2 {
@@ -97,7 +103,7 @@ async fn show_with(app: &App, v: &Viewer, waits: &[(String, waiting::Checked)]) 
                 div.right { a href={ "/imports/template/" (chosen.word()) ".csv" } { (icon("download")) " " (v.t("Template")) } }
             }).show())
         }
-        (past(v, &found, next.as_deref()))
+        (past(v, waiting, &found.rows, next.as_deref()))
     };
     let right = html! { (sample(v, any_item, "/imports")) };
     let head =
@@ -147,8 +153,8 @@ pub fn sample(v: &Viewer, any_item: bool, next: &str) -> Markup {
 }
 
 /// Rows of the list of imports.
-fn past(v: &Viewer, found: &[ImportLine], next: Option<&str>) -> Markup {
-    let is_searched = v.asked("q").is_some() || v.asked("after").is_some();
+fn past(v: &Viewer, waiting: &Waiting, found: &[ImportLine], next: Option<&str>) -> Markup {
+    let is_searched = ["q", "of", "state", "after"].iter().any(|name| v.asked(name).is_some());
     let figure = |label: &'static str, n: u64, warn: bool| {
         let n = n as i64;
         html! { td.num.zero[n == 0] data-label=(v.t(label)) { @if warn && n > 0 { span.is-warn { (v.num(n)) } } @else { (v.num(n)) } } }
@@ -157,21 +163,31 @@ fn past(v: &Viewer, found: &[ImportLine], next: Option<&str>) -> Markup {
         @if is_searched || !found.is_empty() {
             form.filters action="/imports" role="search" {
                 (search_box(v, "File, or who imported it", &v.asked("q").unwrap_or_default()))
+                (kept(v, &["kind", "sort"]))
+                select.select.select-s name="of" aria-label=(v.t("Kind")) data-auto {
+                    option value="" { (v.t("All kinds")) }
+                    @for kind in Kind::ALL { option value=(kind.word()) selected[v.asked("of").as_deref() == Some(kind.word())] { (kinds::name(v, kind)) } }
+                }
+                select.select.select-s name="state" aria-label=(v.t("State")) data-auto {
+                    option value="" { (v.t("In any state")) }
+                    @for standing in Standing::ALL { option value=(standing.word()) selected[v.asked("state").as_deref() == Some(standing.word())] { (v.t(standing_name(standing))) } }
+                }
                 button.btn.btn-s.no-js type="submit" { (v.t("Filter")) }
             }
         }
         @if found.is_empty() && is_searched {
-            (empty(v.t("None fits"), html! { (v.t("No import has such a file, or is of such a person.")) }, html! { div { a.btn href="/imports" { (v.t("Show all")) } } }))
+            (empty(v.t("None fits"), html! { @if next.is_some() { (v.t("Many imports were looked at and none was such. Go on to look at others.")) } @else { (v.t("No import is like that.")) } }, html! { div { a.btn href="/imports" { (v.t("Show all")) } } }))
+            @if next.is_some() { (pager(v, 0, next)) }
         } @else if found.is_empty() { p.none { (v.t("None yet. Each import stands here with what was accepted and what was refused.")) } } @else {
             div.table-wrap { table.table.table-stack {
                 thead { tr {
                     th scope="col" { (v.t("File")) } th scope="col" { (v.t("Kind")) } th scope="col" { (v.t("State")) } th.num scope="col" { (v.t("Accepted")) } th.num scope="col" { (v.t("Refused")) }
-                    th scope="col" { (v.t("By")) } th scope="col" { (v.t("Began")) }
+                    th scope="col" { (v.t("By")) } (sorted(v, "began", "Began", "", "-began"))
                 } }
                 tbody { @for i in found { tr data-row=(i.key) data-key=(i.key) {
                     th.clip scope="row" { a href={ "/imports/" (step(&i.key)) } data-open { @if i.file.is_empty() { (i.key) } @else { (i.file) } } }
                     td data-label=(v.t("Kind")) { (i.kind.map_or("–", |kind| kinds::name(v, kind))) }
-                    td data-label=(v.t("State")) { (standing(v, i)) }
+                    td data-label=(v.t("State")) { (standing(v, waiting, i)) }
                     (figure("Accepted", i.accepted, false)) (figure("Refused", i.rejected, true))
                     td data-label=(v.t("By")) { (actor(&i.actor)) }
                     td data-label=(v.t("Began")) { time datetime=(iso(i.began_at)) { (v.moment(i.began_at)) } }
@@ -185,20 +201,28 @@ fn past(v: &Viewer, found: &[ImportLine], next: Option<&str>) -> Markup {
     Part::new("past", v.t("Imports so far"), body).right(export).show()
 }
 
+fn standing_name(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Done => "Done",
+        Standing::ToMend => "Done, rows to mend",
+        Standing::Unfinished => "Running or stopped",
+    }
+}
+
 /// Whether an import is done, goes on, or stopped.
-fn standing(v: &Viewer, import: &ImportLine) -> Markup {
+fn standing(v: &Viewer, waiting: &Waiting, import: &ImportLine) -> Markup {
     match () {
         () if import.finished && import.mended => state("ok", "st-ok", v.t("Done, rows mended")),
         () if import.finished && import.rejected > 0 => state("warn", "st-warn", v.t("Done, rows to mend")),
         () if import.finished => state("ok", "st-ok", v.t("Done")),
-        () if runs(v, import) => state("half", "st-info", v.t("Running")),
+        () if runs(v, waiting, import) => state("half", "st-info", v.t("Running")),
         () => state("danger", "st-danger", v.t("Stopped")),
     }
 }
 
 /// Whether it runs, here or, as far as its last sign shows, on another server.
-fn runs(v: &Viewer, import: &ImportLine) -> bool {
-    Running::is(&import.key) || v.now - import.at < SILENT
+fn runs(v: &Viewer, waiting: &Waiting, import: &ImportLine) -> bool {
+    Running::is(&import.key) || waiting.run(&import.key).is_none() && v.now - import.at < SILENT
 }
 
 /// A refused row in a table: where, what is wrong, and how it came.
@@ -240,7 +264,7 @@ pub async fn load_sample(State(app): State<App>, posted: Posted) -> Result<Respo
     let work = move || {
         SAMPLE.iter().try_for_each(|(kind, text)| {
             let (key, file) = (format!("web:sample:{}", kind.word()), format!("sample-{}.csv", kind.word()));
-            run(&engine, Import { key: &key, kind: *kind, file: &file }, Cursor::new(*text), &by, false, |_| {}).map(drop)
+            run(&engine, Import { key: &key, kind: *kind, file: &file }, Cursor::new(*text), &by, false, |_| Continue(())).map(drop)
         })
     };
     tokio::task::spawn_blocking(work).await.map_err(|e| Stop::broken(e.to_string()))??;

@@ -4,7 +4,7 @@ use super::waiting::{Run, Waiting, random};
 use super::{kinds, runs, shown_error, standing, whole};
 use crate::App;
 use crate::console::fields::{Posted, see, step};
-use crate::console::parts::{Part, bar, csrf, icon, once};
+use crate::console::parts::{Part, bar, button, confirm, csrf, icon, once};
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::show::actor;
 use crate::console::viewer::Viewer;
@@ -22,6 +22,7 @@ use engine::imports::mend::{self, RefusedRow};
 use engine::imports::{ERROR, Import, ImportState, run};
 use maud::{Markup, html};
 use std::io::Cursor;
+use std::ops::ControlFlow::Continue;
 use std::sync::Arc;
 
 /// Refused rows that are shown, and that can be mended in the page; fewer where they have many columns.
@@ -45,13 +46,13 @@ pub async fn page(
     let v = &viewer;
     let here = waiting.run(&key);
     let (title, sub, body) = match (read(&app, &key).await, &here) {
-        (Ok((import, found)), here) => {
+        (Ok((import, found)), _) => {
             let title = if import.file.is_empty() { import.key.clone() } else { import.file.clone() };
             let kind = import.kind.map_or("–", |kind| kinds::name(v, kind));
             (
                 title,
-                html! { (kind) ", " (actor(&import.actor)) ", " (v.moment(import.began_at)) " " (standing(v, &import)) },
-                told(v, &import, &found, here.as_ref()),
+                html! { (kind) ", " (actor(&import.actor)) ", " (v.moment(import.began_at)) " " (standing(v, &waiting, &import)) },
+                told(v, &waiting, &import, &found),
             )
         }
         // Its first rows are on their way.
@@ -71,12 +72,19 @@ fn begins(v: &Viewer, run: &Run) -> Markup {
     }
 }
 
-fn told(v: &Viewer, import: &ImportLine, found: &ImportState, here: Option<&Run>) -> Markup {
+fn told(v: &Viewer, waiting: &Waiting, import: &ImportLine, found: &ImportState) -> Markup {
+    let here = waiting.run(&import.key);
+    let here = here.as_ref();
     let fault = here.and_then(|r| r.fault.as_ref());
     html! {
         @if let Some(fault) = fault {
             div.banner.banner-danger role="alert" { (icon("danger")) div { b { (v.say("It ended at row {}.", &[&v.num(import.rows_done as i64)])) } " " (v.whole(fault)) } }
-        } @else if !import.finished && !runs(v, import) {
+        } @else if here.is_some_and(Run::is_stopped) && !import.finished {
+            div.banner.banner-warn role="status" { (icon("warn")) div {
+                b { (v.say("It was stopped at row {}.", &[&v.num(import.rows_done as i64)])) } " "
+                (v.t("What is imported stays. Choose the same file again: it goes on where it stopped, and no row is done twice."))
+            } a.btn.btn-s href={ "/imports?kind=" (import.kind.map_or("items", |k| k.word())) } { (v.t("Choose the file")) } }
+        } @else if !import.finished && !runs(v, waiting, import) {
             div.banner.banner-warn role="status" { (icon("warn")) div {
                 b { (v.say("It stopped at row {}.", &[&v.num(import.rows_done as i64)])) } " "
                 (v.t("The server was stopped, or the file ended early. Choose the same file again: it goes on where it stopped, and no row is done twice."))
@@ -106,10 +114,30 @@ fn progress(v: &Viewer, import: &ImportLine, here: Option<&Run>) -> Markup {
                 (figure("Refused", import.rejected, if import.rejected > 0 { v.t("They changed nothing").to_owned() } else { String::new() }, import.rejected > 0))
             }
             @if let Some(of) = of.filter(|_| !import.finished) {
+                @if here.is_some_and(|r| r.fault.is_none() && !r.is_stopped()) && Running::is(&import.key) { (stop(v, import)) }
                 div.sum { span { (v.t("Progress")) } (bar(&v.say("{} of {} rows", &[&v.num(done), &v.num(of)]), of, &[("b-a", done)], None)) span { (done * 100 / of.max(1)) "%" } }
             }
         }
     }
+}
+
+fn stop(v: &Viewer, import: &ImportLine) -> Markup {
+    let body = html! {
+        p { (v.t("It ends after the rows that are under way. What is imported stays, and the same file goes on from there later.")) }
+        (button(v, &format!("/imports/{}/stop", step(&import.key)), "btn btn-danger", &[], html! { (v.t("Stop the import")) }))
+    };
+    html! { div.panel-body { (confirm(html! { (icon("pause")) (v.t("Stop…")) }, "btn btn-s", body)) } }
+}
+
+/// Stops an import that runs here. One that ended meanwhile is shown as it ended.
+pub async fn do_stop(Extension(waiting): Extension<Arc<Waiting>>, Path(key): Path<String>, posted: Posted) -> Result<Response<Body>, Problem> {
+    if let Some(page) = whole(&posted.viewer) {
+        return Ok(page.into_response());
+    }
+    if let Some(run) = waiting.run(&key) {
+        run.stop();
+    }
+    Ok(see(&format!("/imports/{}", step(&key))))
 }
 
 fn refused(v: &Viewer, import: &ImportLine, found: &ImportState) -> Markup {
@@ -228,7 +256,7 @@ pub async fn mend(State(app): State<App>, Path(key): Path<String>, posted: Poste
     let (engine, by, under) = (app.engine.clone(), posted.viewer.by(), again.clone());
     let work = move || {
         let _running = running;
-        run(&engine, Import { key: &under, kind, file: &name }, Cursor::new(text), &by, false, |_| {}).map(drop)
+        run(&engine, Import { key: &under, kind, file: &name }, Cursor::new(text), &by, false, |_| Continue(())).map(drop)
     };
     let done = tokio::task::spawn_blocking(work).await.map_err(|e| Stop::broken(e.to_string()))?;
     match done {

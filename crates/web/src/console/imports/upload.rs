@@ -3,6 +3,7 @@
 use super::waiting::{Checked, Waiting, random};
 use super::{kinds, shown_error};
 use crate::App;
+use crate::console::export;
 use crate::console::fields::{Posted, check_token, see, step};
 use crate::console::parts::{Part, button, icon};
 use crate::console::shell::{self, Page, Sheet};
@@ -19,8 +20,10 @@ use engine::Stop;
 use engine::imports::effect::StockEffect;
 use engine::imports::list::stopped;
 use engine::imports::{Import, Kind, run};
+use engine::views::RowError;
 use maud::{Markup, html};
 use multer::{Constraints, Multipart, SizeLimit};
+use std::ops::ControlFlow::{Break, Continue};
 use std::sync::Arc;
 
 /// Refused rows that are shown of a checked file.
@@ -61,12 +64,12 @@ pub async fn check(State(app): State<App>, Extension(waiting): Extension<Arc<Wai
     let name: String = field.file_name().unwrap_or_default().chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
     let file = Pieces::of(field);
     let found = match Kind::parse(&kind) {
-        Some(kind) => read(&app, &viewer, waiting, kind, name, file).await,
+        Some(kind) => read(&app, &viewer, waiting.clone(), kind, name, file).await,
         None => Err(Refused::invalid("kind", "names nothing that can be imported").into()),
     };
     match found {
         Ok(id) => Ok(see(&format!("/imports/checked/{id}"))),
-        Err(stop) => Ok(super::show(&app, &viewer.refused(vec![("kind".into(), kind)], stop)?).await?.into_response()),
+        Err(stop) => Ok(super::show(&app, &viewer.refused(vec![("kind".into(), kind)], stop)?, &waiting).await?.into_response()),
     }
 }
 
@@ -76,7 +79,10 @@ async fn read(app: &App, v: &Viewer, waiting: Arc<Waiting>, kind: Kind, name: St
     let work = move || {
         let spooled = waiting.spool(file)?;
         let mut rows = 0;
-        let view = run(&engine, Import { key: "", kind, file: &name }, spooled.reader()?, &by, true, |done| rows = done)?;
+        let view = run(&engine, Import { key: "", kind, file: &name }, spooled.reader()?, &by, true, |done| {
+            rows = done;
+            Continue(())
+        })?;
         waiting.keep(Checked { owner, kind, name, rows, view: Arc::new(view), started: None }, spooled)
     };
     tokio::task::spawn_blocking(work).await.map_err(|e| Stop::broken(e.to_string()))?
@@ -92,6 +98,11 @@ pub async fn checked(Extension(waiting): Extension<Arc<Waiting>>, Path(id): Path
     let found = find(&waiting, v, &id)?;
     if let Some(key) = &found.started {
         return Ok(see(&format!("/imports/{}", step(key))));
+    }
+    if v.asked("format").as_deref() == Some("csv") {
+        let cells = |e: &RowError| vec![e.line.to_string(), e.column.clone(), v.whole(&e.detail).into(), e.code.clone(), e.row.clone()];
+        let rows: Vec<Vec<String>> = found.view.errors.iter().map(cells).collect();
+        return Ok(export::rows("what-is-wrong.csv", &["line", "column", "what_is_wrong", "code", "row"], &rows));
     }
     Ok(show(v, &id, &found).into_response())
 }
@@ -143,7 +154,10 @@ fn errors(v: &Viewer, found: &Checked) -> Markup {
     let shown = view.errors.len().min(SHOWN) as i64;
     let head =
         html! { @if view.rejected as i64 > shown { span.sub { (v.say("The first {} of {}", &[&v.num(shown), &v.num(view.rejected as i64)])) } } };
-    Part::new("errors", v.t("Rows to mend"), body).head(head).show()
+    let kept = view.errors.len();
+    let label = if kept < view.rejected as usize { v.say("Export the first {}", &[&v.num(kept as i64)]) } else { v.t("Export").to_owned() };
+    let right = html! { a.btn.btn-s.btn-ghost.right href="?format=csv" { (icon("download")) (label) } };
+    Part::new("errors", v.t("Rows to mend"), body).head(head).right(right).show()
 }
 
 /// What a file of stock would change.
@@ -208,7 +222,8 @@ async fn start(app: &App, waiting: Arc<Waiting>, v: &Viewer, id: &str) -> Result
     let (engine, by, under) = (app.engine.clone(), v.by(), key.clone());
     tokio::task::spawn_blocking(move || {
         let _running = running;
-        if let Err(stop) = run(&engine, Import { key: &under, kind: found.kind, file: &found.name }, file, &by, false, |_| {}) {
+        let go_on = |_| if found.is_stopped() { Break(()) } else { Continue(()) };
+        if let Err(stop) = run(&engine, Import { key: &under, kind: found.kind, file: &found.name }, file, &by, false, go_on) {
             tracing::warn!("the import {under} ended early: {stop}");
             waiting.failed(&under, stop.to_string());
         }

@@ -12,6 +12,7 @@ use engine::views::ImportView;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -51,7 +52,21 @@ pub struct Run {
     pub rows: u64,
     /// Why it ended early.
     pub fault: Option<String>,
+    /// Somebody stops it.
+    stop: Arc<AtomicBool>,
     began: Instant,
+}
+
+impl Run {
+    /// Whether the import is to end after the rows that are done.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Has it end after the rows that are under way. The same file goes on there later.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
 }
 
 #[derive(Default)]
@@ -185,7 +200,8 @@ impl Waiting {
         let mut file = waits.file.take()?;
         waits.bytes = 0;
         waits.checked.started = Some(key.to_owned());
-        let run = Run { kind: waits.checked.kind, name: waits.checked.name.clone(), rows: waits.checked.rows, fault: None, began: Instant::now() };
+        let Checked { kind, name, rows, .. } = waits.checked.clone();
+        let run = Run { kind, name, rows, fault: None, stop: Arc::default(), began: Instant::now() };
         if inner.runs.len() >= MOST_RUNS {
             let oldest = inner.runs.iter().min_by_key(|(_, r)| r.began).map(|(key, _)| key.clone());
             oldest.and_then(|key| inner.runs.remove(&key));

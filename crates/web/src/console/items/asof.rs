@@ -13,11 +13,12 @@ const SECOND: i64 = 1_000_000;
 pub struct AsOf(Option<i64>);
 
 impl AsOf {
-    /// From `as_of` in the address: seconds since 1970 UTC, as the slider writes it, or a time in the reader's zone. What is not past
-    /// is now, and so is what cannot be read.
+    /// From `as_of` in the address: seconds since 1970 UTC, as the slider writes it, or a time in the reader's zone; of a day, its end.
+    /// What is not past is now, and so is what cannot be read.
     pub fn asked(v: &Viewer) -> AsOf {
         let text = v.asked("as_of").unwrap_or_default();
-        let at = text.parse::<i64>().ok().and_then(|s| s.checked_mul(SECOND)).or_else(|| v.instant(&text));
+        let time = || if text.contains('T') { v.instant(&text) } else { v.instant(&format!("{text}T23:59:59")) };
+        let at = text.parse::<i64>().ok().and_then(|s| s.checked_mul(SECOND)).or_else(time);
         AsOf(at.filter(|at| (0..v.now).contains(at)))
     }
 
@@ -38,7 +39,7 @@ impl AsOf {
         }
     }
 
-    /// A day at a time, each at its end; with a field for the exact time where no scripts run. `keep` are the parameters that stay.
+    /// A day at a time over a month, each at its end; with a field for any time. `keep` are the parameters that stay.
     pub fn slider(self, v: &Viewer, keep: &[(&str, &str)]) -> Markup {
         let end = end_of_day(v, v.now);
         let days: Vec<i64> = (0..BACK).rev().map(|n| end_of_day(v, v.now - n * DAY_MICROS) / SECOND).collect();
@@ -54,10 +55,10 @@ impl AsOf {
                 input #asof type="range" min=(least) max=(most) step=(DAY_MICROS / SECOND) value=(value) data-asof aria-valuetext=(words);
                 output for="asof" { b { (words) } }
             }
-            form.slider.no-js method="get" action=(v.path) {
+            form.slider method="get" action=(v.path) {
                 @for (name, value) in keep { input type="hidden" name=(name) value=(value); }
-                label for="asof-at" { (v.t("Show levels as of")) }
-                input.input #asof-at type="datetime-local" name="as_of" value=(v.local(self.0.unwrap_or(v.now)));
+                label for="asof-at" { (v.t("Any time")) }
+                input.input.input-s #asof-at type="datetime-local" name="as_of" value=(v.local(self.0.unwrap_or(v.now)));
                 button.btn.btn-s type="submit" { (v.t("Show")) }
             }
         }

@@ -14,6 +14,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::Response;
 use axum::response::IntoResponse;
+use domain::stock::Account;
 use domain::{Permission, Refused, limits};
 use engine::stock::list::StockRow;
 use engine::views::Balances;
@@ -26,11 +27,11 @@ const KEPT: [&str; 4] = ["view", "at", "q", "sort"];
 
 pub async fn page(State(app): State<App>, posted: Posted) -> Result<Response<Body>, Problem> {
     let word = posted.fields.text("do").to_owned();
-    let deed = Deed::parse(&word).filter(|d| *d != Deed::Count);
+    let deed = Deed::parse(&word);
     let needs = match deed {
         Some(deed) => deed.permission(),
         None if word == "sell" => Permission::ItemsEdit,
-        None => return Err(Refused::invalid("do", "must be receive, adjust, move, transfer or sell").into()),
+        None => return Err(Refused::invalid("do", "must be receive, count, adjust, move, transfer or sell").into()),
     };
     if !posted.viewer.may(needs) {
         return Err(Refused::NotAllowed { permission: needs.word().into() }.into());
@@ -98,9 +99,11 @@ impl Row {
         }
     }
 
+    /// What it would have at the location; what it has if nothing would be booked.
     fn after(&self, code: &str) -> Option<&Balances> {
         let rehearsed = self.ahead.as_ref()?.as_ref().ok().filter(|r| r.outcome.is_ok())?;
-        rehearsed.items.first()?.levels.iter().find(|(c, ..)| **c == *code).map(|(_, _, after)| after)
+        let mut levels = rehearsed.items.iter().flat_map(|item| &item.levels);
+        Some(levels.find(|(c, ..)| **c == *code).map_or(&self.now, |(_, _, after)| after))
     }
 }
 
@@ -218,31 +221,33 @@ fn particulars(v: &Viewer, deed: Deed, spots: &[Spot], code: &str) -> Markup {
             @if deed == Deed::Transfer { (select(v, "to", "To", &places, elsewhere)) }
             @if deed == Deed::Adjust { (select(v, "state", "State", &states, "available")) }
             @if deed == Deed::Move { (select(v, "from_state", "From", &states, "available")) (select(v, "to_state", "To", &states, "damaged")) }
-            (Field::new("units", deed.units_label()).kind("number").hint(html! { (v.t("For each row that has no number of its own")) }).focus().show(v))
+            // Each is counted by itself.
+            @if deed != Deed::Count { (Field::new("units", deed.units_label()).kind("number").hint(html! { (v.t("For each row that has no number of its own")) }).focus().show(v)) }
             @if !reasons.is_empty() { (select(v, "reason", "Reason", &reasons, "")) }
             (Field::new("reference", "Note").show(v))
         }
     }
 }
 
-/// The state whose figure is shown.
-fn state_word(deed: Deed, fields: &Fields) -> &str {
+/// The state whose figure is shown; None is on hand, all states together.
+fn shown_state(deed: Deed, fields: &Fields) -> Option<Account> {
     let word = match deed {
+        Deed::Count => return None,
         Deed::Adjust => fields.text("state"),
         Deed::Move => fields.text("from_state"),
-        Deed::Receive | Deed::Transfer | Deed::Count => "",
+        Deed::Receive | Deed::Transfer => "",
     };
-    BY_HAND.into_iter().find(|known| *known == word).unwrap_or("available")
+    Some(Account::parse(word).filter(|a| a.is_by_hand()).unwrap_or(Account::Available))
 }
 
 fn figure_name(v: &Viewer, deed: Deed, fields: &Fields) -> &'static str {
-    words::account(v, state_word(deed, fields))
+    shown_state(deed, fields).map_or(v.t("On hand"), |state| words::account(v, state.word()))
 }
 
 fn line(v: &Viewer, deed: Deed, fields: &Fields, row: &Row, code: &str) -> Markup {
     let sku = &row.item.sku;
-    let state = domain::stock::Account::parse(state_word(deed, fields)).unwrap_or(domain::stock::Account::Available);
-    let (now, after) = (row.now.get(state), row.after(code).map(|b| b.get(state)));
+    let figure = |b: &Balances| shown_state(deed, fields).map_or(b.on_hand, |state| b.get(state));
+    let (now, after) = (figure(&row.now), row.after(code).map(figure));
     let name = format!("units:{sku}");
     let served = row.after(code).map_or(0, |after| after.committed - row.now.committed);
     html! {

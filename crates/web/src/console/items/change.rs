@@ -4,7 +4,7 @@ use super::deeds::{BY_HAND, Deed};
 use super::effect::Ahead;
 use super::{Spot, Where, here, one, path, words};
 use crate::App;
-use crate::console::fields::{Fields, Posted, address, see};
+use crate::console::fields::{Fields, Posted, address, saying, see};
 use crate::console::parts::{Field, Part, csrf, once, select};
 use crate::console::viewer::Viewer;
 use crate::problem::Problem;
@@ -177,28 +177,11 @@ pub async fn take_back(State(app): State<App>, posted: Posted) -> Result<Respons
     let entries = app.read(move |tx, config| undo::entries(tx, config, document)).await?;
     let sku = entries.first().map(|e| e.sku.clone()).unwrap_or_default();
     match posted.submit(&app, Command::Undo(Undo { document, entries })).await {
-        Ok(_) => Ok(see(&said_undone(&posted.back(&path(&sku))))),
+        Ok(_) => Ok(see(&saying("undone", &posted.back(&path(&sku))))),
         Err(stop @ Stop::Broken { .. }) => Err(stop.into()),
         Err(stop) => {
             let viewer = here(posted.viewer.refused(Vec::new(), stop)?, path(&sku));
             one::show(&app, viewer, &sku).await
         }
-    }
-}
-
-fn said_undone(to: &str) -> String {
-    let (path, query) = to.split_once('?').unwrap_or((to, ""));
-    let kept = crate::console::fields::pairs(query).into_iter().filter(|(name, _)| name != "said" && name != "done");
-    address(path, kept.chain([("said".to_owned(), "undone".to_owned())]))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::said_undone;
-
-    #[test]
-    fn one_comes_back_to_where_it_was_done() {
-        assert_eq!(said_undone("/items"), "/items?said=undone");
-        assert_eq!(said_undone("/items/A?do=adjust&done=12&location=L"), "/items/A?do=adjust&location=L&said=undone");
     }
 }

@@ -1,12 +1,15 @@
 //! What was just booked, in words, with the way to take it back. The address names the movement; its entries tell the rest.
 
 use super::{Spot, Where, path};
-use crate::console::parts::{csrf, icon, once};
+use crate::console::parts::{csrf, icon, once, seen};
 use crate::console::viewer::Viewer;
 use domain::Permission;
+use domain::steps::Status;
+use engine::access::audit;
 use engine::db::Tx;
 use engine::stock::movements::{self, DocumentEntry};
 use engine::stock::undo::UNDO_MICROS;
+use engine::views::TransferView;
 use engine::{Config, Stop};
 use maud::{Markup, html};
 
@@ -14,6 +17,8 @@ use maud::{Markup, html};
 pub struct Done {
     document: i64,
     entries: Vec<DocumentEntry>,
+    /// The transfer as it is now, if it is one.
+    transfer: Option<TransferView>,
 }
 
 impl Done {
@@ -21,16 +26,23 @@ impl Done {
     pub fn read(tx: &mut Tx<'_>, config: &Config, v: &Viewer) -> Result<Option<Done>, Stop> {
         let Some(document) = v.asked("done").and_then(|text| text.parse().ok()) else { return Ok(None) };
         let entries = movements::of_document(tx, config, document, Where::of(v).ids())?;
-        Ok(Some(Done { document, entries }).filter(|d| !d.entries.is_empty()))
+        let is_transfer = entries.iter().any(|e| e.entry.cause.starts_with("transfer."));
+        let transfer = if is_transfer { Some(engine::orders::read::transfer(tx, config, document)?) } else { None };
+        Ok(Some(Done { document, entries, transfer }).filter(|d| !d.entries.is_empty()))
     }
 
-    fn is_transfer(&self) -> bool {
-        self.entries.iter().any(|e| e.entry.cause.starts_with("transfer."))
+    fn undo_path(&self) -> String {
+        if self.transfer.is_some() { format!("/transfers/{}/cancel", self.document) } else { "/stock/undo".to_owned() }
     }
 
     fn may_undo(&self, v: &Viewer) -> bool {
-        let by_hand =
-            self.entries.iter().all(|e| ["stock.received", "stock.adjusted", "stock.moved", "stock.counted"].contains(&e.entry.cause.as_str()));
+        if let Some(transfer) = &self.transfer {
+            // Whoever sent it, while nothing has arrived.
+            let is_sender = self.entries.iter().any(|e| e.entry.to == "in_transit");
+            return is_sender && v.may(Permission::StockTransfer) && transfer.status == Status::InTransit.word();
+        }
+        let causes = ["stock.received", "stock.adjusted", "stock.moved", "stock.counted"];
+        let by_hand = self.entries.iter().all(|e| causes.contains(&e.entry.cause.as_str()) && !e.entry.actor.starts_with("channel:"));
         let fresh = self.entries.iter().all(|e| v.now - e.entry.at.0 <= UNDO_MICROS);
         by_hand && fresh && v.may(Permission::StockAdjust)
     }
@@ -41,10 +53,11 @@ impl Done {
             div.banner.banner-ok.flash role="status" {
                 (icon("ok"))
                 div { (self.words(v, spots)) }
-                @if self.is_transfer() { a.btn.btn-s href=(format!("/transfers/{}", self.document)) { (v.t("Open the transfer")) } }
-                @else if self.may_undo(v) {
-                    form action="/stock/undo" method="post" {
+                @if self.transfer.is_some() { a.btn.btn-s href=(format!("/transfers/{}", self.document)) { (v.t("Open the transfer")) } }
+                @if self.may_undo(v) {
+                    form action=(self.undo_path()) method="post" {
                         (csrf(v)) (once())
+                        @if let Some(transfer) = &self.transfer { (seen(&audit::etag_of(transfer))) }
                         input type="hidden" name="id" value=(self.document);
                         input type="hidden" name="next" value=(v.address(&[]));
                         button.btn.btn-s type="submit" data-undo { (icon("undo")) (v.t("Undo")) " " kbd { "Z" } }
@@ -60,32 +73,31 @@ impl Done {
         let first = &self.entries[0];
         let place = |code: &str| spots.iter().find(|s| s.code == code).map_or_else(|| code.to_owned(), |s| s.name.clone());
         let from = place(&first.entry.location);
-        let units: i64 = self.entries.iter().map(|e| e.entry.quantity).sum();
-        let state = |word: &str| super::words::account(v, word).to_lowercase();
-        let text = match first.entry.cause.as_str() {
-            _ if self.is_transfer() => {
-                let to = self.entries.iter().find(|e| e.entry.to == "incoming").map(|e| place(&e.entry.location)).unwrap_or_default();
-                let sent = self.entries.iter().filter(|e| e.entry.to == "in_transit").map(|e| e.entry.quantity).sum();
-                v.say("{} sent from {} to {}.", &[&v.count(sent, "unit", "units"), &from, &to])
-            }
-            "stock.received" => v.say("{} received at {}.", &[&v.count(units, "unit", "units"), &from]),
-            "stock.moved" => {
-                v.say("{} moved from {} to {} at {}.", &[&v.count(units, "unit", "units"), &state(first.entry.from), &state(first.entry.to), &from])
-            }
-            "stock.counted" => v.say("Counted at {}: {}.", &[&from, &v.signed(self.net())]),
-            _ => v.say("Adjusted by {} at {}.", &[&v.signed(self.net()), &from]),
-        };
-        html! { b { @if let [sku] = skus.as_slice() { a href=(path(sku)) { (sku) } } @else { (v.count(skus.len() as i64, "item", "items")) } } ": " (text) }
-    }
-
-    /// Units more or fewer on hand.
-    fn net(&self) -> i64 {
+        let is_undone = self.entries.iter().any(|e| ["stock.undone", "transfer.canceled"].contains(&e.entry.cause.as_str()));
+        let booked = || self.entries.iter().filter(|e| e.entry.cause == first.entry.cause);
+        let units: i64 = booked().map(|e| e.entry.quantity).sum();
+        // Units more or fewer on hand.
         let outer = |word: &str| ["supplier", "customer", "scrap", "count"].contains(&word);
         let change = |e: &DocumentEntry| match (outer(e.entry.from), outer(e.entry.to)) {
             (true, false) => e.entry.quantity,
             (false, true) => -e.entry.quantity,
             _ => 0,
         };
-        self.entries.iter().map(change).sum()
+        let net = || booked().map(change).sum();
+        let state = |word: &str| super::words::account(v, word).to_lowercase();
+        let text = match first.entry.cause.as_str() {
+            _ if self.transfer.is_some() => {
+                let to = booked().find(|e| e.entry.to == "incoming").map(|e| place(&e.entry.location)).unwrap_or_default();
+                let sent = booked().filter(|e| e.entry.to == "in_transit").map(|e| e.entry.quantity).sum();
+                v.say("{} sent from {} to {}.", &[&v.count(sent, "unit", "units"), &from, &to])
+            }
+            "stock.received" => v.say("{} received at {}.", &[&v.count(units, "unit", "units"), &from]),
+            "stock.moved" => {
+                v.say("{} moved from {} to {} at {}.", &[&v.count(units, "unit", "units"), &state(first.entry.from), &state(first.entry.to), &from])
+            }
+            "stock.counted" => v.say("Counted at {}: {}.", &[&from, &v.signed(net())]),
+            _ => v.say("Adjusted by {} at {}.", &[&v.signed(net()), &from]),
+        };
+        html! { b { @if let [sku] = skus.as_slice() { a href=(path(sku)) { (sku) } } @else { (v.count(skus.len() as i64, "item", "items")) } } ": " (text) @if is_undone { " " (v.t("It was undone since.")) } }
     }
 }

@@ -1,6 +1,7 @@
 //! Who holds an item: the reservations and orders behind reserved and committed.
 
 use super::{Spot, on};
+use crate::console::fields::address;
 use crate::console::parts::Part;
 use crate::console::viewer::Viewer;
 use domain::Permission;
@@ -8,7 +9,8 @@ use engine::stock::holders::{Document, Holder, Holders};
 use maud::{Markup, html};
 
 /// Holders on channels that the viewer may not see are counted, not named.
-pub fn panel(v: &Viewer, holders: &Holders, spots: &[Spot]) -> Markup {
+pub fn panel(v: &Viewer, sku: &str, holders: &Holders, spots: &[Spot]) -> Markup {
+    let orders = v.may(Permission::OrdersView).then(|| address("/orders", [("item".to_owned(), sku.to_owned())].into_iter()));
     let channel = |holder: &Holder| match &holder.document {
         Document::Order { channel, .. } => channel.clone(),
         Document::Reservation { channel, .. } => channel.clone().unwrap_or_default(),
@@ -37,7 +39,8 @@ pub fn panel(v: &Viewer, holders: &Holders, spots: &[Spot]) -> Markup {
         }
     };
     let head = html! { @if held > 0 { span.sub { (v.say("{} reserved, {} committed", &[&v.num(holders.reserved), &v.num(holders.committed)])) } } };
-    Part::new("holders", v.t("Who holds it"), body).head(head).show()
+    let right = html! { @if let Some(to) = &orders { div.right { a href=(to) { (v.t("Orders with it")) } } } };
+    Part::new("holders", v.t("Who holds it"), body).head(head).right(right).show()
 }
 
 fn row(v: &Viewer, holder: &Holder, spots: &[Spot]) -> Markup {

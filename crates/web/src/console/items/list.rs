@@ -226,10 +226,11 @@ fn nothing(v: &Viewer, asked: &Asked) -> Markup {
 
 fn rows(v: &Viewer, asked: &Asked, found: &StockPage) -> Markup {
     let head = |name: &str, label: &'static str, class: &str| sorted(v, name, label, class, "sku");
+    let sort = v.asked("sort");
     html! {
         form action="/items/bulk" method="post" data-select {
             (csrf(v))
-            @for (name, value) in [("view", Some(&asked.view)), ("at", asked.at.as_ref()), ("q", asked.q.as_ref())] {
+            @for (name, value) in [("view", Some(&asked.view)), ("at", asked.at.as_ref()), ("q", asked.q.as_ref()), ("sort", sort.as_ref())] {
                 @if let Some(value) = value { input type="hidden" name=(name) value=(value); }
             }
             div.table-wrap.table-long { table.table.table-tight.table-stack {
@@ -286,7 +287,7 @@ fn foot(v: &Viewer, found: &StockPage) -> Markup {
             div.bulk role="toolbar" aria-label=(v.t("Selected items")) {
                 b { span data-count { (v.t("Some")) } " " (v.t("selected")) } span.sep {}
                 @if v.may(Permission::StockReceive) { (button("receive", "r", "Receive")) }
-                @if v.may(Permission::StockAdjust) { (button("adjust", "a", "Adjust")) (button("move", "m", "Move")) }
+                @if v.may(Permission::StockAdjust) { (button("count", "c", "Count")) (button("adjust", "a", "Adjust")) (button("move", "m", "Move")) }
                 @if v.may(Permission::StockTransfer) { (button("transfer", "t", "Transfer")) }
                 @if v.may(Permission::ItemsEdit) { (button("sell", "s", "Selling")) }
                 @if matched > found.rows.len() && matched <= domain::limits::MAX_LINES {

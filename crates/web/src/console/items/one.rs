@@ -67,21 +67,20 @@ fn read(tx: &mut Tx<'_>, config: &Arc<Config>, v: &Viewer, sku: &str, as_of: AsO
     let item = engine::stock::read::item(tx, sku)?;
     let levels = engine::stock::read::levels(tx, &item, limit.ids())?;
     let row = engine::stock::list::row_of(tx, config, &item, &levels, v.now)?;
-    let stock = match as_of.instant() {
-        None => engine::stock::read::view(tx, config, &item, &levels)?,
-        Some(at) => {
-            let then = engine::stock::read::as_of(tx, &levels, at)?;
-            engine::stock::read::view(tx, config, &item, &then)?
-        }
+    let then = match as_of.instant() {
+        None => levels.clone(),
+        Some(at) => engine::stock::read::as_of(tx, &levels, at)?,
     };
+    let stock = engine::stock::read::view(tx, config, &item, &then)?;
     let now = as_of.instant().is_none();
     let mut shares = if now && v.may(Permission::ChannelsView) { shares::of_item(tx, config.clone(), v.now, sku)? } else { Shares::default() };
     shares.listings.retain(|s| on(v, &s.listing.channel));
     // A kit has no units of its own, and no entries.
     let ledger = Ledger::new(item.id, &levels);
+    let then = Ledger::new(item.id, &then);
     Ok(Seen {
         holders: if now { holder_reads::holders(tx, config, &ledger, HOLDERS)? } else { Holders::default() },
-        ledger: asked.page(tx, config, &ledger)?,
+        ledger: asked.page(tx, config, v, &then)?,
         days: movements::days(tx, &ledger, v.now, BACK)?,
         done: Done::read(tx, config, v)?,
         spots: limit.spots(config),
@@ -99,7 +98,13 @@ fn sheet(v: &Viewer, seen: &Seen, as_of: AsOf, asked: &ledger::Asked) -> shell::
     let editing = v.asked("do").as_deref() == Some("edit") || v.typed("do") == Some("edit");
     let deed = change::chosen(v).filter(|_| now && !row.is_kit && item.active);
     let choose = |code: &str| format!("{}#change", v.address(&[("location", code)]));
-    let keep: Vec<(&str, &str)> = asked.at.iter().map(|a| ("at", a.as_str())).chain(asked.cause.iter().map(|c| ("cause", c.as_str()))).collect();
+    let kept = [
+        ("at", asked.at.as_deref()),
+        ("cause", asked.cause.as_deref()),
+        ("q", asked.text.as_deref()),
+        ("sort", asked.oldest_first.then_some("time")),
+    ];
+    let keep: Vec<(&str, &str)> = kept.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     let body = html! {
         (as_of.banner(v))
         @if let Some(done) = &seen.done { (done.flash(v, spots)) }
@@ -110,7 +115,7 @@ fn sheet(v: &Viewer, seen: &Seen, as_of: AsOf, asked: &ledger::Asked) -> shell::
                 @if now && v.may(Permission::ChannelsView) { (quota::panel(v, &seen.shares)) }
                 @if !row.is_kit { (charts::movement(v, &seen.days, &as_of, stock.total.on_hand, &keep)) }
                 @if now { (charts::sold(v, row)) }
-                @if now && !row.is_kit { (holders::panel(v, &seen.holders, spots)) }
+                @if now && !row.is_kit { (holders::panel(v, &item.sku, &seen.holders, spots)) }
                 @if !row.is_kit { (ledger::panel(v, &seen.config, asked, &seen.ledger, spots)) }
             }
             aside.stack.sticky aria-label=(v.t("Actions")) {

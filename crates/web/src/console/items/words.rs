@@ -27,7 +27,7 @@ pub fn account(v: &Viewer, word: &str) -> &'static str {
 }
 
 /// Every cause that an entry can have, with its words, in the order in which a filter lists them.
-pub const CAUSES: [(&str, &str); 18] = [
+pub const CAUSES: [(&str, &str); 20] = [
     ("stock.received", "Received"),
     ("stock.adjusted", "Adjusted"),
     ("stock.moved", "Moved"),
@@ -36,10 +36,12 @@ pub const CAUSES: [(&str, &str); 18] = [
     ("stock.imported", "Imported"),
     ("transfer.sent", "Transfer sent"),
     ("transfer.received", "Transfer received"),
+    ("transfer.canceled", "Transfer canceled"),
     ("reservation.held", "Hold"),
     ("reservation.released", "Hold released"),
     ("reservation.expired", "Hold ran out"),
     ("order.placed", "Order"),
+    ("order.filled", "Order filled"),
     ("order.queued", "Order queued"),
     ("order.routed", "Order routed"),
     ("order.rerouted", "Order rerouted"),

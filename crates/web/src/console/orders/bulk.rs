@@ -142,22 +142,25 @@ fn told(v: &Viewer, deed: Deed, before: &OrderView, after: &OrderView) -> String
 }
 
 fn show_plan(v: &Viewer, deed: Deed, plans: &[Plan]) -> Page {
+    // From the list, or from the form that was refused.
+    let back = Fields(if v.typed.is_empty() { pairs(&v.query) } else { v.typed.clone() }).back("/orders");
     let good = plans.iter().filter(|p| p.would.is_ok()).count() as i64;
     let refused = plans.len() as i64 - good;
     let sub = match (good, refused) {
         (good, 0) => v.say("{} chosen", &[&v.count(good, "order", "orders")]),
         (good, refused) => v.say("{} can be done, {} cannot", &[&v.num(good), &v.num(refused)]),
     };
-    let head = shell::head(deed.title(v), html! { (sub) }, html! { a.btn href="/orders" { (v.t("Back to the orders")) } });
+    let head = shell::head(deed.title(v), html! { (sub) }, html! { a.btn href=(back) { (v.t("Back to the orders")) } });
     let label = match deed {
         Deed::Cancel => v.say("Cancel {}", &[&v.count(good, "order", "orders")]),
         Deed::Ship => v.say("Ship {}", &[&v.count(good, "order", "orders")]),
     };
     let body = html! {
         @if plans.is_empty() {
-            section.panel { (empty(v.t("No orders were chosen"), html! { (v.t("Tick some in the list first.")) }, html! { a.btn.btn-primary href="/orders" { (v.t("Orders")) } })) }
+            section.panel { (empty(v.t("No orders were chosen"), html! { (v.t("Tick some in the list first.")) }, html! { a.btn.btn-primary href=(back) { (v.t("Orders")) } })) }
         } @else {
             (form(v, deed.address(), html! { section.panel aria-label=(deed.title(v)) {
+                input type="hidden" name="next" value=(back);
                 div.panel-body {
                     @match deed {
                         Deed::Cancel => { div.stack-s {
@@ -170,7 +173,7 @@ fn show_plan(v: &Viewer, deed: Deed, plans: &[Plan]) -> Page {
                 (table(v, deed, plans))
                 div.panel-foot {
                     @if good > 0 { button class=(if deed == Deed::Cancel { "btn btn-danger" } else { "btn btn-primary" }) type="submit" { (label) } }
-                    a.btn href="/orders" { (v.t("Leave as it is")) }
+                    a.btn href=(back) { (v.t("Leave as it is")) }
                 }
             } }))
         }
@@ -251,10 +254,11 @@ async fn carry_out(app: &App, posted: Posted, deed: Deed) -> Result<Page, Proble
         };
         results.push((order, result));
     }
-    Ok(show_results(&posted.viewer, deed, &results))
+    let back = posted.back("/orders");
+    Ok(show_results(&posted.viewer, deed, &results, &back))
 }
 
-fn show_results(v: &Viewer, deed: Deed, results: &[(OrderView, Result<Reply, String>)]) -> Page {
+fn show_results(v: &Viewer, deed: Deed, results: &[(OrderView, Result<Reply, String>)], back: &str) -> Page {
     let done = results.iter().filter(|(_, result)| result.is_ok()).count() as i64;
     let refused = results.len() as i64 - done;
     let title = match deed {
@@ -263,7 +267,7 @@ fn show_results(v: &Viewer, deed: Deed, results: &[(OrderView, Result<Reply, Str
     };
     let sub =
         if refused == 0 { v.t("Nothing was refused.").to_owned() } else { v.say("{} refused, with the reason beside each.", &[&v.num(refused)]) };
-    let head = shell::head(&title, html! { (sub) }, html! { a.btn.btn-primary href="/orders" { (v.t("Back to the orders")) } });
+    let head = shell::head(&title, html! { (sub) }, html! { a.btn.btn-primary href=(back) { (v.t("Back to the orders")) } });
     let word = if deed == Deed::Cancel { v.t("Canceled") } else { v.t("Shipped") };
     let body = html! {
         section.panel aria-label=(title) { div.table-wrap { table.table.table-stack.no-top {

@@ -24,7 +24,6 @@ use engine::orders::counts::{self, Count, Counts};
 use engine::orders::list::{self, OrderQuery, OrderRow};
 use engine::page::Cursor;
 use engine::{Config, Stop, day_of};
-use jiff::ToSpan;
 use jiff::civil::Date;
 use maud::{Markup, html};
 use search::Search;
@@ -58,34 +57,59 @@ struct Asked {
     from: Option<Date>,
     to: Option<Date>,
     text: Option<String>,
+    /// A SKU: only orders that have lines of it.
+    item: Option<String>,
     oldest_first: bool,
     after: Option<Cursor<2>>,
 }
 
 impl Asked {
     fn of(v: &Viewer) -> Asked {
-        let day = |name: &str| v.asked(name).and_then(|text| text.parse::<Date>().ok());
         let view = v.asked("status").and_then(|word| VIEWS.iter().find(|(known, _)| *known == word)).map_or("", |(word, _)| word);
         Asked {
             view,
             channel: v.asked("channel"),
             location: v.asked("location"),
-            from: day("from"),
-            to: day("to"),
+            from: v.day_asked("from"),
+            to: v.day_asked("to"),
             text: v.asked("q").map(|q| q.trim().to_owned()).filter(|q| !q.is_empty()),
+            item: v.asked("item").map(|sku| sku.trim().to_owned()).filter(|sku| !sku.is_empty()),
             oldest_first: v.asked("sort").as_deref() == Some("placed"),
             after: v.asked("after").and_then(|text| Cursor::parse("after", &text).ok()),
         }
     }
 
     fn is_filtered(&self) -> bool {
-        self.channel.is_some() || self.location.is_some() || self.from.is_some() || self.to.is_some() || self.text.is_some()
+        self.channel.is_some() || self.location.is_some() || self.from.is_some() || self.to.is_some() || self.is_searched()
+    }
+
+    fn is_searched(&self) -> bool {
+        self.text.is_some() || self.item.is_some()
+    }
+
+    /// What the search index knows of it; None if nothing is searched for.
+    fn hits(&self, tx: &mut Tx<'_>, search: &Search, channels: Option<&[String]>) -> Result<Option<Hits>, Stop> {
+        if !self.is_searched() {
+            return Ok(None);
+        }
+        let item = match &self.item {
+            None => None,
+            Some(sku) => match item_of(tx, sku)? {
+                None => return Ok(Some(Hits::default())),
+                known => known,
+            },
+        };
+        find::orders(tx, search, self.text.as_deref().unwrap_or_default(), item, channels, HITS).map(Some)
     }
 }
 
-/// The first instant of a day in the reader's zone.
-fn midnight(v: &Viewer, day: Option<Date>) -> Option<i64> {
-    Some(day?.to_zoned(v.zone.clone()).ok()?.timestamp().as_microsecond())
+/// The id of an item.
+fn item_of(tx: &mut Tx<'_>, sku: &str) -> Result<Option<i64>, Stop> {
+    match engine::stock::read::item(tx, sku) {
+        Ok(item) => Ok(Some(item.id)),
+        Err(stop) if stop.refused().is_some() => Ok(None),
+        Err(stop) => Err(stop),
+    }
 }
 
 /// The orders that the address asks for, as far as the reader may see them.
@@ -98,8 +122,8 @@ fn query(v: &Viewer, config: &Config, grant: &Grant, asked: &Asked, limit: usize
         statuses: Status::parse(asked.view).into_iter().collect(),
         channels: channel.or(seen),
         locations: location.or(here),
-        placed_from: midnight(v, asked.from),
-        placed_to: midnight(v, asked.to.and_then(|day| day.checked_add(1.day()).ok())),
+        placed_from: asked.from.and_then(|day| v.begin_of(day)),
+        placed_to: asked.to.and_then(|day| v.end_of(day)),
         ids: None,
         late_on: (asked.view == "late").then(|| day_of(v.now)),
         oldest_first: asked.oldest_first,
@@ -114,6 +138,8 @@ struct Found {
     next: Option<Cursor<2>>,
     counts: Option<Counts>,
     hits: Option<Hits>,
+    /// What is searched for is just this item's SKU.
+    item_named: Option<String>,
     channels: Vec<(String, String)>,
     locations: Vec<(String, String)>,
 }
@@ -145,12 +171,16 @@ fn read(
 ) -> Result<Found, Stop> {
     let grant = v.grant();
     let mut query = query(v, config, &grant, asked, SHOWN);
-    let is_whole = asked.from.is_none() && asked.to.is_none() && asked.text.is_none();
+    let is_whole = asked.from.is_none() && asked.to.is_none() && !asked.is_searched();
     let counts = match is_whole {
         true => Some(counts(tx, (query.channels.clone(), query.locations.clone(), day_of(v.now)))?),
         false => None,
     };
-    let mut hits = asked.text.as_ref().map(|text| find::orders(tx, search, text, query.channels.as_deref(), HITS)).transpose()?;
+    let mut hits = asked.hits(tx, search, query.channels.as_deref())?;
+    let item_named = match &asked.text {
+        Some(text) if asked.item.is_none() => item_of(tx, text)?.map(|_| text.clone()),
+        _ => None,
+    };
     query.ids = hits.as_mut().map(|hits| std::mem::take(&mut hits.ids));
     let page = list::list(tx, config, &query)?;
     let mut rows = page.rows;
@@ -159,7 +189,15 @@ fn read(
     }
     let channels = config.channels.iter().filter(|c| c.location.is_none() && grant.on(&c.code)).map(|c| (c.code.to_string(), c.name.clone()));
     let locations = config.locations.iter().filter(|l| grant.at(l.id)).map(|l| (l.code.clone(), l.name.clone()));
-    Ok(Found { rows, next: page.next, counts, hits, channels: channels.take(OFFERED).collect(), locations: locations.take(OFFERED).collect() })
+    Ok(Found {
+        rows,
+        next: page.next,
+        counts,
+        hits,
+        item_named,
+        channels: channels.take(OFFERED).collect(),
+        locations: locations.take(OFFERED).collect(),
+    })
 }
 
 fn file(app: &App, v: Viewer, asked: Asked) -> Response<Body> {
@@ -184,9 +222,7 @@ fn file(app: &App, v: Viewer, asked: Asked) -> Response<Body> {
     export::csv(app.clone(), "orders.csv", &[&HEAD[..], &["currency"]].concat(), first, move |tx, config, after| {
         let grant = v.grant();
         let mut query = OrderQuery { after, ..query(&v, config, &grant, &asked, export::STEP) };
-        if let Some(text) = &asked.text {
-            query.ids = Some(find::orders(tx, &search, text, query.channels.as_deref(), HITS)?.ids);
-        }
+        query.ids = asked.hits(tx, &search, query.channels.as_deref())?.map(|hits| hits.ids);
         let page = list::list(tx, config, &query)?;
         let rows = page.rows.into_iter().map(|row| {
             let here = row.places.iter().filter(|p| config.by_code(&p.location).is_none_or(|l| grant.at(l.id)));
@@ -227,6 +263,9 @@ fn show(v: &Viewer, asked: &Asked, found: &Found) -> Page {
         section.panel data-select aria-label=(v.t("Orders")) {
             (tabs(v, "Views", &views(v, asked, found.counts.as_ref())))
             (filters(v, asked, found))
+            @if let Some(sku) = &found.item_named {
+                p.none { (v.say("{} is an item.", &[sku])) " " a href=(v.address(&[("q", ""), ("item", sku)])) { (v.t("Orders with it")) } }
+            }
             @if let Some(hits) = &found.hits {
                 @if hits.near { p.none { (v.t("Nothing is written just so. These come close.")) } }
                 @if hits.more { p.none { (v.say("Many orders fit. Of them, the newest {} are looked at.", &[&v.num(HITS as i64)])) } }
@@ -272,8 +311,9 @@ fn filters(v: &Viewer, asked: &Asked, found: &Found) -> Markup {
             (kept(v, &["status", "sort"]))
             (chosen("channel", "Channel", asked.channel.as_ref(), "All channels", &found.channels))
             (chosen("location", "Location", asked.location.as_ref(), "All locations", &found.locations))
+            @if let Some(sku) = &asked.item { (kept(v, &["item"])) (chip(v, "Item", sku, &["item"])) }
             (placed(v, asked))
-            @if asked.is_filtered() { a.small href=(v.address(&[("q", ""), ("channel", ""), ("location", ""), ("from", ""), ("to", "")])) { (v.t("Clear")) } }
+            @if asked.is_filtered() { a.small href=(v.address(&[("q", ""), ("item", ""), ("channel", ""), ("location", ""), ("from", ""), ("to", "")])) { (v.t("Clear")) } }
             button.btn.btn-s.no-js type="submit" { (v.t("Apply")) }
         }
     }
@@ -288,7 +328,7 @@ fn chip(v: &Viewer, label: &'static str, value: &str, names: &[&str]) -> Markup 
 
 /// The days between which orders were placed.
 fn placed(v: &Viewer, asked: &Asked) -> Markup {
-    let day = |day: Date| midnight(v, Some(day)).map_or_else(String::new, |at| v.date(at));
+    let day = |day: Date| v.begin_of(day).map_or_else(String::new, |at| v.date(at));
     let told = match (asked.from, asked.to) {
         (None, None) => None,
         (Some(from), Some(to)) if from == to => Some(day(from)),
@@ -396,6 +436,7 @@ fn foot(v: &Viewer, found: &Found) -> Markup {
         div.foot-sticky {
             @if !found.rows.is_empty() && (v.may(OrdersCancel) || v.may(OrdersShip)) {
                 form #bulk action="/orders" {
+                    input type="hidden" name="next" value=(v.address(&[]));
                     div.bulk role="toolbar" aria-label=(v.t("Selected orders")) {
                         b { span data-count data-js {} " " (v.t("selected")) } span.sep {}
                         @if v.may(OrdersShip) { button.btn.btn-s type="submit" formaction="/orders/ship" data-key="s" { (v.t("Ship")) " " kbd { "S" } } }

@@ -28,7 +28,7 @@ const SHOWN: usize = 50;
 /// Locations that a filter offers.
 const OFFERED: usize = 100;
 
-const VIEWS: [(&str, &str); 3] = [("", "On their way"), ("received", "Received"), ("all", "All")];
+const VIEWS: [(&str, &str); 4] = [("", "On their way"), ("received", "Received"), ("canceled", "Canceled"), ("all", "All")];
 
 /// The transfers that the address asks for, as far as the reader may see them.
 fn query(v: &Viewer, config: &Config, grant: &Grant, limit: usize) -> TransferQuery {
@@ -36,6 +36,7 @@ fn query(v: &Viewer, config: &Config, grant: &Grant, limit: usize) -> TransferQu
     let statuses = match v.asked("status").as_deref() {
         Some("all") => Vec::new(),
         Some("received") => vec![Status::Received],
+        Some("canceled") => vec![Status::Canceled],
         // Whoever searches looks among all.
         None if text.is_some() => Vec::new(),
         _ => vec![Status::InTransit, Status::PartiallyReceived],
@@ -67,14 +68,14 @@ pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Bod
 }
 
 fn file(app: &App, v: Viewer) -> Response<Body> {
-    let head = ["id", "status", "from", "to", "reference", "sent_at", "lines", "units", "received", "lost"];
+    let head = ["id", "status", "from", "to", "reference", "sent_at", "lines", "units", "received", "lost", "canceled"];
     let first = v.asked("after").and_then(|text| Cursor::parse("after", &text).ok());
     export::csv(app.clone(), "transfers.csv", &head, first, move |tx, config, after| {
         let grant = v.grant();
         let page = transfers::list(tx, config, &TransferQuery { after, ..query(&v, config, &grant, export::STEP) })?;
         let seen = |code: &str| if config.by_code(code).is_none_or(|l| grant.at(l.id)) { code.to_owned() } else { String::new() };
         let rows = page.rows.into_iter().map(|t| {
-            let figures = [t.lines, t.units, t.received, t.lost].map(|n| n.to_string());
+            let figures = [t.lines, t.units, t.received, t.lost, t.canceled].map(|n| n.to_string());
             let start =
                 [t.id.0.to_string(), t.status.word().into(), seen(&t.from), seen(&t.to), t.reference.unwrap_or_default(), t.created_at.to_string()];
             start.into_iter().chain(figures).collect()
@@ -128,7 +129,7 @@ fn table(v: &Viewer, rows: &[TransferRow], places: &Places) -> Markup {
             caption.vh { (v.t("Transfers")) }
             thead { tr {
                 th scope="col" { (v.t("Transfer")) } th scope="col" { (v.t("State")) } th scope="col" { (v.t("From")) } th scope="col" { (v.t("To")) } th scope="col" { (v.t("Reference")) }
-                th.num scope="col" { (v.t("Sent")) } th.num scope="col" { (v.t("Received")) } th.num scope="col" { (v.t("Lost")) } th.w-bar scope="col" { (v.t("Arrived")) } (sorted(v, "sent", "Age", "num", "-sent"))
+                th.num scope="col" { (v.t("Sent")) } th.num scope="col" { (v.t("Received")) } th.num scope="col" { (v.t("Lost")) } th.w-bar scope="col" { (v.t("Arrived")) } (sorted(v, "sent", "When", "num", "-sent"))
             } }
             tbody { @for t in rows { tr data-row data-key={ "t" (t.id.0) } {
                 th scope="row" { a data-open href={ "/transfers/" (t.id.0) } { (t.id.0) } }
@@ -140,7 +141,7 @@ fn table(v: &Viewer, rows: &[TransferRow], places: &Places) -> Markup {
                 td.num.zero[t.received == 0] data-label=(v.t("Received")) { (v.num(t.received)) }
                 td.num.zero[t.lost == 0].is-danger[t.lost > 0] data-label=(v.t("Lost")) { (v.num(t.lost)) }
                 td data-label=(v.t("Arrived")) { (bar(&v.say("{} of {} units arrived, {} lost", &[&v.num(t.received), &v.num(t.units), &v.num(t.lost)]), t.units.max(1), &[("b-a", t.received), ("b-danger", t.lost)], None)) }
-                td.num data-label=(v.t("Age")) { time datetime=(iso(t.created_at.0)) title=(v.moment(t.created_at.0)) { (v.age(v.now - t.created_at.0)) } }
+                td.num data-label=(v.t("When")) { time datetime=(iso(t.created_at.0)) title=(v.moment(t.created_at.0)) { (v.ago(t.created_at.0)) } }
             } } }
         } }
     }

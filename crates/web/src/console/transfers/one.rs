@@ -1,11 +1,11 @@
-//! One transfer, and what arrived of it: whole, in parts, or with losses.
+//! One transfer, and what arrived of it: whole, in parts, or with losses. What has not arrived can be called off.
 
 use super::place;
 use crate::App;
-use crate::console::fields::{Fields, Posted, see};
+use crate::console::fields::{Fields, Posted, saying, see};
 use crate::console::line_editor::Cell;
 use crate::console::orders::Places;
-use crate::console::parts::{Part, bar, fact, form, icon, item, seen};
+use crate::console::parts::{Part, bar, csrf, fact, form, icon, item, once, seen};
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::status;
 use crate::console::viewer::Viewer;
@@ -20,7 +20,7 @@ use domain::{Noun, Refused};
 use engine::access::{audit, reach};
 use engine::catalog::read::{Named, names};
 use engine::orders::read;
-use engine::stock::transfer::{ReceiveTransfer, ReceivedLine};
+use engine::stock::transfer::{CancelTransfer, ReceiveTransfer, ReceivedLine};
 use engine::views::{TransferLineView, TransferView};
 use engine::{Command, Stop};
 use maud::{Markup, html};
@@ -44,12 +44,12 @@ pub async fn page(State(app): State<App>, Path(id): Path<String>, viewer: Viewer
 }
 
 fn left(line: &TransferLineView) -> i64 {
-    line.quantity - line.received - line.lost
+    line.quantity - line.received - line.lost - line.canceled
 }
 
 fn show(v: &Viewer, t: &TransferView, places: &Places, named: &Named) -> Page {
     let sum = |figure: fn(&TransferLineView) -> i64| t.lines.iter().map(figure).sum::<i64>();
-    let (units, received, lost, open) = (sum(|l| l.quantity), sum(|l| l.received), sum(|l| l.lost), sum(left));
+    let (units, received, lost, canceled, open) = (sum(|l| l.quantity), sum(|l| l.received), sum(|l| l.lost), sum(|l| l.canceled), sum(left));
     let (from, to) = (place(v, places, &t.from), place(v, places, &t.to));
     // Whoever receives is where it arrives.
     let receives = open > 0 && v.may(StockTransfer) && places.get(&t.to).is_some();
@@ -60,6 +60,7 @@ fn show(v: &Viewer, t: &TransferView, places: &Places, named: &Named) -> Page {
                 h1.row { (v.say("Transfer {}", &[&t.id.0])) " " (status::tag(v, status::parse(t.status))) }
                 p.sub { (from) " " (icon("arrow")) " " (to) }
             }
+            @if open > 0 && v.may(StockTransfer) && places.get(&t.from).is_some() { (call_off(v, t, open, from)) }
         }
     };
     let body = html! {
@@ -70,6 +71,7 @@ fn show(v: &Viewer, t: &TransferView, places: &Places, named: &Named) -> Page {
                 (fact(v.t("Units"), html! { (v.num(units)) }))
                 (fact(v.t("Received"), html! { (v.num(received)) }))
                 (fact(v.t("Lost"), html! { span.is-danger[lost > 0] { (v.num(lost)) } }))
+                @if canceled > 0 { (fact(v.t("Canceled"), html! { (v.num(canceled)) })) }
                 (fact(v.t("Still to come"), html! { (v.num(open)) }))
             }
             (bar(&v.say("{} of {} units arrived, {} lost", &[&v.num(received), &v.num(units), &v.num(lost)]), units.max(1), &[("b-a", received), ("b-danger", lost)], None))
@@ -90,19 +92,34 @@ fn show(v: &Viewer, t: &TransferView, places: &Places, named: &Named) -> Page {
     shell::page(v, Sheet { title: v.say("Transfer {}", &[&t.id.0]), here: "/transfers", topics: "transfers".into(), head, body })
 }
 
+/// Whoever sent it calls off what has not arrived.
+fn call_off(v: &Viewer, t: &TransferView, open: i64, from: &str) -> Markup {
+    let units = v.count(open, "unit", "units");
+    let body = html! {
+        p { (v.say("{} are available at {} again at once; orders that wait there for them are served. What has arrived stays.", &[&units, &from])) }
+        form action={ "/transfers/" (t.id.0) "/cancel" } method="post" {
+            (csrf(v)) (once()) (seen(&audit::etag_of(t)))
+            button.btn.btn-danger type="submit" { (v.say("Cancel {}", &[&units])) }
+        }
+    };
+    html! { details.confirm { summary.btn data-key="c" { (icon("undo")) (v.t("Cancel the transfer")) " " kbd { "C" } } div { (body) } } }
+}
+
 fn lines(v: &Viewer, t: &TransferView, named: &Named, receives: bool) -> Markup {
     let figure = |label: &'static str, n: i64| html! { td.num.zero[n == 0] data-label=(v.t(label)) { (v.num(n)) } };
+    let is_canceled = t.lines.iter().any(|l| l.canceled > 0);
     let open = t.lines.iter().enumerate().filter(|(_, l)| left(l) > 0).map(|(n, _)| n).next();
     html! {
         div.table-wrap { table.table.table-stack {
             caption.vh { (v.t("Lines")) }
             thead { tr {
                 th scope="col" { (v.t("Item")) } th.num scope="col" { (v.t("Sent")) } th.num scope="col" { (v.t("Received")) } th.num scope="col" { (v.t("Lost")) }
+                @if is_canceled { th.num scope="col" { (v.t("Canceled")) } }
                 th.num scope="col" { (v.t("Still to come")) } @if receives { th.num scope="col" { (v.t("Received now")) } th.num scope="col" { (v.t("Lost now")) } }
             } }
             tbody { @for (n, l) in t.lines.iter().enumerate() { tr {
                 th scope="row" { (item(v, &l.sku, named.get(&*l.sku))) }
-                (figure("Sent", l.quantity)) (figure("Received", l.received)) (figure("Lost", l.lost)) (figure("Still to come", left(l)))
+                (figure("Sent", l.quantity)) (figure("Received", l.received)) (figure("Lost", l.lost)) @if is_canceled { (figure("Canceled", l.canceled)) } (figure("Still to come", left(l)))
                 @if receives {
                     @if left(l) > 0 {
                         td.num data-label=(v.t("Received now")) {
@@ -166,4 +183,17 @@ pub async fn receive(State(app): State<App>, Path(id): Path<String>, posted: Pos
     }
     let (transfer, places, named) = load(&app, &viewer, id).await?;
     Ok(show(&viewer, &transfer, &places, &named).into_response())
+}
+
+/// Calls off what has not arrived, and goes back to where that was asked.
+pub async fn cancel(State(app): State<App>, Path(id): Path<String>, posted: Posted) -> Result<Response<Body>, Problem> {
+    let id = number(Noun::Transfer, &id)?;
+    match posted.submit(&app, Command::CancelTransfer(CancelTransfer { id })).await {
+        Ok(_) => Ok(see(&saying("canceled", &posted.back(&format!("/transfers/{id}"))))),
+        Err(stop) => {
+            let viewer = posted.viewer.refused(Vec::new(), stop)?;
+            let (transfer, places, named) = load(&app, &viewer, id).await?;
+            Ok(show(&viewer, &transfer, &places, &named).into_response())
+        }
+    }
 }

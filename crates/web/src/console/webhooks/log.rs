@@ -2,8 +2,9 @@
 
 use super::show;
 use crate::App;
+use crate::console::export;
 use crate::console::fields::{Posted, see, step};
-use crate::console::parts::{Part, button, confirm, csrf, empty, icon, once, pager, sorted, state, tabs};
+use crate::console::parts::{Part, button, confirm, csrf, empty, icon, kept, once, pager, search_box, sorted, state, tabs};
 use crate::console::show::iso;
 use crate::console::viewer::Viewer;
 use crate::problem::Problem;
@@ -19,10 +20,11 @@ use engine::alerts::Change;
 use engine::alerts::deliver::{Replay, ReplayFailed};
 use engine::alerts::read::{self, AlertStatus, AttemptView, DeliveryView, LogQuery};
 use engine::alerts::rows::State as Standing;
+use engine::page::Page;
 use maud::{Markup, html};
 
 /// Deliveries on one page.
-const SHOWN: i64 = 50;
+const SHOWN: usize = 50;
 /// Since when all that failed can be sent again: (hours, words).
 const SINCE: [(i64, &str); 4] = [(24, "the last day"), (1, "the last hour"), (168, "the last week"), (720, "the last 30 days")];
 
@@ -37,7 +39,10 @@ impl Asked {
         let wanted = v.asked("state");
         let state = [Standing::Pending, Standing::Delivered, Standing::Failed].into_iter().find(|s| wanted.as_deref() == Some(s.word()));
         let oldest_first = v.asked("sort").as_deref() == Some("written");
-        Asked { query: LogQuery { state, oldest_first, after: v.asked("after"), limit: SHOWN + 1 }, hours: SINCE[3].0 }
+        let text = v.asked("q").map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let from = v.day_asked("from").and_then(|day| v.begin_of(day));
+        let until = v.day_asked("until").and_then(|day| v.end_of(day));
+        Asked { query: LogQuery { state, text, from, until, oldest_first, after: v.asked("after"), limit: SHOWN }, hours: SINCE[3].0 }
     }
 
     /// Since when failed ones are counted that can be sent again: all that are kept.
@@ -46,8 +51,43 @@ impl Asked {
     }
 }
 
-pub fn part(v: &Viewer, status: &AlertStatus, mut log: Vec<DeliveryView>, failed: i64) -> Markup {
-    let next = (log.len() as i64 > SHOWN).then(|| log.truncate(SHOWN as usize)).and_then(|()| log.last().map(|d| d.id.clone()));
+/// All that the address asks for, as a file.
+pub async fn file(app: App, v: &Viewer, id: i64) -> Result<Response<Body>, Problem> {
+    let now = v.now;
+    app.read(move |tx, config| read::status(tx, config, id, now)).await?;
+    let head = ["id", "message", "type", "exception", "state", "written_at", "ended_at", "tries", "status", "fault"];
+    let asked = Asked::of(v).query;
+    Ok(export::csv(app, &format!("deliveries-{id}.csv"), &head, None, move |tx, config, after: Option<String>| {
+        let found = read::deliveries(tx, config, id, &LogQuery { after, limit: export::STEP, ..asked.clone() })?;
+        let row = |d: DeliveryView| {
+            let last = d.attempts.last();
+            let told = [last.and_then(|a| a.status).map(|s| s.to_string()), last.and_then(|a| a.fault.clone())];
+            let what = [d.id.clone(), d.message.clone(), d.kind.clone(), d.exception.map(|e| e.0.to_string()).unwrap_or_default()];
+            let how = [d.state.word().to_owned(), d.created_at.to_string(), d.ended_at.map(|at| at.to_string()).unwrap_or_default()];
+            what.into_iter().chain(how).chain([d.attempts.len().to_string()]).chain(told.map(Option::unwrap_or_default)).collect()
+        };
+        Ok((found.rows.into_iter().map(row).collect(), found.next.map(Some)))
+    }))
+}
+
+fn filters(v: &Viewer, is_narrow: bool) -> Markup {
+    let day = |name: &str, label: &'static str| {
+        html! { label.small for={ "log-" (name) } { (v.t(label)) } input.input.input-s id={ "log-" (name) } type="date" name=(name) value=(v.asked(name).unwrap_or_default()) data-auto; }
+    };
+    html! {
+        form.filters action=(v.path) role="search" {
+            (search_box(v, "What, or the message's id", &v.asked("q").unwrap_or_default()))
+            (kept(v, &["state", "sort"]))
+            (day("from", "From")) (day("until", "Until"))
+            button.btn.btn-s.no-js type="submit" { (v.t("Filter")) }
+            @if is_narrow { a href=(v.address(&[("q", ""), ("from", ""), ("until", "")])) { (v.t("Clear")) } }
+        }
+    }
+}
+
+pub fn part(v: &Viewer, status: &AlertStatus, log: Page<DeliveryView, String>, failed: i64) -> Markup {
+    let Page { rows: log, next } = log;
+    let is_narrow = ["q", "from", "until"].iter().any(|name| v.asked(name).is_some());
     let asked = v.asked("state").unwrap_or_default();
     let view = |word: &'static str, name: &'static str, count: Option<i64>| {
         (v.address(&[("state", word)]), v.t(name).to_owned(), count.map(|n| v.num(n)), asked == word)
@@ -61,8 +101,11 @@ pub fn part(v: &Viewer, status: &AlertStatus, mut log: Vec<DeliveryView>, failed
     let id = status.alert.id.0;
     let body = html! {
         (tabs(v, "State", &views))
+        @if is_narrow || !log.is_empty() { (filters(v, is_narrow)) }
         @if log.is_empty() {
-            @if asked.is_empty() { (empty(v.t("Nothing was to be told yet"), html! { (v.t("Send a test to see whether it arrives.")) }, html! {})) }
+            @if next.is_some() { (empty(v.t("None so far"), html! { (v.t("Many were looked at and none was such. Go on to look at others.")) }, html! {})) (pager(v, 0, next.as_deref())) }
+            @else if is_narrow { (empty(v.t("None fits"), html! { (v.t("No message is like that.")) }, html! {})) }
+            @else if asked.is_empty() { (empty(v.t("Nothing was to be told yet"), html! { (v.t("Send a test to see whether it arrives.")) }, html! {})) }
             @else { (empty(v.t("None"), html! { (v.t("No message stands so.")) }, html! {})) }
         } @else {
             div.table-wrap { table.table.table-stack {
@@ -74,6 +117,7 @@ pub fn part(v: &Viewer, status: &AlertStatus, mut log: Vec<DeliveryView>, failed
         }
     };
     let right = html! {
+        @if !log.is_empty() { a.btn.btn-s.btn-ghost.right href=(v.address(&[("format", "csv")])) download { (icon("download")) (v.t("Export")) } }
         @if v.may(WebhooksEdit) && failed > 0 && status.alert.active {
             div.right { (confirm(html! { (v.t("Send failed ones again…")) }, "btn btn-s", html! {
                 p { (v.t("The same messages, each with the whole schedule before it. Receivers know one that they have seen by its id.")) }

@@ -159,7 +159,11 @@ fn standing(v: &Viewer, status: &AlertStatus) -> Markup {
 }
 
 pub async fn one(State(app): State<App>, Path(id): Path<String>, viewer: Viewer) -> Result<Response<Body>, Problem> {
-    Ok(show(&app, &viewer, number(Noun::Alert, &id)?).await?.into_response())
+    let id = number(Noun::Alert, &id)?;
+    if viewer.asked("format").as_deref() == Some("csv") {
+        return log::file(app, &viewer, id).await;
+    }
+    Ok(show(&app, &viewer, id).await?.into_response())
 }
 
 /// One endpoint: how it is doing, what it is told of, its secrets, what it was told.

@@ -96,6 +96,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Made", "Erstellt"),
     ("Mail", "E-Mail"),
     ("Mail address", "E-Mail-Adresse"),
+    (
+        "Many were looked at and none was such. Go on to look at others.",
+        "Viele wurden durchgesehen, keine war so. Gehen Sie weiter, um andere anzusehen.",
+    ),
     ("May still sell", "Noch verkäuflich"),
     ("Minute", "Minute"),
     ("More lines", "Mehr Zeilen"),

@@ -37,6 +37,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Dismiss {}", "{} verwerfen"),
     ("Dismissed.", "Verworfen."),
     ("Dismiss…", "Verwerfen …"),
+    (
+        "Each is done again as it came, now that the cause is gone. What cannot be retried stays as it is, and is told.",
+        "Jede wird noch einmal so ausgeführt, wie sie kam, da die Ursache behoben ist. Was nicht wiederholt werden kann, bleibt, wie es ist, und wird genannt.",
+    ),
     ("Enter new credentials", "Neue Zugangsdaten eintragen"),
     ("Exception {}", "Klärfall {}"),
     ("First remedy", "Erste Abhilfe"),
@@ -111,6 +115,9 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Reason, which the buyer may see", "Grund, den der Käufer sehen kann"),
     ("Reroute…", "Umleiten …"),
     ("Resolve", "Lösen"),
+    ("Retry several", "Mehrere wiederholen"),
+    ("Retry {}", "{} wiederholen"),
+    ("Retry…", "Wiederholen …"),
     ("SKU of what is sent", "SKU dessen, was gesendet wird"),
     (
         "Says which item it is, for this order and all later ones, and takes the order on.",

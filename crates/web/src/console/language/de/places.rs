@@ -13,6 +13,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("All transfers", "Alle Umlagerungen"),
     ("Arrived", "Angekommen"),
     ("Available there", "Dort verfügbar"),
+    ("Cancel the transfer", "Umlagerung stornieren"),
     ("Close it", "Schließen"),
     ("Close this location…", "Diesen Standort schließen …"),
     ("Closed", "Geschlossen"),
@@ -105,6 +106,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("open fulfillment", "offener Versandauftrag"),
     ("open fulfillments", "offene Versandaufträge"),
     ("sums as of {}", "Summen Stand {}"),
+    (
+        "{} are available at {} again at once; orders that wait there for them are served. What has arrived stays.",
+        "{} sind sofort wieder in {} verfügbar; Bestellungen, die dort darauf warten, werden bedient. Was angekommen ist, bleibt.",
+    ),
     (
         "{} by their coordinates; the larger the circle, the more fulfillments are open.",
         "{} nach ihren Koordinaten; je größer der Kreis, desto mehr Versandaufträge sind offen.",

@@ -88,6 +88,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("This list adds up all locations, and you see some of them. {}", "Diese Liste fasst alle Standorte zusammen, und Sie sehen einige davon. {}"),
     ("To ship today", "Heute zu versenden"),
     ("Transfer {} from {} arrived at {}", "Umlagerung {} aus {} angekommen in {}"),
+    ("Transfer {} from {} to {} was canceled", "Umlagerung {} von {} nach {} wurde storniert"),
     ("Transfer {} left {} for {}, {}", "Umlagerung {} hat {} verlassen, nach {}, {}"),
     ("Triage", "Sichten"),
     ("Undone: {}", "Rückgängig: {}"),

@@ -1,15 +1,17 @@
-//! Reservations: holds that run out, the next to do so first; and one of them, to be let go or kept longer.
+//! Reservations: holds that run out, the next to do so first; and one of them, to be let go or kept longer. Several at once: `bulk.rs`.
 
-use super::export;
-use super::fields::{Posted, see};
-use super::orders::Places;
-use super::parts::{Part, csrf, empty, fact, icon, item, kept, once, pager, search_box, seen, sorted, tabs};
-use super::shell::{self, Page, Sheet};
-use super::show::iso;
-use super::status;
-use super::today::pause;
-use super::viewer::Viewer;
+pub mod bulk;
+
 use crate::App;
+use crate::console::export;
+use crate::console::fields::{Posted, see};
+use crate::console::orders::Places;
+use crate::console::parts::{Part, csrf, empty, fact, icon, item, kept, once, pager, search_box, seen, sorted, tabs};
+use crate::console::shell::{self, Page, Sheet};
+use crate::console::show::iso;
+use crate::console::status;
+use crate::console::today::pause;
+use crate::console::viewer::Viewer;
 use crate::problem::Problem;
 use crate::request::id as number;
 use axum::body::Body;
@@ -52,6 +54,7 @@ fn query(v: &Viewer, grant: &Grant, limit: usize) -> ReservationQuery {
         status: Status::parse(&view).filter(|_| view != "all"),
         channels: channel.or(seen),
         locations: grant.locations.as_ref().map(|ids| ids.to_vec()),
+        by_number: view == "all" && matches!(v.asked("sort").as_deref(), Some("-made" | "made")),
         reversed: matches!(v.asked("sort").as_deref(), Some("-remaining" | "made")),
         after: v.asked("after").and_then(|text| Cursor::parse("after", &text).ok()),
         limit,
@@ -141,11 +144,11 @@ fn show(v: &Viewer, found: &Found) -> Page {
         })
         .collect();
     let body = html! {
-        section.panel aria-label=(v.t("Reservations")) {
+        section.panel data-select aria-label=(v.t("Reservations")) {
             (tabs(v, "Views", &views))
             (filters(v, found))
             @if found.rows.is_empty() { (nothing(v, &asked, found.next.is_some())) } @else { (table(v, &asked, &found.rows)) }
-            (pager(v, found.rows.len(), found.next.as_deref()))
+            (foot(v, found))
         }
     };
     shell::page(v, Sheet { title: v.t("Reservations").into(), here: "/reservations", topics: "reservations".into(), head, body })
@@ -191,17 +194,20 @@ fn remaining(v: &Viewer, r: &ReservationView) -> Markup {
 }
 
 fn table(v: &Viewer, view: &str, rows: &[ReservationView]) -> Markup {
+    let chooses = v.may(OrdersPlace) && rows.iter().any(|r| r.status == "held");
     html! {
         div.table-wrap { table.table.table-tight.table-stack {
             caption.vh { (v.t("Reservations")) }
             thead { tr {
+                @if chooses { th.th-check scope="col" { label { input type="checkbox" data-check-all data-js aria-label=(v.t("Select all")); } } }
                 th scope="col" { (v.t("Reservation")) } th scope="col" { (v.t("State")) }
                 @if view == "held" { (sorted(v, "remaining", "Remaining", "num", "remaining")) } @else { th.num scope="col" { (v.t("Remaining")) } }
                 th scope="col" { (v.t("Channel")) }
                 th scope="col" { (v.t("Holds")) } th.num scope="col" { (v.t("Units")) } th scope="col" { (v.t("Order")) }
-                @if view == "held" || view == "all" { th scope="col" { (v.t("Made")) } } @else { (sorted(v, "made", "Made", "", "-made")) }
+                @match view { "held" => th scope="col" { (v.t("Made")) }, "all" => (sorted(v, "made", "Made", "", "")), _ => (sorted(v, "made", "Made", "", "-made")) }
             } }
             tbody { @for r in rows { tr data-row data-key={ "r" (r.id.0) } {
+                @if chooses { td.check { @if r.status == "held" { label { input type="checkbox" name="id" value=(r.id.0) form="bulk" data-check aria-label=(v.say("Select {}", &[&r.id.0])); } } } }
                 th scope="row" { a data-open href={ "/reservations/" (r.id.0) } { (r.id.0) } }
                 td data-label=(v.t("State")) { (status::cell(v, status::parse(r.status))) }
                 td.num data-label=(v.t("Remaining")) { (remaining(v, r)) }
@@ -212,6 +218,24 @@ fn table(v: &Viewer, view: &str, rows: &[ReservationView]) -> Markup {
                 td data-label=(v.t("Made")) { time datetime=(iso(r.created_at.0)) title=(v.moment(r.created_at.0)) { (v.ago(r.created_at.0)) } }
             } } }
         } }
+    }
+}
+
+fn foot(v: &Viewer, found: &Found) -> Markup {
+    html! {
+        div.foot-sticky {
+            @if v.may(OrdersPlace) && found.rows.iter().any(|r| r.status == "held") {
+                form #bulk action="/reservations/release" {
+                    input type="hidden" name="next" value=(v.address(&[]));
+                    div.bulk role="toolbar" aria-label=(v.t("Selected reservations")) {
+                        b { span data-count data-js {} " " (v.t("selected")) } span.sep {}
+                        button.btn.btn-s type="submit" data-key="r" { (v.t("Release")) " " kbd { "R" } }
+                        button.btn.btn-s.btn-icon type="button" data-clear data-js aria-label=(v.t("Clear the selection")) { (icon("x")) }
+                    }
+                }
+            }
+            (pager(v, found.rows.len(), found.next.as_deref()))
+        }
     }
 }
 
