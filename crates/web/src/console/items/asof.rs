@@ -58,7 +58,7 @@ impl AsOf {
             form.slider method="get" action=(v.path) {
                 @for (name, value) in keep { input type="hidden" name=(name) value=(value); }
                 label for="asof-at" { (v.t("Any time")) }
-                input.input.input-s #asof-at type="datetime-local" name="as_of" value=(v.local(self.0.unwrap_or(v.now)));
+                input.input #asof-at type="datetime-local" name="as_of" value=(v.local(self.0.unwrap_or(v.now)));
                 button.btn.btn-s type="submit" { (v.t("Show")) }
             }
         }
