@@ -1,7 +1,7 @@
 //! Events: everything that happened, in one order without gaps, as CloudEvents 1.0.
 
 use crate::Stop;
-use crate::db::{Sql, Table, Tx, Type, Value};
+use crate::db::{Ahead, Sql, Table, Tx, Type, Value};
 use crate::views::{Id, Time};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -130,6 +130,11 @@ pub fn topics(event: &EventView) -> Vec<String> {
 /// Up to `limit` events after number `after`.
 pub fn after(tx: &mut Tx<'_>, after: i64, limit: i64) -> Result<Vec<EventView>, Stop> {
     Ok(tx.rows(AFTER, &[Value::Int(after), Value::Int(limit)], read)?)
+}
+
+/// Tells that [`of_order`] will be asked for.
+pub(crate) fn of_order_ahead(tx: &mut Tx<'_>, order: i64, limit: i64) {
+    tx.ahead(&[Ahead::Rows(OF_ORDER, &[Value::Int(order), Value::Int(limit)])]);
 }
 
 /// The timeline of an order, the oldest first.

@@ -4,6 +4,7 @@
 use engine::db::{Conn, Url};
 use std::io;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -89,6 +90,23 @@ impl TempPostgres {
 
     fn up(&self) -> io::Result<()> {
         run(self.as_postgres("pg_ctl").args(["start", "-w", "-t", "60", "-D"]).arg(self.data()).arg("-l").arg(self.folder.join("log")))
+    }
+
+    /// From now on takes encrypted connections only, with this certificate and its key.
+    pub fn encrypt(&self, certificate: &Path, key: &Path) -> io::Result<()> {
+        let data = self.data();
+        for (from, name) in [(certificate, "server.crt"), (key, "server.key")] {
+            std::fs::copy(from, data.join(name))?;
+            // PostgreSQL takes a key that nobody else can read.
+            std::fs::set_permissions(data.join(name), std::fs::Permissions::from_mode(0o600))?;
+            if is_root() {
+                run(Command::new("chown").arg("postgres").arg(data.join(name)))?;
+            }
+        }
+        let (conf, access) = (data.join("postgresql.conf"), data.join("pg_hba.conf"));
+        std::fs::write(&conf, std::fs::read_to_string(&conf)? + "ssl = on\n")?;
+        std::fs::write(access, "hostssl all all 127.0.0.1/32 trust\n")?;
+        self.restart()
     }
 
     /// Stops the server at once, as a crash would, and starts it again.

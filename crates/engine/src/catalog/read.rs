@@ -3,7 +3,7 @@
 use crate::Stop;
 use crate::catalog::rows::{COMPONENTS_BY_KIT, ITEMS_BY_ID, ITEMS_BY_SKU, Item};
 use crate::config::Config;
-use crate::db::{Sql, Tx, Value};
+use crate::db::{Ahead, Sql, Tx, Value};
 use crate::kept::Names;
 use crate::views::{ItemView, LocationView};
 use std::collections::{BTreeSet, HashMap};
@@ -71,9 +71,11 @@ pub fn names(tx: &mut Tx<'_>, skus: &[&str]) -> Result<Named, Stop> {
 
 /// The ids of items with this barcode, and of those whose SKU begins so, letter by letter: what can be found without a search index.
 pub fn named(tx: &mut Tx<'_>, text: &str, limit: i64) -> Result<Vec<i64>, Stop> {
-    let mut ids = tx.rows(BY_BARCODE, &[Value::Text(text), Value::Int(limit)], |r| r.int(0))?;
     let end = format!("{text}\u{10ffff}");
-    let found = tx.rows(BEGINNING, &[Value::Text(text), Value::Text(&end), Value::Int(limit)], |r| (r.int(0), r.text(1)))?;
+    let beginning = [Value::Text(text), Value::Text(&end), Value::Int(limit)];
+    tx.ahead(&[Ahead::Rows(BEGINNING, &beginning)]);
+    let mut ids = tx.rows(BY_BARCODE, &[Value::Text(text), Value::Int(limit)], |r| r.int(0))?;
+    let found = tx.rows(BEGINNING, &beginning, |r| (r.int(0), r.text(1)))?;
     // Some collations sort other texts into the range.
     ids.extend(found.into_iter().filter(|(_, sku)| sku.starts_with(text)).map(|(id, _)| id));
     Ok(ids)

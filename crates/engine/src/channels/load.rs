@@ -4,7 +4,7 @@ use super::rows::{LISTINGS_BY_EXTERNAL, LISTINGS_BY_ID, LISTINGS_BY_ITEM, Listin
 use crate::batch::{Batch, sorted};
 use crate::command::Needs;
 use crate::contracts::rows::{CONTRACT_LINES_BY_LISTING, ContractLine};
-use crate::db::{self, Cell, Lookup, Sql, Tx, Value};
+use crate::db::{self, Ahead, Cell, Lookup, Sql, Tx, Value};
 use crate::exceptions::{EXCEPTIONS_BY_ID, Exception, OPEN_EXCEPTIONS_BY_KEY};
 use crate::kept::Keep;
 use crate::warehouses::rows::HANDOVERS_BY_FULFILLMENT;
@@ -91,11 +91,15 @@ impl Batch<'_> {
         let mut asked: BTreeSet<i64> = BTreeSet::new();
         for _ in 0..2 {
             let new: Vec<i64> = items.difference(&asked).copied().collect();
+            if new.is_empty() {
+                break;
+            }
             for (item, listing, per) in tx.by_ids(&LISTINGS_BY_ITEM, &new, &[], |r| (r.int(0), r.int(1), r.int(2)))? {
                 self.seats.add(item, listing, per);
                 ids.insert(listing);
             }
             asked.extend(new);
+            tx.ahead(&[Ahead::Ids(&LISTINGS_BY_ID, &sorted(&ids), &[])]);
             for (item, listing, per) in tx.by_ids(&ITEMS_BY_LISTING, &sorted(&ids), &[], |r| (r.int(0), r.int(1), r.int(2)))? {
                 self.seats.add(item, listing, per);
                 items.insert(item);

@@ -6,10 +6,10 @@ use crate::Stop;
 use crate::batch::sorted;
 use crate::catalog::rows::{ITEMS_BY_ID, Item};
 use crate::config::Config;
-use crate::db::{Lookup, Row, Sql, Tx, Value};
+use crate::db::{Ahead, Lookup, Row, Sql, Tx, Value};
 use crate::page::{Page, unreadable};
 use domain::{Noun, Refused, limits};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -71,17 +71,18 @@ pub enum Only {
 }
 
 /// A listing as far as it is searched.
+#[derive(Clone)]
 struct Light {
     id: i64,
     sku: Option<String>,
     title: String,
-    mapped: bool,
+    item: Option<i64>,
     refused: bool,
 }
 
 impl Light {
     fn read(row: &Row<'_>) -> Light {
-        Light { id: row.int(0), sku: row.opt_text(1), title: row.text(2), mapped: row.opt_int(3).is_some(), refused: row.opt_text(4).is_some() }
+        Light { id: row.int(0), sku: row.opt_text(1), title: row.text(2), item: row.opt_int(3), refused: row.opt_text(4).is_some() }
     }
 
     /// What it is sorted by.
@@ -141,7 +142,7 @@ impl ListingQuery {
     fn wants(&self, found: &Light, by: By) -> bool {
         let only = match self.only {
             Only::Any => true,
-            Only::Unmapped => !found.mapped,
+            Only::Unmapped => found.item.is_none(),
             Only::Refused => found.refused,
         };
         // Some collations sort other texts into the range.
@@ -155,8 +156,9 @@ impl ListingQuery {
         }
     }
 
-    fn step(&self, tx: &mut Tx<'_>, channel: i64, at: &ListingCursor) -> Result<Vec<Light>, Stop> {
-        let (channel, text, id, step) = (Value::Int(channel), Value::Text(&at.text), Value::Int(at.id), Value::Int(STEP as i64));
+    /// The next ones, at most `count`; fewer only where this way of finding them ends.
+    fn step(&self, tx: &mut Tx<'_>, channel: i64, at: &ListingCursor, count: usize) -> Result<Vec<Light>, Stop> {
+        let (channel, text, id, step) = (Value::Int(channel), Value::Text(&at.text), Value::Int(at.id), Value::Int(count as i64));
         if self.begins.is_empty() {
             let sql = match (self.only, self.reversed) {
                 (Only::Any, false) => ALL,
@@ -169,8 +171,13 @@ impl ListingQuery {
             return Ok(tx.rows(sql, &[channel, text, id, step], Light::read)?);
         }
         let end = format!("{}\u{10ffff}", self.begins);
-        let sql = if at.by == By::Sku { BY_SKU } else { BY_TITLE };
-        Ok(tx.rows(sql, &[channel, text, id, Value::Text(&end), step], Light::read)?)
+        if at.by == By::Title {
+            return Ok(tx.rows(BY_TITLE, &[channel, text, id, Value::Text(&end), step], Light::read)?);
+        }
+        let values = [channel, text, id, Value::Text(&end), step];
+        let titles = [channel, Value::Text(&self.begins), Value::Int(0), Value::Text(&end), Value::Int(STEP as i64)];
+        tx.ahead(&[Ahead::Rows(BY_SKU, &values), Ahead::Rows(BY_TITLE, &titles)]);
+        Ok(tx.rows(BY_SKU, &values, Light::read)?)
     }
 
     /// Where the page begins. Refuses a cursor of another list.
@@ -195,22 +202,24 @@ pub fn list(tx: &mut Tx<'_>, config: &Config, query: &ListingQuery) -> Result<Pa
     limits::text("begins", &query.begins)?;
     let channel = config.channel_by_code(&query.channel).ok_or_else(|| Refused::unknown(Noun::Channel, &query.channel, "channel"))?;
     let mut at = query.start(tx, channel.id)?;
-    let mut ids: Vec<i64> = Vec::new();
+    let mut lights: Vec<Light> = Vec::new();
     let mut next = None;
     'pages: for n in 0.. {
         if n == EXAMINED / STEP {
             next = Some(at);
             break;
         }
-        let found = query.step(tx, channel.id, &at)?;
-        let ended = found.len() < STEP;
+        // Of most lists, all that are read are wanted.
+        let count = if n == 0 { query.limit + 1 } else { STEP };
+        let found = query.step(tx, channel.id, &at, count)?;
+        let ended = found.len() < count;
         for light in found {
             if query.wants(&light, at.by) {
-                if ids.len() == query.limit {
+                if lights.len() == query.limit {
                     next = Some(at);
                     break 'pages;
                 }
-                ids.push(light.id);
+                lights.push(light.clone());
             }
             at = ListingCursor { by: at.by, id: light.id, text: light.text(at.by) };
         }
@@ -219,14 +228,15 @@ pub fn list(tx: &mut Tx<'_>, config: &Config, query: &ListingQuery) -> Result<Pa
             at = ListingCursor { by, text: query.begins.clone(), id: 0 };
         }
     }
-    Ok(Page { rows: views(tx, channel.code.clone(), &ids)?, next })
+    Ok(Page { rows: views(tx, channel.code.clone(), &lights)?, next })
 }
 
-fn views(tx: &mut Tx<'_>, channel: Arc<str>, ids: &[i64]) -> Result<Vec<ListingView>, Stop> {
-    let lookup = Lookup { lock: false, ..LISTINGS_BY_ID };
-    let found: HashMap<i64, Listing> = tx.by_ids(&lookup, &sorted(ids), &[], Listing::read)?.into_iter().map(|l| (l.id, l)).collect();
-    let items: BTreeSet<i64> = found.values().filter_map(|l| l.item).collect();
-    let items: HashMap<i64, Arc<str>> = tx.by_ids(&ITEMS_BY_ID, &sorted(&items), &[], Item::read)?.into_iter().map(|i| (i.id, i.sku)).collect();
+fn views(tx: &mut Tx<'_>, channel: Arc<str>, lights: &[Light]) -> Result<Vec<ListingView>, Stop> {
+    let listings = Lookup { lock: false, ..LISTINGS_BY_ID };
+    let (ids, items) = (sorted(lights.iter().map(|l| &l.id)), sorted(lights.iter().filter_map(|l| l.item.as_ref())));
+    tx.ahead(&[Ahead::Ids(&listings, &ids, &[]), Ahead::Ids(&ITEMS_BY_ID, &items, &[])]);
+    let found: HashMap<i64, Listing> = tx.by_ids(&listings, &ids, &[], Listing::read)?.into_iter().map(|l| (l.id, l)).collect();
+    let items: HashMap<i64, Arc<str>> = tx.by_ids(&ITEMS_BY_ID, &items, &[], Item::read)?.into_iter().map(|i| (i.id, i.sku)).collect();
     let view = |l: &Listing| ListingView::new(l, channel.clone(), l.item.and_then(|i| items.get(&i).cloned()));
-    Ok(ids.iter().filter_map(|id| found.get(id)).map(view).collect())
+    Ok(lights.iter().filter_map(|light| found.get(&light.id)).map(view).collect())
 }

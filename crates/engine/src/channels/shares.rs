@@ -3,12 +3,13 @@
 
 use super::listings::ListingView;
 use super::quotas::OWN;
-use super::rows::Listing;
+use super::rows::{LISTINGS_BY_ITEM, Listing};
 use crate::Stop;
-use crate::batch::Batch;
+use crate::batch::{Batch, sorted};
+use crate::catalog::rows::Item;
 use crate::command::Needs;
 use crate::config::Config;
-use crate::db::Tx;
+use crate::db::{Ahead, Tx};
 use crate::kept::{Ids, ItemCache};
 use crate::views::Time;
 use domain::quota::{self, Policy};
@@ -46,16 +47,22 @@ pub struct Share {
     pub due: Option<(Time, Why)>,
 }
 
+/// Tells that the shares of an item will be asked for.
+pub fn ahead(tx: &mut Tx<'_>, item: &Item) {
+    let items = sorted(item.components.iter().map(|(component, _)| component).chain([&item.id]));
+    tx.ahead(&[Ahead::Ids(&LISTINGS_BY_ITEM, &items, &[])]);
+}
+
 /// How an item, or each component of a kit, is divided. `now` is in microseconds since 1970 UTC. For a kit: the listings of the kit
 /// alone, without quotas, because what they may show depends on all of its components.
-pub fn of_item(tx: &mut Tx<'_>, config: Arc<Config>, now: i64, sku: &str) -> Result<Shares, Stop> {
+pub fn of_item(tx: &mut Tx<'_>, config: Arc<Config>, now: i64, item: &Item) -> Result<Shares, Stop> {
     if config.channels.is_empty() {
         return Ok(Shares::default());
     }
-    let needs = Needs { skus: vec![sku], ..Needs::default() };
+    let needs = Needs { skus: vec![&*item.sku], ..Needs::default() };
     let (mut ids, mut cache) = (Ids::default(), ItemCache::default());
+    cache.add(Arc::new(item.clone()));
     let batch = Batch::load(tx, &needs, now, config, &mut ids, &mut cache)?;
-    let Some(item) = batch.any_item(sku) else { return Ok(Shares::default()) };
     let (pool, seats) = batch.seats_of(item.id);
     let targets: HashMap<i64, i64> = seats.iter().map(|s| s.listing).zip(quota::targets(pool, &seats)).collect();
     let of_kit = |listing: &&Listing| item.is_kit && listing.item == Some(item.id);

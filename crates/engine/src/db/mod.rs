@@ -8,6 +8,7 @@ mod faults;
 mod migrate;
 mod postgres;
 mod sqlite;
+mod tls;
 
 pub use checkpoint::Checkpoints;
 pub use faults::{Fault, Faults};
@@ -114,6 +115,15 @@ pub struct Lookup {
     pub order: &'static str,
     /// Lock the rows until the transaction ends. SQLite has one writer and needs none.
     pub lock: bool,
+}
+
+/// A read that will be asked for: what [`Tx::ahead`] is told.
+#[derive(Clone, Copy)]
+pub enum Ahead<'a> {
+    /// By [`Tx::rows`] or [`Tx::one`].
+    Rows(Sql, &'a [Value<'a>]),
+    /// By [`Tx::by_ids`], with its further values.
+    Ids(&'a Lookup, &'a [i64], &'a [Value<'a>]),
 }
 
 /// The type of a column.
@@ -360,6 +370,15 @@ pub struct Tx<'a> {
 impl Tx<'_> {
     pub fn is_postgres(&self) -> bool {
         self.conn.is_postgres()
+    }
+
+    /// Tells of reads that will be asked for. They go to the database together with the next one that is asked for, all in one round
+    /// trip; whoever then asks for one of them, in the usual way and in this transaction, is answered from there. Nothing depends on it
+    /// but time. Nothing happens on SQLite, which has no round trips, nor where the transaction writes, as it could change what was read.
+    pub fn ahead(&mut self, reads: &[Ahead<'_>]) {
+        if let (Conn::Postgres(conn), false) = (&mut *self.conn, self.locks) {
+            conn.ahead(reads);
+        }
     }
 
     /// Reads rows.

@@ -1,14 +1,19 @@
 //! PostgreSQL: each connection has a small runtime of its own, so that the engine stays synchronous inside a transaction
 //! and yet can send several bulk writes without waiting between them.
 
-use super::{Cell, Error, Lookup, Result, Row, Table, Type, Value, Why, Write, insert_sql};
+use super::{Ahead, Cell, Error, Lookup, Result, Row, Table, Type, Value, Why, Write, insert_sql};
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, TryStreamExt, future::join, future::join_all, future::try_join_all, pin_mut};
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::future::{Future, poll_fn};
+use std::sync::Arc;
 use std::task::Poll;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::types::{IsNull, ToSql, Type as PgType, to_sql_checked};
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::{Client, NoTls, Socket, Statement};
 
 pub struct Postgres {
     runtime: tokio::runtime::Runtime,
@@ -19,6 +24,19 @@ pub struct Postgres {
     settings: &'static str,
     /// What begins a transaction, until its first statement takes it along.
     begin: Option<&'static str>,
+    /// Reads that were told ahead and are not sent yet, and what those that were sent found, by their names.
+    told: Vec<Told>,
+    known: HashMap<String, Found>,
+}
+
+type Values<'v> = [&'v (dyn ToSql + Sync)];
+type Found = Arc<Vec<tokio_postgres::Row>>;
+
+/// A read that will be asked for.
+struct Told {
+    name: String,
+    sql: Cow<'static, str>,
+    values: Vec<Box<dyn ToSql + Sync + Send>>,
 }
 
 impl Postgres {
@@ -30,16 +48,21 @@ impl Postgres {
             config.connect_timeout(std::time::Duration::from_secs(5));
         }
         config.application_name("holdfast");
-        let client = runtime.block_on(async {
-            let (client, connection) = config.connect(tokio_postgres::NoTls).await.map_err(error)?;
-            tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::debug!("PostgreSQL connection ended: {error}");
-                }
-            });
-            Ok::<_, Error>(client)
-        })?;
-        let mut this = Postgres { runtime, client, statements: HashMap::new(), url: url.to_owned(), settings, begin: None };
+        let client = if config.get_ssl_mode() == SslMode::Require {
+            runtime.block_on(connect(&config, super::tls::connector()?))?
+        } else {
+            runtime.block_on(connect(&config, NoTls))?
+        };
+        let mut this = Postgres {
+            runtime,
+            client,
+            statements: HashMap::new(),
+            url: url.to_owned(),
+            settings,
+            begin: None,
+            told: Vec::new(),
+            known: HashMap::new(),
+        };
         if !settings.is_empty() {
             this.batch(settings)?;
         }
@@ -54,6 +77,8 @@ impl Postgres {
     /// Ends a transaction that changed nothing. Sends that and does not wait for the answer: whatever went wrong, the next statement
     /// on this connection says so.
     pub fn let_go(&mut self) {
+        self.told.clear();
+        self.known.clear();
         if self.begin.take().is_some() {
             return;
         }
@@ -113,47 +138,86 @@ impl Postgres {
     }
 
     pub fn rows(&mut self, sql: &str, values: &[Value<'_>], each: &mut dyn FnMut(&Row<'_>)) -> Result<()> {
-        let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|v| v as _).collect();
-        self.query(sql, &values, each)
+        self.query(sql, &borrowed(values), each)
     }
 
-    /// Sends all sets of values without waiting in between.
+    /// Notes reads that will be asked for.
+    pub fn ahead(&mut self, reads: &[Ahead<'_>]) {
+        for read in reads {
+            let told = match *read {
+                Ahead::Ids(_, [], _) => continue,
+                Ahead::Ids(lookup, keys, more) => {
+                    let sql = lookup_sql(&Lookup { lock: false, ..*lookup });
+                    let values = std::iter::once(Box::new(keys.to_vec()) as _).chain(more.iter().map(Value::owned)).collect();
+                    Told { name: name(&sql, &keyed(&keys, more)), sql: sql.into(), values }
+                }
+                Ahead::Rows(sql, values) => {
+                    Told { name: name(sql.0, &borrowed(values)), sql: sql.0.into(), values: values.iter().map(Value::owned).collect() }
+                }
+            };
+            if !self.known.contains_key(&told.name) && self.told.iter().all(|t| t.name != told.name) {
+                self.told.push(told);
+            }
+        }
+    }
+
+    /// What a statement finds for each set of values: what is known, and the others in one round trip with all reads that were told.
+    fn found<'v>(&mut self, sql: &str, sets: &[impl AsRef<Values<'v>>]) -> Result<Vec<Found>> {
+        if self.told.is_empty() && self.known.is_empty() {
+            return self.send(&sets.iter().map(|values| (sql, values.as_ref().to_vec())).collect::<Vec<_>>());
+        }
+        let names: Vec<String> = sets.iter().map(|values| name(sql, values.as_ref())).collect();
+        if !names.iter().all(|name| self.known.contains_key(name)) {
+            let told = std::mem::take(&mut self.told);
+            let mut sent: Vec<&String> = told.iter().map(|t| &t.name).collect();
+            let mut reads: Vec<(&str, Vec<&(dyn ToSql + Sync)>)> =
+                told.iter().map(|t| (&*t.sql, t.values.iter().map(|v| v.as_ref() as _).collect())).collect();
+            for (name, values) in names.iter().zip(sets) {
+                if !self.known.contains_key(name) && !sent.contains(&name) {
+                    sent.push(name);
+                    reads.push((sql, values.as_ref().to_vec()));
+                }
+            }
+            let found = self.send(&reads)?;
+            self.known.extend(sent.into_iter().cloned().zip(found));
+        }
+        Ok(names.iter().filter_map(|name| self.known.get(name).cloned()).collect())
+    }
+
+    /// Sends statements with their values without waiting in between.
+    fn send(&mut self, reads: &[(&str, Vec<&(dyn ToSql + Sync)>)]) -> Result<Vec<Found>> {
+        self.run(|this, begin| {
+            let statements = reads.iter().map(|(sql, _)| this.statement(sql)).collect::<Result<Vec<Statement>>>()?;
+            let queries = statements.iter().zip(reads).map(|(statement, (_, values))| this.client.query(statement, values));
+            let found = this.wait(begin, try_join_all(queries))?;
+            Ok(found.into_iter().map(Arc::new).collect())
+        })
+    }
+
+    /// Reads the rows of all sets of values.
     pub fn rows_of_each<const N: usize>(&mut self, sql: &str, sets: &[[Value<'_>; N]], each: &mut dyn FnMut(usize, &Row<'_>)) -> Result<()> {
-        let found = self.run(|this, begin| {
-            let statement = this.statement(sql)?;
-            let (client, statement) = (&this.client, &statement);
-            let queries = sets.iter().map(|values| async move {
-                let values = values.each_ref().map(|v| v as &(dyn ToSql + Sync));
-                client.query(statement, &values).await
-            });
-            this.wait(begin, try_join_all(queries))
-        })?;
-        for (n, rows) in found.iter().enumerate() {
+        let sets: Vec<[&(dyn ToSql + Sync); N]> = sets.iter().map(|values| values.each_ref().map(|v| v as _)).collect();
+        for (n, rows) in self.found(sql, &sets)?.iter().enumerate() {
             rows.iter().for_each(|row| each(n, &Row::Postgres(row)));
         }
         Ok(())
     }
 
     pub fn lookup(&mut self, lookup: &Lookup, keys: &(dyn ToSql + Sync), more: &[Value<'_>], each: &mut dyn FnMut(&Row<'_>)) -> Result<()> {
-        let mut values: Vec<&(dyn ToSql + Sync)> = vec![keys];
-        values.extend(more.iter().map(|v| v as &(dyn ToSql + Sync)));
-        self.query(&lookup_sql(lookup), &values, each)
+        self.query(&lookup_sql(lookup), &keyed(keys, more), each)
     }
 
-    fn query(&mut self, sql: &str, values: &[&(dyn ToSql + Sync)], each: &mut dyn FnMut(&Row<'_>)) -> Result<()> {
-        let rows = self.run(|this, begin| {
-            let statement = this.statement(sql)?;
-            this.wait(begin, this.client.query(&statement, values))
-        })?;
-        rows.iter().for_each(|row| each(&Row::Postgres(row)));
+    fn query(&mut self, sql: &str, values: &Values<'_>, each: &mut dyn FnMut(&Row<'_>)) -> Result<()> {
+        for rows in self.found(sql, &[values])? {
+            rows.iter().for_each(|row| each(&Row::Postgres(row)));
+        }
         Ok(())
     }
 
     pub fn stream(&mut self, sql: &str, values: &[Value<'_>], each: &mut dyn FnMut(&Row<'_>)) -> Result<()> {
         let rows = self.run(|this, begin| {
             let statement = this.statement(sql)?;
-            let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|v| v as _).collect();
-            this.wait(begin, this.client.query_raw(&statement, values))
+            this.wait(begin, this.client.query_raw(&statement, borrowed(values)))
         })?;
         self.runtime.block_on(async {
             pin_mut!(rows);
@@ -165,7 +229,7 @@ impl Postgres {
     }
 
     pub fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
-        let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|v| v as _).collect();
+        let values = borrowed(values);
         self.run(|this, begin| {
             let statement = this.statement(sql)?;
             this.wait(begin, this.client.execute(&statement, &values))
@@ -213,6 +277,46 @@ impl Postgres {
             })
             .map(drop)
             .map_err(error)
+    }
+}
+
+/// Connects; a task of its own carries what is sent and answered.
+async fn connect<T>(config: &tokio_postgres::Config, tls: T) -> Result<Client>
+where
+    T: MakeTlsConnect<Socket>,
+    T::Stream: Send + 'static,
+{
+    let (client, connection) = config.connect(tls).await.map_err(error)?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!("PostgreSQL connection ended: {error}");
+        }
+    });
+    Ok(client)
+}
+
+/// A statement and its values, to know it by.
+fn name(sql: &str, values: &Values<'_>) -> String {
+    format!("{sql} {values:?}")
+}
+
+fn borrowed<'v>(values: &'v [Value<'_>]) -> Vec<&'v (dyn ToSql + Sync)> {
+    values.iter().map(|v| v as _).collect()
+}
+
+/// The values of a lookup.
+fn keyed<'v>(keys: &'v (dyn ToSql + Sync), more: &'v [Value<'_>]) -> Vec<&'v (dyn ToSql + Sync)> {
+    std::iter::once(keys).chain(borrowed(more)).collect()
+}
+
+impl Value<'_> {
+    fn owned(&self) -> Box<dyn ToSql + Sync + Send> {
+        match *self {
+            Value::Null => Box::new(Value::Null),
+            Value::Int(value) => Box::new(Value::Int(value)),
+            Value::Text(text) => Box::new(text.to_owned()),
+            Value::Bytes(bytes) => Box::new(bytes.to_vec()),
+        }
     }
 }
 
@@ -326,7 +430,10 @@ fn error(error: tokio_postgres::Error) -> Error {
     };
     let text = match error.as_db_error() {
         Some(db) => format!("PostgreSQL {}: {}{}", db.code().code(), db.message(), db.constraint().map(|c| format!(" ({c})")).unwrap_or_default()),
-        None => format!("PostgreSQL: {error}"),
+        None => match error.source() {
+            Some(cause) => format!("PostgreSQL: {error}: {cause}"),
+            None => format!("PostgreSQL: {error}"),
+        },
     };
     Error { why, text }
 }

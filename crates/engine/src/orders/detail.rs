@@ -7,7 +7,7 @@ use super::rows::{Order, read_orders};
 use crate::Stop;
 use crate::access::{audit, reach};
 use crate::config::Config;
-use crate::db::{Lookup, Sql, Tx, Value};
+use crate::db::{Ahead, Lookup, Sql, Tx, Value};
 use crate::events::{self, EventView};
 use crate::exceptions::read::{ExceptionView, open_by_keys};
 use crate::kept::Names;
@@ -24,6 +24,8 @@ pub use crate::warehouses::rows::State as Handed;
 
 // Letters that the marketplace would not hear rest at the end of time.
 const STUCK: Sql = Sql("SELECT id FROM channel_outbox WHERE channel = $1 AND due_at = 9223372036854775807 AND order_id = $2 LIMIT 20");
+
+const HANDOVERS: Lookup = Lookup { lock: false, ..HANDOVERS_BY_FULFILLMENT };
 
 /// Most events of a timeline, and most notes.
 const MAX_EVENTS: i64 = 500;
@@ -82,7 +84,14 @@ pub enum SoldOn {
 /// An order with all that is known of it. Refuses one that `grant` does not reach as one that is not there.
 pub fn detail(tx: &mut Tx<'_>, config: &Config, id: i64, grant: &Grant) -> Result<OrderDetail, Stop> {
     let unknown = || Refused::unknown(Noun::Order, id.to_string(), "id");
+    events::of_order_ahead(tx, id, MAX_EVENTS);
+    notes::of_order_ahead(tx, id, MAX_NOTES);
     let mut order = read_orders(tx, &[id], false)?.pop().ok_or_else(unknown)?;
+    let fulfillments: Vec<i64> = order.fulfillments.iter().map(|f| f.id).collect();
+    tx.ahead(&[Ahead::Ids(&HANDOVERS, &fulfillments, &[])]);
+    if let Some(channel) = config.channel_by_code(&order.channel) {
+        tx.ahead(&[Ahead::Rows(STUCK, &[Value::Int(channel.id), Value::Int(id)])]);
+    }
     let items = items(tx, order.lines.iter().flat_map(|l| [Some(l.item), l.kit]).flatten().collect())?;
     let names = Names { items: &items, config };
     if !reach::order(&OrderView::new(&order, &names), grant, config) {
@@ -125,7 +134,6 @@ fn sold_on(config: &Config, order: &Order) -> SoldOn {
 }
 
 fn handovers(tx: &mut Tx<'_>, order: &Order) -> Result<HashMap<i64, HandoverView>, Stop> {
-    let lookup = Lookup { lock: false, ..HANDOVERS_BY_FULFILLMENT };
     let ids: Vec<i64> = order.fulfillments.iter().map(|f| f.id).collect();
     let view = |h: Handover| {
         let view = HandoverView {
@@ -137,7 +145,7 @@ fn handovers(tx: &mut Tx<'_>, order: &Order) -> Result<HashMap<i64, HandoverView
         };
         (h.fulfillment, view)
     };
-    Ok(tx.by_ids(&lookup, &ids, &[], Handover::read)?.into_iter().map(view).collect())
+    Ok(tx.by_ids(&HANDOVERS, &ids, &[], Handover::read)?.into_iter().map(view).collect())
 }
 
 /// Open exceptions about the order itself, its fulfillments at other people's warehouses, and what its channel would not hear.

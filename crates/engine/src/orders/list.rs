@@ -6,7 +6,7 @@ use super::ways::{Candidate, Candidates, Key};
 use crate::Stop;
 use crate::batch::sorted;
 use crate::config::Config;
-use crate::db::{Lookup, Row, Tx};
+use crate::db::{Ahead, Lookup, Row, Tx};
 use crate::page::{Cursor, Page};
 use crate::views::{Amount, Id, Time, order_number};
 use domain::Refused;
@@ -148,6 +148,7 @@ pub fn list(tx: &mut Tx<'_>, config: &Config, query: &OrderQuery) -> Result<Page
 /// The rows of these orders.
 fn rows(tx: &mut Tx<'_>, config: &Config, found: &[Key]) -> Result<Vec<OrderRow>, Stop> {
     let ids = sorted(found.iter().map(|(_, id)| id));
+    tx.ahead(&[&HEADS, &UNITS, &PLACES].map(|lookup| Ahead::Ids(lookup, &ids, &[])));
     let mut rows: HashMap<i64, OrderRow> = tx.by_ids(&HEADS, &ids, &[], OrderRow::read)?.into_iter().map(|row| (row.id.0, row)).collect();
     for (id, units, shipped, backordered) in tx.by_ids(&UNITS, &ids, &[], |r| (r.int(0), r.int(1), r.int(2), r.int(3)))? {
         if let Some(row) = rows.get_mut(&id) {

@@ -4,7 +4,7 @@
 use crate::Stop;
 use crate::batch::Batch;
 use crate::command::{Answer, Needs, Reply};
-use crate::db::{Rows, Sql, Table, Tx, Type, Value, Write};
+use crate::db::{Ahead, Rows, Sql, Table, Tx, Type, Value, Write};
 use crate::views::{Id, OrderSummary, Time};
 use domain::{Noun, Refused, limits};
 use serde::{Deserialize, Serialize};
@@ -64,6 +64,11 @@ impl AddNote {
         batch.event("order.noted", order.id, &data);
         Ok(Reply::created(Answer::Noted { note: id.to_string() }))
     }
+}
+
+/// Tells that [`of_order`] will be asked for.
+pub(super) fn of_order_ahead(tx: &mut Tx<'_>, order: i64, limit: i64) {
+    tx.ahead(&[Ahead::Rows(OF_ORDER, &[Value::Int(order), Value::Int(limit)])]);
 }
 
 /// The newest notes of an order, the newest first.

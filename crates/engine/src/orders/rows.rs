@@ -1,6 +1,6 @@
 //! The rows of orders and all that belongs to them: how they are read and written.
 
-use crate::db::{Lookup, Row, Rows, Table, Type};
+use crate::db::{Ahead, Lookup, Row, Rows, Table, Type};
 use domain::steps::{Progress, Status};
 
 use Type::{Int, Text};
@@ -294,6 +294,7 @@ impl Fulfillment {
 /// Reads orders with everything that belongs to them. `lock` holds them until the transaction ends; `ids` are sorted.
 pub fn read_orders(tx: &mut crate::db::Tx<'_>, ids: &[i64], lock: bool) -> crate::db::Result<Vec<Order>> {
     let lookup = Lookup { lock, ..ORDERS_BY_ID };
+    tx.ahead(&[&lookup, &LINES_BY_ORDER, &FULFILLMENTS_BY_ORDER].map(|lookup| Ahead::Ids(lookup, ids, &[])));
     let mut orders = tx.by_ids(&lookup, ids, &[], Order::read)?;
     if orders.is_empty() {
         return Ok(orders);
@@ -337,6 +338,7 @@ pub fn read_orders(tx: &mut crate::db::Tx<'_>, ids: &[i64], lock: bool) -> crate
     }
     let mut ids: Vec<i64> = home.keys().copied().collect();
     ids.sort_unstable();
+    tx.ahead(&[&LINES_BY_FULFILLMENT, &SHIPMENTS_BY_FULFILLMENT].map(|lookup| Ahead::Ids(lookup, &ids, &[])));
     let lines = tx.by_ids(&LINES_BY_FULFILLMENT, &ids, &[], |row| {
         let line = FulfillmentLine { line: row.int(1), item: row.int(2), quantity: row.int(3), shipped: row.int(4), canceled: row.int(5) };
         (row.int(0), line)

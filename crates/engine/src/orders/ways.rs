@@ -4,7 +4,7 @@
 
 use super::list::OrderQuery;
 use crate::batch::DAY_MICROS;
-use crate::db::{Result, Sql, Tx, Value};
+use crate::db::{Ahead, Result, Sql, Tx, Value};
 use crate::page::Cursor;
 use domain::steps::Status;
 use std::collections::{BTreeSet, VecDeque};
@@ -142,8 +142,13 @@ impl Candidates {
     pub fn take(&mut self, tx: &mut Tx<'_>, count: usize) -> Result<Vec<Candidate>> {
         let mut taken = Vec::with_capacity(count);
         while taken.len() < count {
-            for way in self.ways.iter_mut().filter(|w| w.ready.is_empty() && !w.done) {
-                way.read(tx, self.oldest_first, self.end, count)?;
+            let (oldest_first, end) = (self.oldest_first, self.end);
+            let asked: Vec<_> = self.ways.iter().filter(|w| w.is_empty()).map(|w| w.asked(oldest_first, end, count)).collect();
+            if asked.len() > 1 {
+                tx.ahead(&asked.iter().map(|(sql, values)| Ahead::Rows(*sql, values)).collect::<Vec<_>>());
+            }
+            for way in self.ways.iter_mut().filter(|w| w.is_empty()) {
+                way.read(tx, oldest_first, end, count)?;
             }
             let heads = self.ways.iter().enumerate().filter_map(|(n, way)| Some((*way.ready.front()?, n)));
             let Some((key, n)) = (if self.oldest_first { heads.min() } else { heads.max() }) else { break };
@@ -168,18 +173,25 @@ impl Candidates {
 }
 
 impl Way {
-    fn read(&mut self, tx: &mut Tx<'_>, oldest_first: bool, end: i64, count: usize) -> Result<()> {
-        let (sql, what) = match &self.source {
-            Source::Status(status) => (if oldest_first { STATUS_OLDEST } else { STATUS_NEWEST }, [Some(Value::Text(status)), None]),
-            Source::Channel(channel, status) => {
-                (if oldest_first { CHANNEL_OLDEST } else { CHANNEL_NEWEST }, [Some(Value::Text(channel)), Some(Value::Text(status))])
-            }
-            Source::Location(location, status) => {
-                (if oldest_first { LOCATION_OLDEST } else { LOCATION_NEWEST }, [Some(Value::Int(*location)), Some(Value::Text(status))])
-            }
+    /// Whether more has to be read to know its next order.
+    fn is_empty(&self) -> bool {
+        self.ready.is_empty() && !self.done
+    }
+
+    /// The read of its next orders.
+    fn asked(&self, oldest_first: bool, end: i64, count: usize) -> (Sql, Vec<Value<'_>>) {
+        let ((oldest, newest), what) = match &self.source {
+            Source::Status(status) => ((STATUS_OLDEST, STATUS_NEWEST), [Some(Value::Text(status)), None]),
+            Source::Channel(channel, status) => ((CHANNEL_OLDEST, CHANNEL_NEWEST), [Some(Value::Text(channel)), Some(Value::Text(status))]),
+            Source::Location(location, status) => ((LOCATION_OLDEST, LOCATION_NEWEST), [Some(Value::Int(*location)), Some(Value::Text(status))]),
         };
         let (at, id) = self.last;
-        let values: Vec<Value<'_>> = what.into_iter().flatten().chain([end, at, id, count as i64].map(Value::Int)).collect();
+        let values = what.into_iter().flatten().chain([end, at, id, count as i64].map(Value::Int)).collect();
+        (if oldest_first { oldest } else { newest }, values)
+    }
+
+    fn read(&mut self, tx: &mut Tx<'_>, oldest_first: bool, end: i64, count: usize) -> Result<()> {
+        let (sql, values) = self.asked(oldest_first, end, count);
         let found = tx.rows(sql, &values, |r| (r.int(0), r.int(1)))?;
         self.done = found.len() < count;
         self.last = found.last().copied().unwrap_or(self.last);

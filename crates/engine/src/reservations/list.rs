@@ -78,10 +78,12 @@ pub fn list(tx: &mut Tx<'_>, config: &Config, query: &ReservationQuery) -> Resul
     if query.number.is_some() && query.item.is_none() {
         return Ok(Page { rows: views(tx, config, &rows)?, next: None });
     }
-    for _ in 0..EXAMINED / STEP {
+    for n in 0..EXAMINED / STEP {
         let held = last.0[0] == 0;
-        let found = step(tx, last, query.reversed)?;
-        let ended = found.len() < STEP;
+        // Of most lists, all that are read are wanted.
+        let count = if n == 0 { query.limit + 1 } else { STEP };
+        let found = step(tx, last, query.reversed, count)?;
+        let ended = found.len() < count;
         for reservation in found {
             let at = if held { Cursor([0, reservation.expires_at, reservation.id]) } else { Cursor([1, 0, reservation.id]) };
             let is_here = query.by_number || (reservation.status == Status::Held) == held;
@@ -103,8 +105,8 @@ pub fn list(tx: &mut Tx<'_>, config: &Config, query: &ReservationQuery) -> Resul
     Ok(Page { rows: views(tx, config, &rows)?, next: Some(last) })
 }
 
-fn step(tx: &mut Tx<'_>, Cursor([ended, expires_at, id]): Cursor<3>, reversed: bool) -> Result<Vec<Reservation>, Stop> {
-    let step = Value::Int(STEP as i64);
+fn step(tx: &mut Tx<'_>, Cursor([ended, expires_at, id]): Cursor<3>, reversed: bool, count: usize) -> Result<Vec<Reservation>, Stop> {
+    let step = Value::Int(count as i64);
     Ok(match ended {
         0 => tx.rows(if reversed { HELD_LAST } else { HELD }, &[Value::Int(expires_at), Value::Int(id), step], Reservation::read)?,
         _ => tx.rows(if reversed { ALL_OLDEST } else { ALL }, &[Value::Int(id), step], Reservation::read)?,

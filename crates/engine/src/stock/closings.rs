@@ -4,7 +4,7 @@
 use super::Ledger;
 use crate::Stop;
 use crate::batch::day_of;
-use crate::db::{Cell, Row, Rows, Sql, Table, Tx, Type::Int, Value};
+use crate::db::{Ahead, Cell, Row, Rows, Sql, Table, Tx, Type::Int, Value};
 use domain::stock::{Level, STATES};
 use std::collections::BTreeMap;
 
@@ -102,6 +102,11 @@ pub fn as_of(tx: &mut Tx<'_>, ledger: &Ledger, at: i64) -> Result<BTreeMap<i64, 
     })?;
     let moved = places.into_iter().zip(ranges).zip(newest).filter(|(_, number)| *number > 0);
     Ok(moved.map(|(((location, _), (sums, ..)), number)| (*location, (sums, number))).collect())
+}
+
+/// Tells that [`by_day`] will be asked for.
+pub fn by_day_ahead(tx: &mut Tx<'_>, ledger: &Ledger, first: i64) {
+    each_place(ledger, |location| [ledger.item, location, first]).iter().for_each(|values| tx.ahead(&[Ahead::Rows(SINCE, values)]));
 }
 
 /// What an item had in sum at the end of each of the days from `first` to `last` (days since 1970 UTC), at the locations of its ledger.

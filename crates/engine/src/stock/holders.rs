@@ -7,7 +7,7 @@ use super::walk::{Depth, Ledger, Walk};
 use crate::Stop;
 use crate::batch::sorted;
 use crate::config::Config;
-use crate::db::{Lookup, Tx, Value};
+use crate::db::{Ahead, Lookup, Tx, Value};
 use crate::orders::rows::{FULFILLMENTS_BY_ORDER, ORDERS_BY_ID, Order};
 use crate::reservations::rows::{RESERVATIONS_BY_ID, Reservation};
 use crate::views::{Id, Time, order_number};
@@ -30,7 +30,7 @@ pub const LOOKUPS: &[&Lookup] = &[&OPEN_LINES];
 
 /// Entries walked back at most.
 const EXAMINED: usize = 1_000;
-/// Documents looked at in one step.
+/// Documents looked at in one step, once the first step was not enough: of most items, every document that was met holds some.
 const STEP: usize = 100;
 
 /// Units of an item at a location that a document holds.
@@ -79,12 +79,13 @@ pub fn holders(tx: &mut Tx<'_>, config: &Config, ledger: &Ledger, limit: usize) 
             holders.committed += committed;
         }
     }
-    let mut walk = Walk::new(ledger.item, below, STEP, Depth::Causes);
+    let mut step = 2 * limit;
+    let mut walk = Walk::new(ledger.item, below, step, Depth::Causes);
     let mut seen = BTreeSet::new();
     let mut examined = 0;
     while holders.rows.len() < limit && examined < EXAMINED && left.values().any(|units| *units > 0) {
         let (mut documents, mut ended) = (Vec::new(), false);
-        while documents.len() < STEP && examined < EXAMINED {
+        while documents.len() < step && examined < EXAMINED {
             let Some(entry) = walk.next(tx)? else {
                 ended = true;
                 break;
@@ -99,6 +100,7 @@ pub fn holders(tx: &mut Tx<'_>, config: &Config, ledger: &Ledger, limit: usize) 
         if ended {
             break;
         }
+        step = STEP;
     }
     holders.rows.truncate(limit);
     holders.others = holders.reserved + holders.committed - holders.rows.iter().map(|r| r.units).sum::<i64>();
@@ -108,6 +110,11 @@ pub fn holders(tx: &mut Tx<'_>, config: &Config, ledger: &Ledger, limit: usize) 
 /// What these documents (id, whether it is a reservation) hold of what is left, which it is taken from.
 fn look_at(tx: &mut Tx<'_>, config: &Config, item: i64, documents: &[(i64, bool)], left: &mut Left) -> Result<Vec<Holder>, Stop> {
     let ids = |wanted: bool| sorted(documents.iter().filter(|(_, is)| *is == wanted).map(|(id, _)| id));
+    tx.ahead(&[
+        Ahead::Ids(&ORDERS_BY_ID, &ids(false), &[]),
+        Ahead::Ids(&FULFILLMENTS_BY_ORDER, &ids(false), &[]),
+        Ahead::Ids(&RESERVATIONS_BY_ID, &ids(true), &[]),
+    ]);
     let lookup = Lookup { lock: false, ..ORDERS_BY_ID };
     let orders: HashMap<i64, Order> = tx.by_ids(&lookup, &ids(false), &[], Order::read)?.into_iter().map(|o| (o.id, o)).collect();
     let lookup = Lookup { lock: false, ..RESERVATIONS_BY_ID };

@@ -10,7 +10,7 @@ use crate::Stop;
 use crate::batch::sorted;
 use crate::catalog::rows::{COMPONENTS_BY_KIT, ITEMS_BY_ID, Item};
 use crate::config::Config;
-use crate::db::{Lookup, Sql, Tx, Value};
+use crate::db::{Ahead, Lookup, Sql, Tx, Value};
 use crate::page::{Cursor, unreadable};
 use crate::views::{Amount, Balances, Id, Time};
 use domain::stock::Account;
@@ -100,6 +100,12 @@ fn by_sku(tx: &mut Tx<'_>, last: Option<&str>, query: &StockQuery) -> Result<(Ve
 pub fn rows(tx: &mut Tx<'_>, config: &Config, ids: &[i64], locations: Option<&[i64]>, now: i64) -> Result<Vec<StockRow>, Stop> {
     let today = crate::batch::day_of(now);
     let wanted = sorted(ids);
+    let first = sales::first_day::<DAYS>(today);
+    tx.ahead(&[
+        Ahead::Ids(&ITEMS_BY_ID, &wanted, &[]),
+        Ahead::Ids(&LEVELS_OF, &wanted, &[]),
+        Ahead::Ids(&sales::SINCE, &wanted, &[Value::Int(first)]),
+    ]);
     let mut items: HashMap<i64, Item> = tx.by_ids(&ITEMS_BY_ID, &wanted, &[], Item::read)?.into_iter().map(|i| (i.id, i)).collect();
     let kits = sorted(items.values().filter(|i| i.is_kit).map(|i| &i.id));
     for (kit, component, per) in tx.by_ids(&COMPONENTS_BY_KIT, &kits, &[], |r| (r.int(0), r.int(1), r.int(2)))? {
@@ -107,11 +113,19 @@ pub fn rows(tx: &mut Tx<'_>, config: &Config, ids: &[i64], locations: Option<&[i
             item.components.push((component, per));
         }
     }
-    let stocked = sorted(items.values().flat_map(|i| i.components.iter().map(|(component, _)| component).chain([&i.id])));
-    let levels = levels_of(tx, &stocked, locations)?;
+    let mut levels = levels_of(tx, &wanted, locations)?;
+    let parts = items.values().flat_map(|i| &i.components).map(|(component, _)| component).filter(|c| wanted.binary_search(c).is_err());
+    levels.extend(levels_of(tx, &sorted(parts), locations)?);
     let days = sales::by_day::<DAYS>(tx, &wanted, today)?;
     let row = |id: &i64| Some(row(items.get(id)?, &levels, config, days.get(id).copied().unwrap_or([0; DAYS])));
     Ok(ids.iter().filter_map(row).collect())
+}
+
+/// Tells that the levels of an item and its row will be asked for.
+pub fn row_ahead(tx: &mut Tx<'_>, item: &Item, now: i64) {
+    let stocked = sorted(item.components.iter().map(|(component, _)| component).chain([&item.id]));
+    let first = sales::first_day::<DAYS>(crate::batch::day_of(now));
+    tx.ahead(&[Ahead::Ids(&LEVELS_OF, &stocked, &[]), Ahead::Ids(&sales::SINCE, &[item.id], &[Value::Int(first)])]);
 }
 
 /// The row of an item that has these levels.

@@ -22,7 +22,7 @@ const OF_DOCUMENT: Sql = Sql(
 );
 
 /// Entries that one page looks at. Beyond, it ends with what it found.
-const EXAMINED: usize = 2_000;
+const EXAMINED: usize = 1_000;
 /// Entries of a document: two for each line that goes from one location to another, and as many for its way back.
 const OF_ONE: i64 = 4 * domain::limits::MAX_LINES as i64;
 /// Locations in a cursor, and its length in bytes.
@@ -89,22 +89,23 @@ pub struct Movement {
 /// Which entries are wanted.
 pub type Wanted<'a> = &'a dyn Fn(&EntryView) -> bool;
 
-/// A page of an item's movements: those that are wanted, all if nothing says which. Looks at two thousand entries at most, so that a rare cause can yield few rows, or none, and a next page.
-/// An item that is at very many locations costs one read for each. Refuses a cursor of another item or of other locations.
-pub fn list(
-    tx: &mut Tx<'_>,
-    config: &Config,
-    ledger: &Ledger,
-    query: &MovementQuery,
-    wanted: Option<Wanted<'_>>,
-) -> Result<Page<Movement, MovementCursor>, Stop> {
+/// Tells that a page of an item's movements, all or those that are wanted, and its days will be asked for.
+pub fn ahead(tx: &mut Tx<'_>, (of_page, of_days): (&Ledger, &Ledger), query: &MovementQuery, is_narrow: bool, now: i64, count: i64) {
+    if let Ok((_, walk)) = start(of_page, query, is_narrow) {
+        walk.ahead(tx);
+    }
+    closings::by_day_ahead(tx, of_days, day_of(now) - count + 1);
+}
+
+/// What was on hand where a page begins, and the walk from there. `is_narrow`: few of the entries are wanted.
+fn start(ledger: &Ledger, query: &MovementQuery, is_narrow: bool) -> Result<(i64, Walk), Refused> {
     let levels = &ledger.levels;
-    let (mut on_hand, marks) = match &query.after {
+    let (on_hand, marks) = match &query.after {
         None if query.oldest_first => (0, levels.keys().map(|location| (*location, 1)).collect()),
         None => (levels.values().map(Level::on_hand).sum(), levels.iter().map(|(location, l)| (*location, l.entries + 1)).collect()),
         Some(cursor) => {
             if !cursor.marks.iter().all(|(location, _)| levels.contains_key(location)) {
-                return Err(unreadable("after").into());
+                return Err(unreadable("after"));
             }
             let mut marks = cursor.marks.clone();
             if query.oldest_first {
@@ -115,9 +116,21 @@ pub fn list(
             (cursor.on_hand, marks)
         }
     };
-    let is_narrow = !query.causes.is_empty() || wanted.is_some();
-    let step = if is_narrow { EXAMINED / 8 } else { query.limit + 1 };
-    let mut walk = if query.oldest_first { Walk::up(ledger, marks, step) } else { Walk::new(ledger.item, marks, step, Depth::All) };
+    let step = if is_narrow || !query.causes.is_empty() { EXAMINED / 4 } else { query.limit + 1 };
+    let walk = if query.oldest_first { Walk::up(ledger, marks, step) } else { Walk::new(ledger.item, marks, step, Depth::All) };
+    Ok((on_hand, walk))
+}
+
+/// A page of an item's movements: those that are wanted, all if nothing says which. Looks at a thousand entries at most, so that a rare cause can yield few rows, or none, and a next page.
+/// An item that is at very many locations costs one read for each. Refuses a cursor of another item or of other locations.
+pub fn list(
+    tx: &mut Tx<'_>,
+    config: &Config,
+    ledger: &Ledger,
+    query: &MovementQuery,
+    wanted: Option<Wanted<'_>>,
+) -> Result<Page<Movement, MovementCursor>, Stop> {
+    let (mut on_hand, mut walk) = start(ledger, query, wanted.is_some())?;
     let mut rows = Vec::with_capacity(query.limit);
     let mut next = None;
     for examined in 0.. {

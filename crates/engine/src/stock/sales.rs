@@ -23,7 +23,8 @@ const LINES: Lookup = Lookup {
     order: "order_id, item",
     lock: false,
 };
-const SINCE: Lookup = Lookup { columns: "item, day, ordered", from: "item_days", key: "item", and: "AND day >= $2", order: "item, day", lock: false };
+pub(super) const SINCE: Lookup =
+    Lookup { columns: "item, day, ordered", from: "item_days", key: "item", and: "AND day >= $2", order: "item, day", lock: false };
 const ALL_SINCE: Sql = Sql("SELECT item, ordered FROM item_days WHERE day >= $1");
 
 /// For the test that prepares all statements.
@@ -91,10 +92,15 @@ fn add(conn: &mut Conn, from: i64, to: i64, mut units: BTreeMap<(i64, i64), i64>
     Ok(tx.commit()?)
 }
 
+/// The first of the `N` days that end with `today` (days since 1970 UTC).
+pub(super) fn first_day<const N: usize>(today: i64) -> i64 {
+    today + 1 - N as i64
+}
+
 /// Units of each item (sorted ids) on each of the `N` days that end with `today` (days since 1970 UTC), the last one last. Items without
 /// any are left out.
 pub fn by_day<const N: usize>(tx: &mut Tx<'_>, items: &[i64], today: i64) -> Result<HashMap<i64, [i64; N]>, Stop> {
-    let first = today + 1 - N as i64;
+    let first = first_day::<N>(today);
     let mut days: HashMap<i64, [i64; N]> = HashMap::new();
     for (item, day, ordered) in tx.by_ids(&SINCE, items, &[Value::Int(first)], |r| (r.int(0), r.int(1), r.int(2)))? {
         // A clock that ran ahead may have left a day that is still to come.

@@ -4,7 +4,7 @@ use super::rows::TRANSFERS_BY_ID;
 use crate::Stop;
 use crate::batch::sorted;
 use crate::config::Config;
-use crate::db::{Lookup, Sql, Tx, Value};
+use crate::db::{Ahead, Lookup, Sql, Tx, Value};
 use crate::page::{Cursor, Page};
 use crate::views::{Id, Time};
 use domain::steps::Status;
@@ -75,9 +75,10 @@ pub struct TransferRow {
 pub fn list(tx: &mut Tx<'_>, config: &Config, query: &TransferQuery) -> Result<Page<TransferRow, Cursor<2>>, Stop> {
     let (ids, next) = matching(tx, query)?;
     let wanted = sorted(&ids);
+    let lookup = Lookup { lock: false, ..TRANSFERS_BY_ID };
+    tx.ahead(&[Ahead::Ids(&UNITS, &wanted, &[]), Ahead::Ids(&lookup, &wanted, &[])]);
     let units = tx.by_ids(&UNITS, &wanted, &[], |r| (r.int(0), [r.int(1), r.int(2), r.int(3), r.int(4), r.int(5)]))?;
     let units: HashMap<i64, [i64; 5]> = units.into_iter().collect();
-    let lookup = Lookup { lock: false, ..TRANSFERS_BY_ID };
     let rows = tx.by_ids(&lookup, &wanted, &[], |r| {
         let [lines, units, received, lost, canceled] = units.get(&r.int(0)).copied().unwrap_or_default();
         TransferRow {
@@ -115,8 +116,10 @@ fn matching(tx: &mut Tx<'_>, query: &TransferQuery) -> Result<(Vec<i64>, Option<
     let here = |location: i64| query.locations.as_ref().is_none_or(|l| l.contains(&location));
     let mut last = query.after.unwrap_or(Cursor([first, first]));
     let mut ids = Vec::new();
-    for _ in 0..EXAMINED / STEP {
-        let values = [Value::Int(last.0[0]), Value::Int(last.0[1]), Value::Int(STEP as i64)];
+    for n in 0..EXAMINED / STEP {
+        // Of most lists, all that are read are wanted.
+        let step = if n == 0 { query.limit + 1 } else { STEP };
+        let values = [Value::Int(last.0[0]), Value::Int(last.0[1]), Value::Int(step as i64)];
         let found = tx.rows(sql, &values, |r| {
             let wanted = (here(r.int(2)) || here(r.int(3))) && named(r.int(1), r.opt_text(5));
             (Cursor([r.int(0), r.int(1)]), wanted, Status::parse(&r.text(4)))
@@ -130,7 +133,7 @@ fn matching(tx: &mut Tx<'_>, query: &TransferQuery) -> Result<(Vec<i64>, Option<
             }
             last = *at;
         }
-        if found.len() < STEP {
+        if found.len() < step {
             return Ok((ids, None));
         }
     }

@@ -2,7 +2,7 @@
 
 use super::read::Levels;
 use crate::Stop;
-use crate::db::{self, Row, Sql, Tx, Value};
+use crate::db::{self, Ahead, Row, Sql, Tx, Value};
 use domain::stock::{GENESIS, Level};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -15,6 +15,9 @@ const OLDEST: Sql = Sql(
 const CAUSES: Sql = Sql(
     "SELECT number, at, source, target, quantity, cause, document FROM entries WHERE item = $1 AND location = $2 AND number < $3 ORDER BY number DESC LIMIT $4",
 );
+
+/// Most entries that are read at once from a location.
+const MOST: usize = 400;
 
 /// How much of each entry is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +88,11 @@ struct Range {
 }
 
 impl Range {
+    /// The values that read its next entries.
+    fn asked(&self, item: i64, step: usize) -> [Value<'static>; 4] {
+        [item, self.location, self.mark, step as i64].map(Value::Int)
+    }
+
     /// Entries are numbered from 1 without gaps, so that it is known whether there are more.
     fn has_more(&self, way: Way) -> bool {
         match way {
@@ -132,7 +140,7 @@ pub struct Walk {
     item: i64,
     way: Way,
     depth: Depth,
-    /// Entries read at once from each location.
+    /// Entries that are read at once from a location, twice as many the next time.
     step: usize,
     ranges: Vec<Range>,
 }
@@ -151,16 +159,25 @@ impl Walk {
         Walk { item: ledger.item, way: Way::OldestFirst, depth: Depth::All, step, ranges: from.into_iter().map(range).collect() }
     }
 
-    /// The next that was not taken yet.
-    pub fn next(&mut self, tx: &mut Tx<'_>) -> db::Result<Option<Entry>> {
-        let (way, depth) = (self.way, self.depth);
-        let sql = match (way, depth) {
+    fn sql(&self) -> Sql {
+        match (self.way, self.depth) {
             (Way::OldestFirst, _) => OLDEST,
             (Way::NewestFirst, Depth::Causes) => CAUSES,
             (Way::NewestFirst, Depth::All) => ENTRIES,
-        };
+        }
+    }
+
+    /// Tells that the first ones will be asked for.
+    pub fn ahead(&self, tx: &mut Tx<'_>) {
+        let places = self.ranges.iter().filter(|r| r.has_more(self.way));
+        places.for_each(|r| tx.ahead(&[Ahead::Rows(self.sql(), &r.asked(self.item, self.step))]));
+    }
+
+    /// The next that was not taken yet.
+    pub fn next(&mut self, tx: &mut Tx<'_>) -> db::Result<Option<Entry>> {
+        let (way, depth, sql) = (self.way, self.depth, self.sql());
         let mut empty: Vec<&mut Range> = self.ranges.iter_mut().filter(|r| r.ready.is_empty() && r.has_more(way)).collect();
-        let asked: Vec<[Value<'_>; 4]> = empty.iter().map(|r| [self.item, r.location, r.mark, self.step as i64].map(Value::Int)).collect();
+        let asked: Vec<[Value<'static>; 4]> = empty.iter().map(|r| r.asked(self.item, self.step)).collect();
         tx.rows_of_each(sql, &asked, &mut |n, row| {
             let entry = Entry::read(empty[n].location, row, depth);
             // The ledger may be one of the past.
@@ -168,6 +185,9 @@ impl Walk {
                 empty[n].ready.push_back(entry);
             }
         })?;
+        if !asked.is_empty() {
+            self.step = (self.step * 2).min(MOST);
+        }
         empty.iter_mut().filter(|r| r.ready.is_empty()).for_each(|r| r.mark = if way == Way::NewestFirst { 1 } else { r.last + 1 });
         let ready = self.ranges.iter_mut().filter_map(|r| r.ready.front().map(|e| (e.at, e.location)).map(|place| (place, r)));
         let next = match way {

@@ -5,5 +5,6 @@ mod binary;
 mod crash;
 mod disk_full;
 mod documented;
+mod encrypted;
 mod replay;
 mod running;

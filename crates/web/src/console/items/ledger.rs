@@ -1,6 +1,7 @@
 //! The entries behind an item's numbers, newest or oldest first, by location, cause and words, and all of them as a file.
 
 use super::asof::AsOf;
+use super::charts::BACK;
 use super::{Deed, Spot, Where, words};
 use crate::App;
 use crate::console::export;
@@ -19,6 +20,7 @@ use engine::stock::movements::{self, Movement, MovementCursor, MovementQuery, Wa
 use engine::stock::read::EntryView;
 use engine::{Config, Stop};
 use maud::{Markup, html};
+use std::borrow::Cow;
 
 /// Entries on a page.
 const ROWS: usize = 20;
@@ -43,6 +45,11 @@ impl Asked {
         Ok(Asked { at: v.asked("at"), cause: v.asked("cause"), text, oldest_first: v.asked("sort").as_deref() == Some("time"), after })
     }
 
+    /// Tells that a page of a ledger, and the days of the present one, will be asked for.
+    pub fn ahead(&self, tx: &mut Tx<'_>, config: &Config, (then, present): (&Ledger, &Ledger), now: i64) {
+        movements::ahead(tx, (&self.of(config, then), present), &self.query(ROWS, self.after.clone()), self.text.is_some(), now, BACK);
+    }
+
     /// A page of a ledger.
     pub fn page(&self, tx: &mut Tx<'_>, config: &Config, v: &Viewer, ledger: &Ledger) -> Result<Page<Movement, MovementCursor>, Stop> {
         self.part(tx, config, v, ledger, (ROWS, self.after.clone()))
@@ -56,8 +63,7 @@ impl Asked {
         ledger: &Ledger,
         (limit, after): (usize, Option<MovementCursor>),
     ) -> Result<Page<Movement, MovementCursor>, Stop> {
-        let causes = self.cause.iter().cloned().collect();
-        let query = MovementQuery { causes, oldest_first: self.oldest_first, after, limit };
+        let query = self.query(limit, after);
         let text = self.text.as_ref().map(|text| (text.to_lowercase(), id_of(text)));
         let wanted = text.as_ref().map(|(text, number)| {
             move |e: &EntryView| {
@@ -66,10 +72,18 @@ impl Asked {
             }
         });
         let wanted = wanted.as_ref().map(|w| w as Wanted<'_>);
+        movements::list(tx, config, &self.of(config, ledger), &query, wanted)
+    }
+
+    fn query(&self, limit: usize, after: Option<MovementCursor>) -> MovementQuery {
+        MovementQuery { causes: self.cause.iter().cloned().collect(), oldest_first: self.oldest_first, after, limit }
+    }
+
+    /// What is asked for of a ledger: a location that is not there has no entries.
+    fn of<'l>(&self, config: &Config, ledger: &'l Ledger) -> Cow<'l, Ledger> {
         match &self.at {
-            // A location that is not there has no entries.
-            Some(code) => movements::list(tx, config, &ledger.at(config.by_code(code).map(|l| l.id).as_slice()), &query, wanted),
-            None => movements::list(tx, config, ledger, &query, wanted),
+            Some(code) => Cow::Owned(ledger.at(config.by_code(code).map(|l| l.id).as_slice())),
+            None => Cow::Borrowed(ledger),
         }
     }
 }

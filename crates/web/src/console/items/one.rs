@@ -65,6 +65,12 @@ pub async fn show(app: &App, viewer: Viewer, sku: &str) -> Result<Response<Body>
 fn read(tx: &mut Tx<'_>, config: &Arc<Config>, v: &Viewer, sku: &str, as_of: AsOf, asked: &ledger::Asked) -> Result<Seen, Stop> {
     let limit = Where::of(v);
     let item = engine::stock::read::item(tx, sku)?;
+    let now = as_of.instant().is_none();
+    let sold = now && v.may(Permission::ChannelsView);
+    engine::stock::list::row_ahead(tx, &item, v.now);
+    if sold {
+        shares::ahead(tx, &item);
+    }
     let levels = engine::stock::read::levels(tx, &item, limit.ids())?;
     let row = engine::stock::list::row_of(tx, config, &item, &levels, v.now)?;
     let then = match as_of.instant() {
@@ -72,12 +78,12 @@ fn read(tx: &mut Tx<'_>, config: &Arc<Config>, v: &Viewer, sku: &str, as_of: AsO
         Some(at) => engine::stock::read::as_of(tx, &levels, at)?,
     };
     let stock = engine::stock::read::view(tx, config, &item, &then)?;
-    let now = as_of.instant().is_none();
-    let mut shares = if now && v.may(Permission::ChannelsView) { shares::of_item(tx, config.clone(), v.now, sku)? } else { Shares::default() };
+    let mut shares = if sold { shares::of_item(tx, config.clone(), v.now, &item)? } else { Shares::default() };
     shares.listings.retain(|s| on(v, &s.listing.channel));
     // A kit has no units of its own, and no entries.
     let ledger = Ledger::new(item.id, &levels);
     let then = Ledger::new(item.id, &then);
+    asked.ahead(tx, config, (&then, &ledger), v.now);
     Ok(Seen {
         holders: if now { holder_reads::holders(tx, config, &ledger, HOLDERS)? } else { Holders::default() },
         ledger: asked.page(tx, config, v, &then)?,

@@ -1,0 +1,44 @@
+//! A PostgreSQL that takes encrypted connections only. The certificates beside this file were made for it, valid for a hundred years, for 127.0.0.1.
+
+use super::binary::HOLDFAST;
+use sim::postgres::TempPostgres;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+fn certificate(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests/program/certificates", name].iter().collect()
+}
+
+/// Creates a key with the program, which trusts who is named in this file.
+fn create_key(database: &str, trusted: Option<&str>) -> Output {
+    let mut command = Command::new(HOLDFAST);
+    command.args(["key", "create", "--name", "test", "--role", "admin", "--database", database]);
+    if let Some(trusted) = trusted {
+        command.env("SSL_CERT_FILE", certificate(trusted));
+    }
+    command.output().unwrap()
+}
+
+#[test]
+fn a_database_is_reached_encrypted_or_not_at_all() {
+    let server = TempPostgres::start(false).unwrap();
+    let plain = server.database().unwrap();
+    // Whoever asks for encryption gets none of the plain way.
+    let required = format!("{plain}?sslmode=require");
+    let told = |output: &Output| String::from_utf8_lossy(&output.stderr).into_owned();
+    let output = create_key(&required, Some("authority.pem"));
+    assert!(!output.status.success() && told(&output).contains("TLS"), "{}", told(&output));
+    assert!(create_key(&plain, None).status.success());
+
+    server.encrypt(&certificate("server.pem"), &certificate("server.key")).unwrap();
+    let output = create_key(&plain, Some("authority.pem"));
+    assert!(!output.status.success(), "the server takes encrypted connections only");
+    // Nobody vouches for this server.
+    let output = create_key(&required, None);
+    assert!(!output.status.success() && told(&output).contains("certificate"), "{}", told(&output));
+    let output = create_key(&required, Some("authority.pem"));
+    assert!(output.status.success(), "{}", told(&output));
+    // It stands for 127.0.0.1 and for no other name of the same machine.
+    let output = create_key(&required.replace("127.0.0.1", "localhost"), Some("authority.pem"));
+    assert!(!output.status.success() && told(&output).contains("certificate"), "{}", told(&output));
+}
