@@ -5,7 +5,7 @@ use crate::db::{Conn, Faults, Sql, Value};
 use crate::orders::fill::{FILLABLE, Fill};
 use crate::reservations::expire::{DUE, Expire};
 use crate::routing::run::{RouteQueued, Routed, plan};
-use crate::{Answer, Command, Config, Engine, Stop, alerts, people};
+use crate::{Answer, Command, Config, Engine, Stop, Url, alerts, people};
 use std::sync::Arc;
 
 const LEASE: Sql = Sql(
@@ -25,8 +25,17 @@ fn actor() -> Arc<str> {
 }
 
 /// Whether this node may do this work for the next `seconds`.
-pub fn lease(engine: &Engine, conn: &mut Conn, name: &str, holder: &str, seconds: i64) -> Result<bool, Stop> {
-    let now = engine.now();
+pub async fn lease(engine: &Engine, name: &str, holder: &str, seconds: i64) -> Result<bool, Stop> {
+    // An embedded database has one server, which need not ask.
+    if matches!(engine.url(), Url::Sqlite(_)) {
+        return Ok(true);
+    }
+    let (engine, name, holder) = (engine.clone(), name.to_owned(), holder.to_owned());
+    let work = move || engine.in_background(|conn| take(conn, engine.now(), &name, &holder, seconds));
+    tokio::task::spawn_blocking(work).await.map_err(|e| Stop::broken(e.to_string()))?
+}
+
+fn take(conn: &mut Conn, now: i64, name: &str, holder: &str, seconds: i64) -> Result<bool, Stop> {
     let none = Faults::default();
     let mut tx = conn.begin(&none)?;
     let got = tx.execute(LEASE, &[Value::Text(name), Value::Text(holder), Value::Int(now + seconds * 1_000_000), Value::Int(now)])?;

@@ -168,6 +168,8 @@ struct Inner {
     /// Idle connections for reading, by their age.
     readers: Mutex<BTreeMap<u64, Conn>>,
     opened: AtomicU64,
+    /// Idle connections of background work.
+    background: Mutex<Vec<Conn>>,
     reading: tokio::sync::Semaphore,
     last_event: watch::Receiver<i64>,
     stock_table: Arc<StockTable>,
@@ -221,6 +223,7 @@ impl Engine {
             figures,
             readers: Mutex::default(),
             opened: AtomicU64::default(),
+            background: Mutex::default(),
             last_event: watching,
             writer: Mutex::new(Some(writer)),
             _lock: lock,
@@ -323,6 +326,23 @@ impl Engine {
         result
     }
 
+    /// Works on a connection that is not the writer's, and keeps it for the next time: for what is done every few seconds, on a thread
+    /// that may block.
+    pub fn in_background<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, Stop>) -> Result<T, Stop> {
+        let idle = self.inner.background.lock().unwrap_or_else(|e| e.into_inner()).pop();
+        let mut conn = match idle {
+            Some(idle) => idle,
+            None => Conn::open(self.url())?,
+        };
+        let done = work(&mut conn);
+        let is_open = self.inner.queue.lock().unwrap_or_else(|e| e.into_inner()).is_some();
+        // After a failure nobody knows in what state it is.
+        if done.is_ok() && is_open {
+            self.inner.background.lock().unwrap_or_else(|e| e.into_inner()).push(conn);
+        }
+        done
+    }
+
     /// Finishes what was accepted and stops the writer. Later changes are answered with [`Stop::Stopped`].
     pub fn shut_down(&self) {
         drop(self.inner.queue.lock().unwrap_or_else(|e| e.into_inner()).take());
@@ -331,6 +351,7 @@ impl Engine {
             let _ = writer.join();
         }
         self.inner.readers.lock().unwrap_or_else(|e| e.into_inner()).clear();
+        self.inner.background.lock().unwrap_or_else(|e| e.into_inner()).clear();
     }
 }
 

@@ -4,7 +4,6 @@ use crate::{Database, Done, Failed};
 use connectors::alerts::transport::Mailer;
 use connectors::sign_in_transport::Sender;
 use engine::alerts::worker::Outside;
-use engine::db::Conn;
 use engine::people::links;
 use engine::secrets::Vault;
 use engine::stock::sales;
@@ -232,14 +231,8 @@ async fn background(engine: Engine, routing_run_seconds: u64) {
 }
 
 async fn once(engine: &Engine, name: &'static str, holder: &str, millis: u64) -> Result<(), Stop> {
-    // An embedded database has one server, which need not ask whether it may.
-    if matches!(engine.url(), engine::Url::Postgres(_)) {
-        let (engine, holder) = (engine.clone(), holder.to_owned());
-        let seconds = (millis / 1_000 + 5) as i64;
-        let mine = tokio::task::spawn_blocking(move || jobs::lease(&engine, &mut Conn::open(engine.url())?, name, &holder, seconds));
-        if !mine.await.map_err(|e| Stop::broken(e.to_string()))?? {
-            return Ok(());
-        }
+    if !jobs::lease(engine, name, holder, (millis / 1_000 + 5) as i64).await? {
+        return Ok(());
     }
     match name {
         "expire" => {
@@ -251,7 +244,7 @@ async fn once(engine: &Engine, name: &'static str, holder: &str, millis: u64) ->
         "contracts" => jobs::contracts(engine).await?,
         "sales" => {
             let engine = engine.clone();
-            let counted = tokio::task::spawn_blocking(move || sales::count(&mut Conn::open(engine.url())?));
+            let counted = tokio::task::spawn_blocking(move || engine.in_background(sales::count));
             counted.await.map_err(|e| Stop::broken(e.to_string()))??;
         }
         "route" => {
@@ -259,7 +252,7 @@ async fn once(engine: &Engine, name: &'static str, holder: &str, millis: u64) ->
         }
         _ => {
             let engine = engine.clone();
-            let pruned = tokio::task::spawn_blocking(move || jobs::prune(&engine, &mut Conn::open(engine.url())?));
+            let pruned = tokio::task::spawn_blocking(move || engine.in_background(|conn| jobs::prune(&engine, conn)));
             pruned.await.map_err(|e| Stop::broken(e.to_string()))??;
         }
     }

@@ -5,7 +5,7 @@ use super::deliver::{BeginMail, End, Outcome, Tried};
 use super::edit::{SealAgain, place};
 use super::rows::{Attempt, Endpoint, Way};
 use super::{Change, mail};
-use crate::db::{Conn, Row, Sql, Tx, Value};
+use crate::db::{Row, Sql, Tx, Value};
 use crate::keys::random_text;
 use crate::secrets::Vault;
 use crate::{Command, Config, Engine, Stop, jobs};
@@ -200,13 +200,7 @@ impl Sender {
     }
 
     async fn lease(&self, holder: &str) -> Result<bool, Stop> {
-        // An embedded database has one server, which need not ask.
-        if matches!(self.engine.url(), crate::Url::Sqlite(_)) {
-            return Ok(true);
-        }
-        let (engine, holder) = (self.engine.clone(), holder.to_owned());
-        let work = move || jobs::lease(&engine, &mut Conn::open(engine.url())?, "alerts", &holder, 15);
-        tokio::task::spawn_blocking(work).await.map_err(|e| Stop::broken(e.to_string()))?
+        jobs::lease(&self.engine, "alerts", holder, 15).await
     }
 
     /// Sends what is due for one endpoint, once.

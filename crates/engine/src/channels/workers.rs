@@ -3,7 +3,6 @@
 use super::health::{Health, Resync};
 use super::rows::Channel;
 use super::{connect, worker};
-use crate::db::Conn;
 use crate::exceptions::{Kind, report, solved};
 use crate::secrets::Vault;
 use crate::{Command, Config, Engine, Stop, jobs, warehouses};
@@ -262,12 +261,7 @@ const LEASE: i64 = 15;
 impl Desk {
     /// Whether this node may work on the channel.
     pub async fn lease(&self) -> Result<bool, Stop> {
-        if matches!(self.engine.url(), crate::Url::Sqlite(_)) {
-            return Ok(true);
-        }
-        let (engine, holder, name) = (self.engine.clone(), self.holder.clone(), format!("channel:{}", self.channel.id));
-        let work = move || jobs::lease(&engine, &mut Conn::open(engine.url())?, &name, &holder, LEASE);
-        tokio::task::spawn_blocking(work).await.map_err(|e| Stop::broken(e.to_string()))?
+        jobs::lease(&self.engine, &format!("channel:{}", self.channel.id), &self.holder, LEASE).await
     }
 
     /// Notes what the calls came to.
