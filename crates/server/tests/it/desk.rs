@@ -102,6 +102,37 @@ fn what_cannot_be_filled_is_substituted_or_canceled_with_its_money_back() {
 }
 
 #[test]
+fn several_are_retried_at_once_when_the_stock_has_come() {
+    on_both(|url| {
+        let site = Site::new(url);
+        let (market, _served) = shop(&site);
+        for units in [12, 13] {
+            market.edit_behind_our_back("101", 90);
+            market.buy("101", units).unwrap();
+        }
+        let waiting = || -> Vec<String> {
+            let all = site.get("/exceptions")["data"].as_array().unwrap().clone();
+            all.iter().filter(|e| e["kind"] == "unfillable").map(|e| e["id"].as_str().unwrap().to_owned()).collect()
+        };
+        let ids = site.until("a person is told of both", || Some(waiting()).filter(|ids| ids.len() == 2));
+        let owner = site.visitor("owner");
+        let chosen = [("what", "retry"), ("id", &*ids[0]), ("id", &*ids[1]), ("next", "/exceptions?as=table&sort=age")];
+        assert!(owner.post("/exceptions/many", &chosen).text().contains("Retry 2 exceptions"));
+        // There is enough for one of them.
+        site.receive("LON", "LAMP", 5);
+        let told = owner.post("/exceptions/many/do", &chosen).text();
+        assert!(told.contains("1 done, 1 not.") && told.contains("/exceptions?as=table&amp;sort=age"), "{told}");
+        assert_eq!((orders(&site).len(), waiting().len()), (1, 1));
+        site.receive("LON", "LAMP", 20);
+        let left = waiting();
+        let last = [("what", "retry"), ("id", &*left[0]), ("next", "/exceptions?as=table&sort=age")];
+        assert_eq!(owner.sent("/exceptions/many/do", &last), "/exceptions?as=table&sort=age&said=saved");
+        assert_eq!((orders(&site).len(), waiting().len()), (2, 0));
+        site.verify();
+    });
+}
+
+#[test]
 fn money_goes_back_for_what_came_back_and_for_what_never_left() {
     on_both(|url| {
         let site = Site::new(url);

@@ -114,7 +114,12 @@ pub async fn act(State(app): State<App>, posted: Posted) -> Result<Response<Body
     let (mut done, mut refused) = (0, Vec::new());
     for id in ids(&posted.fields) {
         match one(&app, &posted, id, what).await {
-            Ok(()) => done += 1,
+            // It was tried, and what was in the way still is.
+            Ok(view) if what == Action::Retry && view.open => {
+                let v = &posted.viewer;
+                refused.push((id, v.say("Still open: {}", &[&v.whole(&view.detail)])));
+            }
+            Ok(_) => done += 1,
             Err(stop) if at_fault(&stop) => {
                 let viewer = posted.viewer.clone().refused(posted.fields.0.clone(), stop)?;
                 let word = posted.fields.text("what").to_owned();
@@ -135,7 +140,7 @@ fn at_fault(stop: &Stop) -> bool {
     stop.refused().and_then(Refused::field).is_some_and(|field| ["owner", "until", "note"].contains(&field))
 }
 
-async fn one(app: &App, posted: &Posted, id: i64, what: Action) -> Result<(), Stop> {
+async fn one(app: &App, posted: &Posted, id: i64, what: Action) -> Result<ExceptionView, Stop> {
     let (v, fields) = (&posted.viewer, &posted.fields);
     let solve = match what {
         Action::Assign => Solve { owner: Some(fields.text("assign-owner").to_owned()), ..Solve::new(id, what) },
@@ -144,7 +149,7 @@ async fn one(app: &App, posted: &Posted, id: i64, what: Action) -> Result<(), St
         _ => Solve { note: fields.given("dismiss-note"), ..Solve::new(id, what) },
     };
     let seen = fields.given(&format!("seen-{id}"));
-    submit(app, posted, solve, (&id.to_string(), seen)).await.map(drop)
+    submit(app, posted, solve, (&id.to_string(), seen)).await
 }
 
 /// What was not done, and why.

@@ -136,6 +136,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Solved", "Gelöst"),
     ("Solved already: left alone", "Schon gelöst: in Ruhe gelassen"),
     ("Solved.", "Gelöst."),
+    ("Still open: {}", "Noch offen: {}"),
     ("Substitute…", "Ersetzen …"),
     ("Table", "Tabelle"),
     ("Take one from the open ones: A gives it to you.", "Nehmen Sie einen von den offenen: A weist ihn Ihnen zu."),
