@@ -4,6 +4,7 @@ use super::connect::ChannelView;
 use super::listings::ListingView;
 use super::rows::{LISTING_COLUMNS, LISTINGS_BY_ID, Listing, Progress};
 use crate::Stop;
+use crate::batch::sorted;
 use crate::catalog::rows::{ITEMS_BY_ID, Item};
 use crate::config::Config;
 use crate::db::{Lookup, Sql, Tx, Value};
@@ -98,12 +99,18 @@ pub fn listings(tx: &mut Tx<'_>, config: &Config, code: &str, unmapped: bool, af
 
 /// One listing of a channel.
 pub fn listing(tx: &mut Tx<'_>, config: &Config, id: i64) -> Result<ListingView, Stop> {
-    let lookup = Lookup { lock: false, ..LISTINGS_BY_ID };
     let unknown = || Refused::unknown(Noun::Listing, id.to_string(), "id");
-    let found = tx.by_ids(&lookup, &[id], &[], Listing::read)?.pop().ok_or_else(unknown)?;
-    let channel = config.channel(found.channel).ok_or_else(unknown)?;
-    let item = tx.by_ids(&ITEMS_BY_ID, found.item.as_slice(), &[], Item::read)?.pop().map(|i| i.sku);
-    Ok(ListingView::new(&found, channel.code.clone(), item))
+    Ok(some_listings(tx, config, &[id])?.pop().ok_or_else(unknown)?)
+}
+
+/// Listings by their ids (sorted), in that order; those that are not there are left out.
+pub fn some_listings(tx: &mut Tx<'_>, config: &Config, ids: &[i64]) -> Result<Vec<ListingView>, Stop> {
+    let lookup = Lookup { lock: false, ..LISTINGS_BY_ID };
+    let found = tx.by_ids(&lookup, ids, &[], Listing::read)?;
+    let items = sorted(found.iter().filter_map(|l| l.item.as_ref()));
+    let items: HashMap<i64, Arc<str>> = tx.by_ids(&ITEMS_BY_ID, &items, &[], Item::read)?.into_iter().map(|i| (i.id, i.sku)).collect();
+    let view = |l: &Listing| Some(ListingView::new(l, config.channel(l.channel)?.code.clone(), l.item.and_then(|i| items.get(&i).cloned())));
+    Ok(found.iter().filter_map(view).collect())
 }
 
 /// The orders placed at a channel from one time until another (microseconds since 1970 UTC) that are counted here: after how many

@@ -132,6 +132,60 @@ fn equal_skus_are_mapped_together_where_a_person_says_so() {
 }
 
 #[test]
+fn several_listings_get_a_policy_at_once_and_have_theirs_back() {
+    on_both(|url| {
+        let site = Site::new(url);
+        let _shops = shops(&site);
+        let owner = site.visitor("owner");
+        let id = |code: &str, sku: &str| listing(&site, code, sku)["id"].as_str().unwrap().to_owned();
+        let (lamp, torch, foreign) = (id("shop", "LAMP"), id("shop", "TORCH"), id("other", "LAMP"));
+        let own = |sku: &str| listing(&site, "shop", sku)["policy"].clone();
+        let capped = json!({ "mode": { "kind": "quota" }, "cap": 7 });
+        site.ok(&format!("POST /listings/{lamp}"), json!({ "policy": capped }));
+        let capped = own("LAMP");
+        let to = "/channels/shop/policies";
+        let page = get(&owner, &format!("{to}?id={lamp}&id={torch}&id={foreign}&id={lamp}&id=x&next=/channels/shop%3Fq=L"));
+        says(&page, &["Policy of 2 listings on shop", "at most 7 shown", "as the channel", "href=\"/channels/shop?q=L\""]);
+        says(&get(&owner, to), &["No listings were chosen"]);
+
+        // A fault stands at its field, looking changes nothing, and what is sent is done once for each.
+        let chosen = [("id", lamp.as_str()), ("id", torch.as_str()), ("policy.mode", "fixed")];
+        let with = |more: &[(&'static str, &'static str)]| [&chosen[..], more].concat();
+        for (field, typed) in [("policy.cap", "x"), ("policy.percent", "101"), ("policy.mode.units", "-1")] {
+            let page = refused(&owner, to, &with(&[("policy.mode.units", "3"), (field, typed)][usize::from(field == "policy.mode.units")..]));
+            assert!(!fault(&page, field).is_empty(), "{field}: {page}");
+        }
+        let page = owner.post(to, &with(&[("policy.mode.units", "3")])).text();
+        says(&page, &["Change 2 listings", "<b>3 of each</b>"]);
+        assert_eq!((own("LAMP"), own("TORCH")), (capped.clone(), Value::Null));
+        let seen = [&lamp, &torch].map(|id| (format!("seen:{id}"), hidden(&page, &format!("seen:{id}"))));
+        let mut go = with(&[("policy.mode.units", "3"), ("step", "go"), ("once", "1")]);
+        go.extend(seen.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let page = owner.post(to, &go).text();
+        says(&page, &["2 listings changed."]);
+        assert_eq!((&own("LAMP")["mode"], own("TORCH")), (&json!({ "kind": "fixed", "units": 3 }), own("LAMP")));
+
+        // The page holds the way back.
+        let was = [&lamp, &torch].map(|id| (format!("was:{id}"), hidden(&page, &format!("was:{id}")).replace("&quot;", "\"")));
+        let mut back = vec![("id", lamp.as_str()), ("id", torch.as_str()), ("step", "go"), ("once", "2")];
+        back.extend(was.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        says(&owner.post(to, &back).text(), &["2 listings changed."]);
+        assert_eq!((own("LAMP"), own("TORCH")), (capped, Value::Null));
+        let broken = format!("was:{lamp}");
+        assert_eq!(owner.post(to, &[("id", &lamp), ("step", "go"), (&broken, "{")]).status, 422);
+
+        // What somebody else said of one meanwhile stays.
+        site.ok(&format!("POST /listings/{torch}"), json!({ "policy": { "never": true } }));
+        go[5].1 = "3";
+        assert_eq!(go[5], ("once", "3"));
+        let page = owner.post(to, &go).text();
+        says(&page, &["1 listing changed.", "1 refused.", "Somebody else changed the listing"]);
+        assert_eq!(own("TORCH")["never"], true);
+        site.verify();
+    });
+}
+
+#[test]
 fn a_listing_has_a_policy_of_its_own_and_keeps_to_it() {
     on_both(|url| {
         let site = Site::new(url);

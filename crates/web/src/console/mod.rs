@@ -202,6 +202,8 @@ pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
         .post("/channels/{code}/subscribe", May(Permission::ChannelsEdit), channels::subscribe)
         .get("/channels/{code}/alike", May(Permission::ListingsEdit), channels::alike)
         .post("/channels/{code}/alike", May(Permission::ListingsEdit), channels::map_alike)
+        .get("/channels/{code}/policies", May(Permission::ListingsEdit), channels::ask_policies)
+        .post("/channels/{code}/policies", May(Permission::ListingsEdit), channels::set_policies)
         .get("/channels/{code}/listings/{id}", May(Permission::ChannelsView), channels::listing)
         .post("/channels/{code}/listings/{id}", May(Permission::ListingsEdit), channels::set_listing)
         .post("/channels/{code}/contract", May(Permission::ContractsEdit), channels::change_contract)

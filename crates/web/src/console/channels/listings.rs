@@ -1,6 +1,7 @@
 //! What a channel has for sale: the list with search, filters and export, and one listing: which item it is, how many units, its policy,
 //! trying again after a refusal.
 
+use super::settings::view_of;
 use super::{find, policy};
 use crate::App;
 use crate::console::export::{self, STEP};
@@ -17,6 +18,7 @@ use axum::response::IntoResponse;
 use domain::Permission::{ListingsEdit, StockView};
 use domain::{Noun, Refused};
 use engine::access::audit::etag_of;
+use engine::channels::connect::ChannelView;
 use engine::channels::listings::{ListingView, MapListing};
 use engine::channels::read::{self as reads, ChannelStatus};
 use engine::channels::search::{self, ListingCursor, ListingQuery, Only};
@@ -52,9 +54,15 @@ impl Asked {
     }
 }
 
-pub async fn read(app: &App, code: &str, asked: &Asked) -> Result<Rows<ListingView, ListingCursor>, Problem> {
-    let query = asked.query(code, SHOWN)?;
-    Ok(app.read(move |tx, config| search::list(tx, config, &query)).await?)
+/// The channel as it is now, and its listings; None of a warehouse.
+pub async fn read(app: &App, v: &Viewer, code: &str, asked: &Asked) -> Result<(ChannelView, Option<Rows<ListingView, ListingCursor>>), Problem> {
+    let (query, grant, code) = (asked.query(code, SHOWN)?, v.grant(), code.to_owned());
+    let read = move |tx: &mut engine::db::Tx<'_>, config: &engine::Config| {
+        let channel = view_of(config, &grant, &code)?;
+        let list = if channel.location.is_none() { Some(search::list(tx, config, &query)?) } else { None };
+        Ok((channel, list))
+    };
+    Ok(app.read(read).await?)
 }
 
 pub fn part(v: &Viewer, status: &ChannelStatus, asked: &Asked, list: &Rows<ListingView, ListingCursor>) -> Markup {
@@ -70,28 +78,38 @@ pub fn part(v: &Viewer, status: &ChannelStatus, asked: &Asked, list: &Rows<Listi
         .collect();
     let scale = list.rows.iter().map(|l| l.exposure.max(l.shown.unwrap_or(0))).max().unwrap_or(0).max(1);
     let next = list.next.as_ref().map(|c| c.to_string());
+    let may = v.may(ListingsEdit);
     let body = html! {
         (crate::console::parts::tabs(v, "Listings", &views))
         form.filters method="get" role="search" aria-label=(v.t("Filter")) {
             (kept(v, &["only", "sort"]))
             (search_box(v, "Title, SKU or name there", &asked.q))
             button.btn.btn-s.no-js type="submit" { (v.t("Filter")) }
-            @if status.listings > status.mapped && v.may(ListingsEdit) { a.btn.btn-s href={ "/channels/" (step(code)) "/alike" } { (v.t("Map by equal SKUs…")) } }
+            @if status.listings > status.mapped && may { a.btn.btn-s href={ "/channels/" (step(code)) "/alike" } { (v.t("Map by equal SKUs…")) } }
             a.btn.btn-s href={ "/channels/" (step(code)) "/waiting" } { (v.t("What would be sent")) }
             a.btn.btn-s.btn-ghost href=(v.address(&[("format", "csv")])) { (icon("download")) (v.t("Export")) }
         }
         @if list.rows.is_empty() { (none(v, status, asked)) }
-        @else {
+        @else { div data-select {
             div.table-wrap { table.table.table-stack {
                 caption.vh { (v.t("Listings and quotas")) }
                 thead { tr {
+                    @if may { th.th-check scope="col" { label { input type="checkbox" data-check-all data-js aria-label=(v.t("Select all rows on this page")); } } }
                     @if asked.q.is_empty() { (sorted(v, "title", "Listing", "", "title")) } @else { th scope="col" { (v.t("Listing")) } }
                     th scope="col" { (v.t("Item")) } th.num scope="col" { (v.t("Units each")) } th.num scope="col" { (v.t("Shown")) }
                     th.w-bar2 scope="col" { (v.t("May still sell")) } th scope="col" { (v.t("Policy")) } th scope="col" { (v.t("State")) }
                 } }
-                tbody { @for l in &list.rows { (row(v, l, scale)) } }
+                tbody { @for l in &list.rows { (row(v, l, scale, may)) } }
             } }
-        }
+            @if may { form #bulk action={ "/channels/" (step(code)) "/policies" } {
+                input type="hidden" name="next" value=(v.address(&[]));
+                div.bulk role="toolbar" aria-label=(v.t("Selected listings")) {
+                    b { span data-count data-js {} " " (v.t("selected")) } span.sep {}
+                    button.btn.btn-s type="submit" data-key="y" { (v.t("Policy…")) " " kbd { "Y" } }
+                    button.btn.btn-s.btn-icon type="button" data-clear data-js aria-label=(v.t("Clear the selection")) { (icon("x")) }
+                }
+            } }
+        } }
         @if !list.rows.is_empty() || next.is_some() { (pager(v, list.rows.len(), next.as_deref())) }
     };
     let legend = html! { div.legend.right {
@@ -124,11 +142,12 @@ fn none(v: &Viewer, status: &ChannelStatus, asked: &Asked) -> Markup {
     empty(v.t(title), html! { (v.t(why)) }, html! {})
 }
 
-fn row(v: &Viewer, l: &ListingView, scale: i64) -> Markup {
+fn row(v: &Viewer, l: &ListingView, scale: i64, may: bool) -> Markup {
     let shown = l.shown.unwrap_or(0).min(l.exposure);
     let label = v.say("{} shown, {} may still be sold", &[&l.shown.map_or("–".to_owned(), |n| v.num(n)), &v.num(l.exposure)]);
     html! {
         tr data-row=(l.id.0) data-key={ "l" (l.id.0) } {
+            @if may { td.check { label { input type="checkbox" name="id" value=(l.id.0) form="bulk" data-check aria-label=(v.say("Select {}", &[&l.title])); } } }
             th.clip scope="row" title=(l.title) { a href={ "/channels/" (step(&l.channel)) "/listings/" (l.id.0) } data-open { (l.title) } " " span.aside { (l.external) } }
             td data-label=(v.t("Item")) { @match &l.item { Some(sku) if v.may(StockView) => a href={ "/items/" (step(sku)) } { (sku) }, Some(sku) => (sku), None => (state("warn", "st-warn", v.t("Unmapped"))) } }
             td.num data-label=(v.t("Units each")) { (v.num(l.units_per_listing)) }

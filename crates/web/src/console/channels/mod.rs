@@ -2,7 +2,7 @@
 //!
 //! Here: the list of all of them, and what a channel's state is called. Beside: what is read for it (`board.rs`), connecting one
 //! (`connect.rs`), one channel (`one.rs`) with its settings (`settings.rs`) and what can be done (`doing.rs`), its listings
-//! (`listings.rs`) or what a warehouse was given (`handovers.rs`), mapping (`mapping.rs`), policies (`policy.rs`), contracts (`contract.rs`).
+//! (`listings.rs`) or what a warehouse was given (`handovers.rs`), mapping (`mapping.rs`), policies (`policy.rs`, of several listings `policies.rs`), contracts (`contract.rs`).
 
 pub mod board;
 mod connect;
@@ -12,6 +12,7 @@ mod handovers;
 mod listings;
 mod mapping;
 mod one;
+mod policies;
 mod policy;
 mod settings;
 
@@ -22,6 +23,7 @@ pub use handovers::page as all_handovers;
 pub use listings::{one as listing, set as set_listing};
 pub use mapping::{map_alike, page as alike};
 pub use one::page as one;
+pub use policies::{ask as ask_policies, set as set_policies};
 pub use settings::{page as settings, set as set_settings, set_policy, subscribe};
 
 use super::export;

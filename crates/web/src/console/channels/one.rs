@@ -55,15 +55,14 @@ pub async fn show(app: &App, board: &Arc<Board>, v: &Viewer, code: &str, said: M
     let unknown = || Refused::unknown(Noun::Channel, code, "code");
     let counted = known.channels.iter().find(|s| *s.channel.code == *code).ok_or_else(unknown)?;
     // The figures may be of a moment ago; what people set is as it is now.
-    let status = &ChannelStatus { channel: settings::view(app, v, code).await?, ..counted.clone() };
+    let asked = Asked::of(v);
+    let (channel, list) = listings::read(app, v, code, &asked).await?;
+    let status = &ChannelStatus { channel, ..counted.clone() };
     let health = app.workers.health(status.channel.id.0).unwrap_or_default();
-    let is_warehouse = status.channel.location.is_some();
-    let main = if is_warehouse {
-        handovers::latest(app, v, code).await?
-    } else {
-        let asked = Asked::of(v);
-        let list = listings::read(app, code, &asked).await?;
-        listings::part(v, status, &asked, &list)
+    let is_warehouse = list.is_none();
+    let main = match &list {
+        None => handovers::latest(app, v, code).await?,
+        Some(list) => listings::part(v, status, &asked, list),
     };
     let body = html! {
         (said)

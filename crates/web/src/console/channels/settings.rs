@@ -15,13 +15,13 @@ use axum::extract::{Path, State};
 use axum::http::Response;
 use axum::response::IntoResponse;
 use domain::Permission::ChannelsEdit;
-use domain::{Noun, Refused};
+use domain::{Grant, Noun, Refused};
 use engine::access::audit::etag_of;
 use engine::channels::connect::{ChannelView, KindView, SettingView, UpdateChannel, WEBHOOK_ADDRESS, kinds};
 use engine::channels::read::ChannelStatus;
 use engine::channels::webhook as hook;
 use engine::channels::workers::changed_settings;
-use engine::{Command, Stop};
+use engine::{Command, Config, Stop};
 use maud::{Markup, html};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -95,11 +95,13 @@ pub async fn page(State(app): State<App>, Path(code): Path<String>, viewer: View
 /// The channel as it is now, for a form that changes it.
 pub async fn view(app: &App, v: &Viewer, code: &str) -> Result<ChannelView, Stop> {
     let (code, grant) = (code.to_owned(), v.grant());
-    app.read(move |_, config| {
-        let found = config.channel_by_code(&code).filter(|c| !c.is_contract() && grant.on(&c.code));
-        found.map(|c| ChannelView::new(c, config)).ok_or_else(|| Refused::unknown(Noun::Channel, &code, "code").into())
-    })
-    .await
+    app.read(move |_, config| Ok(view_of(config, &grant, &code)?)).await
+}
+
+/// The channel as it is now. Refuses one that is not there or that `grant` does not reach, and a contract.
+pub fn view_of(config: &Config, grant: &Grant, code: &str) -> Result<ChannelView, Refused> {
+    let found = config.channel_by_code(code).filter(|c| !c.is_contract() && grant.on(&c.code));
+    found.map(|c| ChannelView::new(c, config)).ok_or_else(|| Refused::unknown(Noun::Channel, code, "code"))
 }
 
 async fn show(app: &App, v: &Viewer, code: &str, said: Markup) -> Result<Page, Problem> {

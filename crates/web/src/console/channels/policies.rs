@@ -1,0 +1,198 @@
+//! The policy of several listings at once: first what each has and would have, then each by a command of its own; and a way to have all
+//! of it as it was.
+
+use super::{find, policy};
+use crate::App;
+use crate::console::fields::{Fields, Posted, pairs, see, step};
+use crate::console::parts::{csrf, empty, icon, once, wrong};
+use crate::console::shell::{self, Page, Sheet};
+use crate::console::viewer::{Viewer, Wrong};
+use crate::problem::Problem;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::Response;
+use axum::response::IntoResponse;
+use domain::Refused;
+use domain::quota::Policy;
+use engine::access::audit::etag_of;
+use engine::channels::listings::{ListingView, MapListing};
+use engine::channels::read;
+use engine::channels::rows::Channel;
+use engine::{Command, Stop};
+use futures_util::future::join_all;
+use maud::{Markup, html};
+
+/// Most listings at once: a page of them, twice.
+const MOST: usize = 100;
+
+/// A listing, the policy of its own that it would have (None: the channel's), and what came of it.
+struct Row {
+    listing: ListingView,
+    to: Option<Policy>,
+    refused: Option<Refused>,
+}
+
+impl Row {
+    fn changes(&self) -> bool {
+        self.listing.policy != self.to
+    }
+
+    fn change(&self) -> MapListing {
+        MapListing { id: self.listing.id.0, policy: self.to.clone(), inherit: self.to.is_none(), ..MapListing::default() }
+    }
+}
+
+/// Those that are there, on this channel, each once.
+async fn chosen(app: &App, channel: &Channel, fields: &Fields) -> Result<Vec<ListingView>, Stop> {
+    let mut ids: Vec<i64> = fields.all("id").iter().filter_map(|id| id.parse().ok()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids.truncate(MOST);
+    let code = channel.code.clone();
+    app.read(move |tx, config| Ok(read::some_listings(tx, config, &ids)?.into_iter().filter(|l| l.channel == code).collect())).await
+}
+
+/// What is to be changed, before anything was typed.
+pub async fn ask(State(app): State<App>, Path(code): Path<String>, viewer: Viewer) -> Result<Page, Problem> {
+    let channel = find(&app, &viewer, &code).await?;
+    let fields = Fields(pairs(&viewer.query));
+    let rows = chosen(&app, &channel, &fields).await?.into_iter().map(|listing| Row { to: listing.policy.clone(), listing, refused: None });
+    Ok(preview(&viewer, &channel, &fields, &rows.collect::<Vec<_>>(), false))
+}
+
+/// Looks, or does it.
+pub async fn set(State(app): State<App>, Path(code): Path<String>, posted: Posted) -> Result<Response<Body>, Problem> {
+    let (v, fields) = (&posted.viewer, &posted.fields);
+    let channel = find(&app, v, &code).await?;
+    let listings = chosen(&app, &channel, fields).await?;
+    let to = match policy::read(fields).and_then(|to| to.map(|p| engine::channels::connect::check_policy(&p).map(|()| p)).transpose()) {
+        Ok(to) => to,
+        Err(refused) => {
+            let v = posted.viewer.clone().refused(fields.0.clone(), refused.into())?;
+            let rows = listings.into_iter().map(|listing| Row { to: listing.policy.clone(), listing, refused: None });
+            return Ok(preview(&v, &channel, fields, &rows.collect::<Vec<_>>(), false).into_response());
+        }
+    };
+    let row = |listing: ListingView| Ok::<Row, Refused>(Row { to: was(fields, listing.id.0)?.unwrap_or_else(|| to.clone()), listing, refused: None });
+    let mut rows = listings.into_iter().map(row).collect::<Result<Vec<Row>, Refused>>()?;
+    if fields.text("step") != "go" {
+        let v = Viewer { typed: fields.0.clone(), ..v.clone() };
+        return Ok(preview(&v, &channel, fields, &rows, true).into_response());
+    }
+    if rows.is_empty() {
+        return Ok(see(&fields.back(&list_of(&channel))));
+    }
+    go(&app, &posted, &mut rows).await?;
+    Ok(result(v, &channel, fields, &rows).into_response())
+}
+
+/// The policy that a listing had, where it is to have it again: `was:ID`, empty for the channel's.
+fn was(fields: &Fields, id: i64) -> Result<Option<Option<Policy>>, Refused> {
+    let name = format!("was:{id}");
+    let Some((_, text)) = fields.0.iter().find(|(n, _)| *n == name) else { return Ok(None) };
+    if text.is_empty() {
+        return Ok(Some(None));
+    }
+    let policy: Policy = serde_json::from_str(text).map_err(|_| Refused::invalid(name.as_str(), "must be a policy"))?;
+    engine::channels::connect::check_policy(&policy)?;
+    Ok(Some(Some(policy)))
+}
+
+/// Each by itself: what is refused of one does not keep the others.
+async fn go(app: &App, posted: &Posted, rows: &mut [Row]) -> Result<(), Stop> {
+    let changed: Vec<&mut Row> = rows.iter_mut().filter(|r| r.changes()).collect();
+    let each = changed.iter().map(|row| {
+        let id = row.listing.id.0;
+        let by = posted.viewer.by().expecting(posted.fields.given(&format!("seen:{id}")));
+        app.engine.submit(Command::MapListing(row.change()), by, posted.once(&id.to_string()))
+    });
+    let outcomes = join_all(each).await;
+    for (row, outcome) in changed.into_iter().zip(outcomes) {
+        if let Err(stop) = outcome {
+            row.refused = Some(stop.refused().cloned().ok_or(stop)?);
+        }
+    }
+    Ok(())
+}
+
+fn list_of(channel: &Channel) -> String {
+    format!("/channels/{}", step(&channel.code))
+}
+
+fn preview(v: &Viewer, channel: &Channel, fields: &Fields, rows: &[Row], looked: bool) -> Page {
+    let back = fields.back(&list_of(channel));
+    let changes = rows.iter().filter(|r| r.changes()).count() as i64;
+    let body = html! {
+        @if rows.is_empty() {
+            section.panel { (empty(v.t("No listings were chosen"), html! { (v.t("Tick some in the list of the channel first.")) }, html! { a.btn.btn-primary href=(back) { (channel.name) } })) }
+        } @else {
+            (wrong(v))
+            form.panel action={ (list_of(channel)) "/policies" } method="post" aria-label=(v.t("Policy")) {
+                (csrf(v)) (once())
+                input type="hidden" name="next" value=(back);
+                @for row in rows { input type="hidden" name="id" value=(row.listing.id.0); input type="hidden" name={ "seen:" (row.listing.id.0) } value=(etag_of(&row.listing.mapping())); }
+                div.panel-body.stack {
+                    p.small.quiet { (v.say("The channel's: {}.", &[&policy::words(v, &channel.policy)])) }
+                    (policy::fields(v, &channel.policy, Some(false)))
+                }
+                (table(v, rows, looked))
+                div.panel-foot.foot-sticky {
+                    button.btn type="submit" name="step" value="look" { (icon("play")) @if looked { (v.t("Look again")) } @else { (v.t("See what will come of it")) } }
+                    @if looked && changes > 0 { button.btn.btn-primary type="submit" name="step" value="go" { (v.say("Change {}", &[&v.count(changes, "listing", "listings")])) } }
+                    a.btn.btn-ghost href=(back) { (v.t("Cancel")) }
+                }
+            }
+        }
+    };
+    sheet(v, channel, rows, html! { (v.t("Look first: each row says what policy it has and would have.")) }, body)
+}
+
+/// What was done, and a form that has all of it as it was.
+fn result(v: &Viewer, channel: &Channel, fields: &Fields, rows: &[Row]) -> Page {
+    let back = fields.back(&list_of(channel));
+    let done: Vec<&Row> = rows.iter().filter(|r| r.changes() && r.refused.is_none()).collect();
+    let refused = rows.iter().filter(|r| r.refused.is_some()).count() as i64;
+    let body = html! {
+        div class=(if refused == 0 { "banner banner-ok flash" } else { "banner banner-warn flash" }) role="status" {
+            (icon(if refused == 0 { "ok" } else { "warn" }))
+            div { b { (v.say("{} changed.", &[&v.count(done.len() as i64, "listing", "listings")])) } @if refused > 0 { " " (v.say("{} refused.", &[&v.num(refused)])) } }
+            @if !done.is_empty() {
+                form action={ (list_of(channel)) "/policies" } method="post" {
+                    (csrf(v)) (once())
+                    input type="hidden" name="step" value="go"; input type="hidden" name="next" value=(back);
+                    @for row in &done {
+                        input type="hidden" name="id" value=(row.listing.id.0);
+                        input type="hidden" name={ "was:" (row.listing.id.0) } value=(row.listing.policy.as_ref().and_then(|p| serde_json::to_string(p).ok()).unwrap_or_default());
+                    }
+                    button.btn.btn-s type="submit" data-undo { (icon("undo")) (v.t("Undo")) " " kbd { "Z" } }
+                }
+            }
+        }
+        section.panel aria-label=(v.t("Policy")) { (table(v, rows, true)) div.panel-foot { a.btn.btn-s href=(back) { (v.t("Back to the list")) } } }
+    };
+    sheet(v, channel, rows, html! { (v.t("Done listing by listing.")) }, body)
+}
+
+fn sheet(v: &Viewer, channel: &Channel, rows: &[Row], sub: Markup, body: Markup) -> Page {
+    let title = v.say("Policy of {} on {}", &[&v.count(rows.len() as i64, "listing", "listings"), &channel.name]);
+    shell::page(v, Sheet { title: title.clone(), here: "/channels", topics: String::new(), head: shell::head(&title, sub, html! {}), body })
+}
+
+fn table(v: &Viewer, rows: &[Row], looked: bool) -> Markup {
+    let words = |own: &Option<Policy>| own.as_ref().map_or_else(|| v.t("as the channel").to_owned(), |own| policy::words(v, own));
+    html! {
+        div.table-wrap { table.table.table-stack {
+            caption.vh { (v.t("The listings with their policies")) }
+            thead { tr { th scope="col" { (v.t("Listing")) } th scope="col" { (v.t("Item")) } th scope="col" { (v.t("Was")) } @if looked { th scope="col" { (v.t("Becomes")) } } } }
+            tbody { @for row in rows { tr data-key={ "l" (row.listing.id.0) } {
+                th.clip scope="row" title=(row.listing.title) { a href={ "/channels/" (step(&row.listing.channel)) "/listings/" (row.listing.id.0) } { (row.listing.title) } " " span.aside { (row.listing.external) } }
+                td data-label=(v.t("Item")) { (row.listing.item.as_deref().unwrap_or("–")) }
+                td.wrap data-label=(v.t("Was")) { (words(&row.listing.policy)) }
+                @if looked { td.wrap data-label=(v.t("Becomes")) {
+                    @if let Some(refused) = &row.refused { span.st.st-danger { (icon("danger")) span.wrap { (Wrong::new(v, refused).detail) } } }
+                    @else if row.changes() { b { (words(&row.to)) } } @else { span.quiet { (v.t("As it is")) } }
+                } }
+            } } }
+        } }
+    }
+}
