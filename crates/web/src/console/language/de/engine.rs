@@ -270,6 +270,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("must be a marketplace or a warehouse that can be connected", "muss ein Marktplatz oder ein Lager sein, das sich anbinden lässt"),
     ("must be a number such as 51.5", "muss eine Zahl sein, etwa 51.5"),
     ("must be a number, is “{}”", "muss eine Zahl sein, nicht „{}“"),
+    ("must be a policy", "muss eine Richtlinie sein"),
     ("must be a three-letter ISO 4217 code such as GBP", "muss ein Code aus drei Buchstaben nach ISO 4217 sein, etwa EUR"),
     ("must be a time such as 2026-11-21T09:00:00Z", "muss eine Zeit sein, etwa 2026-11-21T09:00:00Z"),
     ("must be a time such as 2026-12-24T09:00:00Z", "muss eine Zeit sein, etwa 2026-12-24T09:00:00Z"),
