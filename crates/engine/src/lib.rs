@@ -326,19 +326,26 @@ impl Engine {
         result
     }
 
-    /// Works on a connection that is not the writer's, and keeps it for the next time: for what is done every few seconds, on a thread
-    /// that may block.
-    pub fn in_background<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, Stop>) -> Result<T, Stop> {
-        let idle = self.inner.background.lock().unwrap_or_else(|e| e.into_inner()).pop();
-        let mut conn = match idle {
-            Some(idle) => idle,
-            None => Conn::open(self.url())?,
+    /// Works on a connection that is not the writer's, and keeps it for the next time: for what is done every few seconds and is safe to
+    /// do twice, on a thread that may block.
+    pub fn in_background<T>(&self, mut work: impl FnMut(&mut Conn) -> Result<T, Stop>) -> Result<T, Stop> {
+        let idle = || self.inner.background.lock().unwrap_or_else(|e| e.into_inner());
+        let kept = idle().pop();
+        let (mut conn, is_kept) = match kept {
+            Some(conn) => (conn, true),
+            None => (Conn::open(self.url())?, false),
         };
-        let done = work(&mut conn);
+        let mut done = work(&mut conn);
+        // It may have died while it lay idle, and the others with it.
+        if is_kept && matches!(done, Err(Stop::Broken { .. })) {
+            idle().clear();
+            conn = Conn::open(self.url())?;
+            done = work(&mut conn);
+        }
         let is_open = self.inner.queue.lock().unwrap_or_else(|e| e.into_inner()).is_some();
-        // After a failure nobody knows in what state it is.
-        if done.is_ok() && is_open {
-            self.inner.background.lock().unwrap_or_else(|e| e.into_inner()).push(conn);
+        let mut idle = idle();
+        if done.is_ok() && is_open && idle.len() < MAX_BACKGROUND {
+            idle.push(conn);
         }
         done
     }
@@ -354,6 +361,9 @@ impl Engine {
         self.inner.background.lock().unwrap_or_else(|e| e.into_inner()).clear();
     }
 }
+
+/// Connections that background work keeps; what more is needed at once is opened for it and closed again.
+const MAX_BACKGROUND: usize = 2;
 
 /// Time in the books does not run back over a restart, unless it is further ahead than this (microseconds): then it was
 /// the clock of before that was wrong, and waiting for the right one to catch up would stop all holds from running out.

@@ -197,7 +197,7 @@ impl ListingQuery {
 }
 
 /// A page of a channel's listings: by their titles, or, when searched, those whose SKU begins so, then those whose title does.
-/// Looks at two thousand at most. Refuses an unknown channel, and a cursor of another list.
+/// Looks at a page of them and 1,800 more at most. Refuses an unknown channel, and a cursor of another list.
 pub fn list(tx: &mut Tx<'_>, config: &Config, query: &ListingQuery) -> Result<Page<ListingView, ListingCursor>, Stop> {
     limits::text("begins", &query.begins)?;
     let channel = config.channel_by_code(&query.channel).ok_or_else(|| Refused::unknown(Noun::Channel, &query.channel, "channel"))?;

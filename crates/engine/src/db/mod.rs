@@ -349,6 +349,14 @@ impl Conn {
         }
     }
 
+    /// How often reads were sent to PostgreSQL and waited for, since the connection was opened.
+    pub fn trips(&self) -> u64 {
+        match self {
+            Conn::Sqlite(_) => 0,
+            Conn::Postgres(conn) => conn.trips,
+        }
+    }
+
     /// The SQLite connection, for its own backup.
     pub fn sqlite(&self) -> Option<&rusqlite::Connection> {
         match self {

@@ -5,7 +5,7 @@ use super::{Ahead, Cell, Error, Lookup, Result, Row, Table, Type, Value, Why, Wr
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, TryStreamExt, future::join, future::join_all, future::try_join_all, pin_mut};
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::error::Error as _;
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
@@ -27,6 +27,8 @@ pub struct Postgres {
     /// Reads that were told ahead and are not sent yet, and what those that were sent found, by their names.
     told: Vec<Told>,
     known: HashMap<String, Found>,
+    /// How often reads were sent and waited for.
+    pub trips: u64,
 }
 
 type Values<'v> = [&'v (dyn ToSql + Sync)];
@@ -62,6 +64,7 @@ impl Postgres {
             begin: None,
             told: Vec::new(),
             known: HashMap::new(),
+            trips: 0,
         };
         if !settings.is_empty() {
             this.batch(settings)?;
@@ -71,6 +74,8 @@ impl Postgres {
 
     /// Begins a transaction together with its first statement, in one round trip.
     pub fn begin_later(&mut self, begin: &'static str) {
+        self.told.clear();
+        self.known.clear();
         self.begin = Some(begin);
     }
 
@@ -146,6 +151,8 @@ impl Postgres {
         for read in reads {
             let told = match *read {
                 Ahead::Ids(_, [], _) => continue,
+                // What is read of very many is not kept beside what is made of it.
+                Ahead::Ids(_, keys, _) if keys.len() > MAX_KEYS => continue,
                 Ahead::Ids(lookup, keys, more) => {
                     let sql = lookup_sql(&Lookup { lock: false, ..*lookup });
                     let values = std::iter::once(Box::new(keys.to_vec()) as _).chain(more.iter().map(Value::owned)).collect();
@@ -155,7 +162,8 @@ impl Postgres {
                     Told { name: name(sql.0, &borrowed(values)), sql: sql.0.into(), values: values.iter().map(Value::owned).collect() }
                 }
             };
-            if !self.known.contains_key(&told.name) && self.told.iter().all(|t| t.name != told.name) {
+            let is_new = !self.known.contains_key(&told.name) && self.told.iter().all(|t| t.name != told.name);
+            if is_new && self.told.len() < MAX_TOLD {
                 self.told.push(told);
             }
         }
@@ -167,25 +175,32 @@ impl Postgres {
             return self.send(&sets.iter().map(|values| (sql, values.as_ref().to_vec())).collect::<Vec<_>>());
         }
         let names: Vec<String> = sets.iter().map(|values| name(sql, values.as_ref())).collect();
+        let mut asked: HashMap<&str, Found> = HashMap::new();
         if !names.iter().all(|name| self.known.contains_key(name)) {
             let told = std::mem::take(&mut self.told);
-            let mut sent: Vec<&String> = told.iter().map(|t| &t.name).collect();
-            let mut reads: Vec<(&str, Vec<&(dyn ToSql + Sync)>)> =
-                told.iter().map(|t| (&*t.sql, t.values.iter().map(|v| v.as_ref() as _).collect())).collect();
-            for (name, values) in names.iter().zip(sets) {
-                if !self.known.contains_key(name) && !sent.contains(&name) {
-                    sent.push(name);
-                    reads.push((sql, values.as_ref().to_vec()));
+            let (others, mut found) = {
+                let of_told: HashSet<&str> = told.iter().map(|t| t.name.as_str()).collect();
+                let mut reads: Vec<(&str, Vec<&(dyn ToSql + Sync)>)> =
+                    told.iter().map(|t| (&*t.sql, t.values.iter().map(|v| v.as_ref() as _).collect())).collect();
+                let mut others: Vec<&str> = Vec::new();
+                for (name, values) in names.iter().zip(sets) {
+                    if !self.known.contains_key(name) && !of_told.contains(name.as_str()) {
+                        others.push(name);
+                        reads.push((sql, values.as_ref().to_vec()));
+                    }
                 }
-            }
-            let found = self.send(&reads)?;
-            self.known.extend(sent.into_iter().cloned().zip(found));
+                (others, self.send(&reads)?)
+            };
+            // What was not told is not kept.
+            asked.extend(others.into_iter().zip(found.split_off(told.len())));
+            self.known.extend(told.into_iter().map(|t| t.name).zip(found));
         }
-        Ok(names.iter().filter_map(|name| self.known.get(name).cloned()).collect())
+        Ok(names.iter().filter_map(|name| self.known.get(name).or_else(|| asked.get(name.as_str())).cloned()).collect())
     }
 
     /// Sends statements with their values without waiting in between.
     fn send(&mut self, reads: &[(&str, Vec<&(dyn ToSql + Sync)>)]) -> Result<Vec<Found>> {
+        self.trips += 1;
         self.run(|this, begin| {
             let statements = reads.iter().map(|(sql, _)| this.statement(sql)).collect::<Result<Vec<Statement>>>()?;
             let queries = statements.iter().zip(reads).map(|(statement, (_, values))| this.client.query(statement, values));
@@ -294,6 +309,10 @@ where
     });
     Ok(client)
 }
+
+/// Most reads that are told ahead at once, and most keys of one.
+const MAX_TOLD: usize = 200;
+const MAX_KEYS: usize = 1_000;
 
 /// A statement and its values, to know it by.
 fn name(sql: &str, values: &Values<'_>) -> String {

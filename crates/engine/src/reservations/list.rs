@@ -58,7 +58,7 @@ impl ReservationQuery {
     }
 }
 
-/// A page of reservations. Looks at a thousand at most.
+/// A page of reservations. Looks at a page of them and 750 more at most.
 pub fn list(tx: &mut Tx<'_>, config: &Config, query: &ReservationQuery) -> Result<Page<ReservationView, Cursor<3>>, Stop> {
     debug_assert!(HELD.0.contains(RESERVATION_COLUMNS) && ALL.0.contains(RESERVATION_COLUMNS));
     // What never runs out is no hold of this list, and would come first the other way round.

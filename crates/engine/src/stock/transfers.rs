@@ -71,7 +71,7 @@ pub struct TransferRow {
     pub canceled: i64,
 }
 
-/// A page of transfers. Looks at two thousand at most.
+/// A page of transfers. Looks at a page of them and 1,500 more at most.
 pub fn list(tx: &mut Tx<'_>, config: &Config, query: &TransferQuery) -> Result<Page<TransferRow, Cursor<2>>, Stop> {
     let (ids, next) = matching(tx, query)?;
     let wanted = sorted(&ids);

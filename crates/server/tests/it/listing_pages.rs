@@ -161,14 +161,25 @@ fn several_listings_get_a_policy_at_once_and_have_theirs_back() {
         let seen = [&lamp, &torch].map(|id| (format!("seen:{id}"), hidden(&page, &format!("seen:{id}"))));
         let mut go = with(&[("policy.mode.units", "3"), ("step", "go"), ("once", "1")]);
         go.extend(seen.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        let page = owner.post(to, &go).text();
-        says(&page, &["2 listings changed."]);
+        let done = owner.post(to, &go).text();
+        says(&done, &["2 listings changed."]);
         assert_eq!((&own("LAMP")["mode"], own("TORCH")), (&json!({ "kind": "fixed", "units": 3 }), own("LAMP")));
 
-        // The page holds the way back.
-        let was = [&lamp, &torch].map(|id| (format!("was:{id}"), hidden(&page, &format!("was:{id}")).replace("&quot;", "\"")));
+        // What is done is what was looked at: other figures than those are looked at first.
+        let page = get(&owner, &format!("{to}?id={lamp}"));
+        lacks(&page, &["name=\"looked\""]);
+        let look = [("id", lamp.as_str()), ("policy.mode", "fixed"), ("policy.mode.units", "5")];
+        let looked = hidden(&owner.post(to, &look).text(), "looked").replace("&quot;", "\"");
+        let other = [("id", lamp.as_str()), ("policy.mode", "fixed"), ("policy.mode.units", "6"), ("looked", &looked), ("step", "go"), ("once", "8")];
+        says(&owner.post(to, &other).text(), &["<b>6 of each</b>", "Change 1 listing"]);
+        assert_eq!(own("LAMP")["mode"]["units"], 3);
+
+        // The page of what was done holds the way back.
+        let kept =
+            |page: &str, id: &str| ["was", "seen"].map(|of| (format!("{of}:{id}"), hidden(page, &format!("{of}:{id}")).replace("&quot;", "\"")));
+        let kept_of_both = [kept(&done, &lamp), kept(&done, &torch)].concat();
         let mut back = vec![("id", lamp.as_str()), ("id", torch.as_str()), ("step", "go"), ("once", "2")];
-        back.extend(was.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        back.extend(kept_of_both.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         says(&owner.post(to, &back).text(), &["2 listings changed."]);
         assert_eq!((own("LAMP"), own("TORCH")), (capped, Value::Null));
         let broken = format!("was:{lamp}");
@@ -181,6 +192,12 @@ fn several_listings_get_a_policy_at_once_and_have_theirs_back() {
         let page = owner.post(to, &go).text();
         says(&page, &["1 listing changed.", "1 refused.", "Somebody else changed the listing"]);
         assert_eq!(own("TORCH")["never"], true);
+        site.ok(&format!("POST /listings/{lamp}"), json!({ "policy": { "cap": 9 } }));
+        let kept = kept(&page, &lamp);
+        let mut back = vec![("id", lamp.as_str()), ("step", "go"), ("once", "4")];
+        back.extend(kept.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        says(&owner.post(to, &back).text(), &["0 listings changed.", "1 refused."]);
+        assert_eq!(own("LAMP")["cap"], 9);
         site.verify();
     });
 }

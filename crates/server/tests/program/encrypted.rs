@@ -13,8 +13,9 @@ fn certificate(name: &str) -> PathBuf {
 fn create_key(database: &str, trusted: Option<&str>) -> Output {
     let mut command = Command::new(HOLDFAST);
     command.args(["key", "create", "--name", "test", "--role", "admin", "--database", database]);
+    command.env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR").env_remove("HOLDFAST_DATABASE_CA");
     if let Some(trusted) = trusted {
-        command.env("SSL_CERT_FILE", certificate(trusted));
+        command.env("HOLDFAST_DATABASE_CA", certificate(trusted));
     }
     command.output().unwrap()
 }
@@ -35,10 +36,14 @@ fn a_database_is_reached_encrypted_or_not_at_all() {
     assert!(!output.status.success(), "the server takes encrypted connections only");
     // Nobody vouches for this server.
     let output = create_key(&required, None);
-    assert!(!output.status.success() && told(&output).contains("certificate"), "{}", told(&output));
+    assert!(!output.status.success() && told(&output).to_lowercase().contains("certificate"), "{}", told(&output));
+    for (file, why) in [("none.pem", "none.pem"), ("server.key", "no certificate in it")] {
+        let output = create_key(&required, Some(file));
+        assert!(!output.status.success() && told(&output).contains("HOLDFAST_DATABASE_CA") && told(&output).contains(why), "{}", told(&output));
+    }
     let output = create_key(&required, Some("authority.pem"));
     assert!(output.status.success(), "{}", told(&output));
     // It stands for 127.0.0.1 and for no other name of the same machine.
     let output = create_key(&required.replace("127.0.0.1", "localhost"), Some("authority.pem"));
-    assert!(!output.status.success() && told(&output).contains("certificate"), "{}", told(&output));
+    assert!(!output.status.success() && told(&output).contains("not valid for name"), "{}", told(&output));
 }

@@ -1,7 +1,7 @@
 //! The policy of several listings at once: first what each has and would have, then each by a command of its own; and a way to have all
 //! of it as it was.
 
-use super::{find, policy};
+use super::{policy, settings};
 use crate::App;
 use crate::console::fields::{Fields, Posted, pairs, see, step};
 use crate::console::parts::{csrf, empty, icon, once, wrong};
@@ -15,10 +15,10 @@ use axum::response::IntoResponse;
 use domain::Refused;
 use domain::quota::Policy;
 use engine::access::audit::etag_of;
+use engine::channels::connect::ChannelView;
 use engine::channels::listings::{ListingView, MapListing};
 use engine::channels::read;
-use engine::channels::rows::Channel;
-use engine::{Command, Stop};
+use engine::{Answer, Command, Stop};
 use futures_util::future::join_all;
 use maud::{Markup, html};
 
@@ -30,9 +30,15 @@ struct Row {
     listing: ListingView,
     to: Option<Policy>,
     refused: Option<Refused>,
+    /// What it is known by after the change, so that one by somebody else is noticed when this one is taken back.
+    after: Option<String>,
 }
 
 impl Row {
+    fn new(listing: ListingView, to: Option<Policy>) -> Row {
+        Row { listing, to, refused: None, after: None }
+    }
+
     fn changes(&self) -> bool {
         self.listing.policy != self.to
     }
@@ -43,7 +49,7 @@ impl Row {
 }
 
 /// Those that are there, on this channel, each once.
-async fn chosen(app: &App, channel: &Channel, fields: &Fields) -> Result<Vec<ListingView>, Stop> {
+async fn chosen(app: &App, channel: &ChannelView, fields: &Fields) -> Result<Vec<ListingView>, Stop> {
     let mut ids: Vec<i64> = fields.all("id").iter().filter_map(|id| id.parse().ok()).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -54,36 +60,43 @@ async fn chosen(app: &App, channel: &Channel, fields: &Fields) -> Result<Vec<Lis
 
 /// What is to be changed, before anything was typed.
 pub async fn ask(State(app): State<App>, Path(code): Path<String>, viewer: Viewer) -> Result<Page, Problem> {
-    let channel = find(&app, &viewer, &code).await?;
+    let channel = settings::view(&app, &viewer, &code).await?;
     let fields = Fields(pairs(&viewer.query));
-    let rows = chosen(&app, &channel, &fields).await?.into_iter().map(|listing| Row { to: listing.policy.clone(), listing, refused: None });
-    Ok(preview(&viewer, &channel, &fields, &rows.collect::<Vec<_>>(), false))
+    let rows = chosen(&app, &channel, &fields).await?.into_iter().map(|listing| Row::new(listing.clone(), listing.policy));
+    Ok(preview(&viewer, &channel, &fields, &rows.collect::<Vec<_>>(), None))
 }
 
 /// Looks, or does it.
 pub async fn set(State(app): State<App>, Path(code): Path<String>, posted: Posted) -> Result<Response<Body>, Problem> {
     let (v, fields) = (&posted.viewer, &posted.fields);
-    let channel = find(&app, v, &code).await?;
+    let channel = settings::view(&app, v, &code).await?;
     let listings = chosen(&app, &channel, fields).await?;
     let to = match policy::read(fields).and_then(|to| to.map(|p| engine::channels::connect::check_policy(&p).map(|()| p)).transpose()) {
         Ok(to) => to,
         Err(refused) => {
             let v = posted.viewer.clone().refused(fields.0.clone(), refused.into())?;
-            let rows = listings.into_iter().map(|listing| Row { to: listing.policy.clone(), listing, refused: None });
-            return Ok(preview(&v, &channel, fields, &rows.collect::<Vec<_>>(), false).into_response());
+            let rows = listings.into_iter().map(|listing| Row::new(listing.clone(), listing.policy));
+            return Ok(preview(&v, &channel, fields, &rows.collect::<Vec<_>>(), None).into_response());
         }
     };
-    let row = |listing: ListingView| Ok::<Row, Refused>(Row { to: was(fields, listing.id.0)?.unwrap_or_else(|| to.clone()), listing, refused: None });
+    let row = |listing: ListingView| Ok::<Row, Refused>(Row::new(listing.clone(), was(fields, listing.id.0)?.unwrap_or_else(|| to.clone())));
     let mut rows = listings.into_iter().map(row).collect::<Result<Vec<Row>, Refused>>()?;
-    if fields.text("step") != "go" {
+    // What is done is what was looked at.
+    let looked = fields.given("looked").is_none_or(|looked| looked == digest(&to));
+    if fields.text("step") != "go" || !looked {
         let v = Viewer { typed: fields.0.clone(), ..v.clone() };
-        return Ok(preview(&v, &channel, fields, &rows, true).into_response());
+        return Ok(preview(&v, &channel, fields, &rows, Some(&to)).into_response());
     }
     if rows.is_empty() {
         return Ok(see(&fields.back(&list_of(&channel))));
     }
     go(&app, &posted, &mut rows).await?;
     Ok(result(v, &channel, fields, &rows).into_response())
+}
+
+/// Tells one policy from another, in a form.
+fn digest(to: &Option<Policy>) -> String {
+    serde_json::to_string(to).unwrap_or_default()
 }
 
 /// The policy that a listing had, where it is to have it again: `was:ID`, empty for the channel's.
@@ -108,18 +121,23 @@ async fn go(app: &App, posted: &Posted, rows: &mut [Row]) -> Result<(), Stop> {
     });
     let outcomes = join_all(each).await;
     for (row, outcome) in changed.into_iter().zip(outcomes) {
-        if let Err(stop) = outcome {
-            row.refused = Some(stop.refused().cloned().ok_or(stop)?);
+        match outcome {
+            Ok(reply) => {
+                if let Answer::Listing(view) = reply.answer {
+                    row.after = Some(etag_of(&view.mapping()));
+                }
+            }
+            Err(stop) => row.refused = Some(stop.refused().cloned().ok_or(stop)?),
         }
     }
     Ok(())
 }
 
-fn list_of(channel: &Channel) -> String {
+fn list_of(channel: &ChannelView) -> String {
     format!("/channels/{}", step(&channel.code))
 }
 
-fn preview(v: &Viewer, channel: &Channel, fields: &Fields, rows: &[Row], looked: bool) -> Page {
+fn preview(v: &Viewer, channel: &ChannelView, fields: &Fields, rows: &[Row], looked: Option<&Option<Policy>>) -> Page {
     let back = fields.back(&list_of(channel));
     let changes = rows.iter().filter(|r| r.changes()).count() as i64;
     let body = html! {
@@ -130,15 +148,16 @@ fn preview(v: &Viewer, channel: &Channel, fields: &Fields, rows: &[Row], looked:
             form.panel action={ (list_of(channel)) "/policies" } method="post" aria-label=(v.t("Policy")) {
                 (csrf(v)) (once())
                 input type="hidden" name="next" value=(back);
+                @if let Some(to) = looked { input type="hidden" name="looked" value=(digest(to)); }
                 @for row in rows { input type="hidden" name="id" value=(row.listing.id.0); input type="hidden" name={ "seen:" (row.listing.id.0) } value=(etag_of(&row.listing.mapping())); }
                 div.panel-body.stack {
                     p.small.quiet { (v.say("The channel's: {}.", &[&policy::words(v, &channel.policy)])) }
                     (policy::fields(v, &channel.policy, Some(false)))
                 }
-                (table(v, rows, looked))
+                (table(v, rows, looked.is_some()))
                 div.panel-foot.foot-sticky {
-                    button.btn type="submit" name="step" value="look" { (icon("play")) @if looked { (v.t("Look again")) } @else { (v.t("See what will come of it")) } }
-                    @if looked && changes > 0 { button.btn.btn-primary type="submit" name="step" value="go" { (v.say("Change {}", &[&v.count(changes, "listing", "listings")])) } }
+                    button.btn type="submit" name="step" value="look" { (icon("play")) @if looked.is_some() { (v.t("Look again")) } @else { (v.t("See what will come of it")) } }
+                    @if looked.is_some() && changes > 0 { button.btn.btn-primary type="submit" name="step" value="go" { (v.say("Change {}", &[&v.count(changes, "listing", "listings")])) } }
                     a.btn.btn-ghost href=(back) { (v.t("Cancel")) }
                 }
             }
@@ -148,7 +167,7 @@ fn preview(v: &Viewer, channel: &Channel, fields: &Fields, rows: &[Row], looked:
 }
 
 /// What was done, and a form that has all of it as it was.
-fn result(v: &Viewer, channel: &Channel, fields: &Fields, rows: &[Row]) -> Page {
+fn result(v: &Viewer, channel: &ChannelView, fields: &Fields, rows: &[Row]) -> Page {
     let back = fields.back(&list_of(channel));
     let done: Vec<&Row> = rows.iter().filter(|r| r.changes() && r.refused.is_none()).collect();
     let refused = rows.iter().filter(|r| r.refused.is_some()).count() as i64;
@@ -162,6 +181,7 @@ fn result(v: &Viewer, channel: &Channel, fields: &Fields, rows: &[Row]) -> Page 
                     input type="hidden" name="step" value="go"; input type="hidden" name="next" value=(back);
                     @for row in &done {
                         input type="hidden" name="id" value=(row.listing.id.0);
+                        @if let Some(after) = &row.after { input type="hidden" name={ "seen:" (row.listing.id.0) } value=(after); }
                         input type="hidden" name={ "was:" (row.listing.id.0) } value=(row.listing.policy.as_ref().and_then(|p| serde_json::to_string(p).ok()).unwrap_or_default());
                     }
                     button.btn.btn-s type="submit" data-undo { (icon("undo")) (v.t("Undo")) " " kbd { "Z" } }
@@ -173,7 +193,7 @@ fn result(v: &Viewer, channel: &Channel, fields: &Fields, rows: &[Row]) -> Page 
     sheet(v, channel, rows, html! { (v.t("Done listing by listing.")) }, body)
 }
 
-fn sheet(v: &Viewer, channel: &Channel, rows: &[Row], sub: Markup, body: Markup) -> Page {
+fn sheet(v: &Viewer, channel: &ChannelView, rows: &[Row], sub: Markup, body: Markup) -> Page {
     let title = v.say("Policy of {} on {}", &[&v.count(rows.len() as i64, "listing", "listings"), &channel.name]);
     shell::page(v, Sheet { title: title.clone(), here: "/channels", topics: String::new(), head: shell::head(&title, sub, html! {}), body })
 }
