@@ -230,7 +230,7 @@ fn exceptions_come_in_the_order_asked_for() {
         let all: Vec<Value> = site.get("/exceptions")["data"].as_array().unwrap().clone();
         let ids: Vec<&str> = all.iter().map(|e| e["id"].as_str().unwrap()).collect();
         let shown = owner.post("/exceptions/many", &[("what", "assign"), ("id", ids[0]), ("id", ids[1])]).text();
-        let seen = [ids[0], ids[1]].map(|id| (format!("seen-{id}"), hidden(&shown, &format!("seen-{id}"))));
+        let seen = [ids[0], ids[1]].map(|id| (format!("seen:{id}"), hidden(&shown, &format!("seen:{id}"))));
         site.ok(&format!("POST /exceptions/{}", ids[0]), json!({"action": "assign", "owner": "night program"}));
         let form = [("what", "assign"), ("id", ids[0]), ("id", ids[1]), ("assign-owner", ""), (&seen[0].0, &seen[0].1), (&seen[1].0, &seen[1].1)];
         let told = owner.post("/exceptions/many/do", &form).text();

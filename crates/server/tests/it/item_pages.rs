@@ -1,6 +1,6 @@
 //! The pages of items: the list, one item, what people do to stock there and how it is taken back.
 
-use crate::reading::{get, hidden, panel, refused, row, text_between};
+use crate::reading::{get, hidden, panel, refused, row, text_between, undo};
 use crate::support::{Site, Visitor, on_both};
 use serde_json::{Value, json};
 
@@ -437,19 +437,21 @@ fn selling_is_switched_for_many_and_back() {
         assert!(page.contains("2 items changed."), "{page}");
         assert_eq!((of("A"), of("B")), ("false deny".into(), "false deny".into()));
         // The page holds the way back, each as it was.
-        let back: Vec<(String, String)> = page
-            .split_once("name=\"step\" value=\"go\"")
-            .unwrap()
-            .1
-            .split("name=\"")
-            .skip(1)
-            .filter_map(|rest| Some((rest.split('"').next()?.to_owned(), rest.split_once("value=\"")?.1.split('"').next()?.to_owned())))
-            .take(6)
-            .collect();
-        let back: Vec<(&str, &str)> =
-            back.iter().map(|(n, v)| (n.as_str(), v.as_str())).chain([("do", "sell"), ("step", "go"), ("once", "2")]).collect();
-        assert!(owner.post("/items/bulk", &back).text().contains("2 items changed."), "{back:?}");
+        let post = |form: Vec<(String, String)>| {
+            owner.post("/items/bulk", &form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect::<Vec<_>>()).text()
+        };
+        let page = post(undo(&page));
+        assert!(page.contains("2 items changed."), "{page}");
         assert_eq!((of("A"), of("B")), ("true backorder".into(), "true deny".into()));
+        // What somebody else said meanwhile is not taken back.
+        let again = undo(&page);
+        site.ok("PATCH /items/A", json!({ "when_short": "preorder" }));
+        let page = post(again);
+        assert!(page.contains("1 item changed.") && page.contains("1 refused.") && page.contains("Somebody else changed the item “A”"), "{page}");
+        assert_eq!((of("A"), of("B")), ("true preorder".into(), "false deny".into()));
+        for (sku, when_short) in [("A", "backorder"), ("B", "deny")] {
+            site.ok(&format!("PATCH /items/{sku}"), json!({ "active": true, "when_short": when_short }));
+        }
         // Somebody changed one of them since they were looked at: that one stays as it is.
         let page = owner.post("/items/bulk", &fields).text();
         let seen = ["A", "B"].map(|sku| (format!("seen:{sku}"), hidden(&page, &format!("seen:{sku}"))));

@@ -77,7 +77,7 @@ fn both_nodes_together_never_oversell_and_never_double_an_order() {
 #[test]
 fn a_restarted_or_cut_database_loses_nothing() {
     // A server of its own, so that the others are not disturbed.
-    let server = sim::postgres::TempPostgres::start(false).unwrap();
+    let server = sim::postgres::TempPostgres::start().unwrap();
     let url = Url::parse(&server.database().unwrap()).unwrap();
     let site = Site::new(url);
     site.locations(&[("LON", json!({}))]);

@@ -303,11 +303,11 @@ fn several_at_once_each_by_itself() {
             &page,
             &["2 can be done, 2 cannot", "Nothing of it is ready to be shipped.", "Several locations send it", "2 units from LON", "Ship 2 orders"],
         );
-        let (seen_a, seen_b) = (hidden(&page, &format!("seen.{a}")), hidden(&page, &format!("seen.{b}")));
+        let (seen_a, seen_b) = (hidden(&page, &format!("seen:{a}")), hidden(&page, &format!("seen:{b}")));
         let (fa, fb) = (hidden(&page, &format!("fulfillment.{a}")), hidden(&page, &format!("fulfillment.{b}")));
         // One of them is changed by somebody else before the form is sent.
         site.ok(&format!("POST /orders/{b}/cancel"), json!({}));
-        let names = [format!("seen.{a}"), format!("seen.{b}"), format!("fulfillment.{a}"), format!("fulfillment.{b}"), format!("tracking.{a}")];
+        let names = [format!("seen:{a}"), format!("seen:{b}"), format!("fulfillment.{a}"), format!("fulfillment.{b}"), format!("tracking.{a}")];
         let fields = [
             ("once", "s1"),
             ("id", &a),

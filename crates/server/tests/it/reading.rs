@@ -38,6 +38,13 @@ pub fn hidden(page: &str, name: &str) -> String {
     page[at..].split('"').nth(3).unwrap().to_owned()
 }
 
+/// What the form sends that takes back what was just done.
+pub fn undo(page: &str) -> Vec<(String, String)> {
+    let form = page.split_once("data-undo").unwrap_or_else(|| panic!("nothing to take back in {page}")).0.rsplit_once("<form").unwrap().1;
+    let inputs = form.split("name=\"").skip(1).map(|rest| (rest.split('"').next().unwrap(), rest.split_once("value=\"").unwrap().1));
+    inputs.map(|(name, rest)| (name.to_owned(), rest.split('"').next().unwrap().replace("&quot;", "\""))).collect()
+}
+
 /// What a field of a refused form is told.
 pub fn fault(page: &str, field: &str) -> String {
     text_between(page, &format!("<p class=\"error\" id=\"d-{field}\""), "</p>")

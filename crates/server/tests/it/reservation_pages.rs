@@ -98,11 +98,11 @@ fn several_are_let_go_at_once_each_by_itself() {
         for text in ["3 units can be promised to others at once.", "Release 2 reservations", "href=\"/reservations?channel=web\""] {
             assert!(page.contains(text), "{text} in {page}");
         }
-        let seen = |page: &str, id: &str| page.split(&format!("name=\"seen.{id}\" value=\"")).nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let seen = |page: &str, id: &str| page.split(&format!("name=\"seen:{id}\" value=\"")).nth(1).unwrap().split('"').next().unwrap().to_owned();
         let etags = [seen(&page, &ids[0]), seen(&page, &ids[1])];
         // One of them is kept longer by somebody else before the form is sent.
         site.ok(&format!("POST /reservations/{}/extend", ids[1]), json!({ "expires_in_seconds": 9_000 }));
-        let names = [format!("seen.{}", ids[0]), format!("seen.{}", ids[1])];
+        let names = [format!("seen:{}", ids[0]), format!("seen:{}", ids[1])];
         let form = [("once", "s"), ("id", ids[0].as_str()), ("id", ids[1].as_str()), (&names[0], etags[0].as_str()), (&names[1], etags[1].as_str())];
         let told = support.post("/reservations/release", &form).text();
         assert!(told.contains("1 done, 1 not.") && told.contains("Somebody else changed the reservation"), "{told}");

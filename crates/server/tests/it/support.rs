@@ -19,7 +19,7 @@ use web::App;
 /// One PostgreSQL for all tests of this process; it stops when the process has gone.
 pub fn postgres() -> &'static TempPostgres {
     static SERVER: OnceLock<TempPostgres> = OnceLock::new();
-    SERVER.get_or_init(|| TempPostgres::start(false).unwrap_or_else(|e| panic!("a PostgreSQL for the tests: {e}")))
+    SERVER.get_or_init(|| TempPostgres::start().unwrap_or_else(|e| panic!("a PostgreSQL for the tests: {e}")))
 }
 
 /// Runs a test on a new database of each kind.

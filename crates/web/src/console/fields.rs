@@ -160,9 +160,13 @@ pub fn check_token(viewer: &Viewer, token: &str) -> Result<(), Problem> {
 impl Posted {
     /// Has the engine carry a command out, once for each form that was shown: pressing twice does it once.
     pub async fn submit(&self, app: &App, command: Command) -> Result<Reply, Stop> {
-        let seen = self.fields.given("seen");
-        let by = self.viewer.by().expecting(seen);
-        app.engine.submit(command, by, self.once("")).await
+        self.submit_one(app, "", command).await
+    }
+
+    /// The same of a form that is about several things: `part` tells which one the command is for, and `seen:PART` how that was shown.
+    pub async fn submit_one(&self, app: &App, part: &str, command: Command) -> Result<Reply, Stop> {
+        let seen = self.fields.given(&if part.is_empty() { "seen".to_owned() } else { format!("seen:{part}") });
+        app.engine.submit(command, self.viewer.by().expecting(seen), self.once(part)).await
     }
 
     /// A key that makes the sending of this form safe to repeat; `part` tells several commands of one form apart.

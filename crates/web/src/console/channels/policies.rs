@@ -3,10 +3,11 @@
 
 use super::{policy, settings};
 use crate::App;
+use crate::console::bulk;
 use crate::console::fields::{Fields, Posted, pairs, see, step};
 use crate::console::parts::{csrf, empty, icon, once, wrong};
 use crate::console::shell::{self, Page, Sheet};
-use crate::console::viewer::{Viewer, Wrong};
+use crate::console::viewer::Viewer;
 use crate::problem::Problem;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -19,7 +20,6 @@ use engine::channels::connect::ChannelView;
 use engine::channels::listings::{ListingView, MapListing};
 use engine::channels::read;
 use engine::{Answer, Command, Stop};
-use futures_util::future::join_all;
 use maud::{Markup, html};
 
 /// Most listings at once: a page of them, twice.
@@ -43,18 +43,14 @@ impl Row {
         self.listing.policy != self.to
     }
 
-    fn change(&self) -> MapListing {
-        MapListing { id: self.listing.id.0, policy: self.to.clone(), inherit: self.to.is_none(), ..MapListing::default() }
+    fn change(&self) -> Command {
+        Command::MapListing(MapListing { id: self.listing.id.0, policy: self.to.clone(), inherit: self.to.is_none(), ..MapListing::default() })
     }
 }
 
 /// Those that are there, on this channel, each once.
 async fn chosen(app: &App, channel: &ChannelView, fields: &Fields) -> Result<Vec<ListingView>, Stop> {
-    let mut ids: Vec<i64> = fields.all("id").iter().filter_map(|id| id.parse().ok()).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids.truncate(MOST);
-    let code = channel.code.clone();
+    let (ids, code) = (bulk::ids(fields, MOST), channel.code.clone());
     app.read(move |tx, config| Ok(read::some_listings(tx, config, &ids)?.into_iter().filter(|l| l.channel == code).collect())).await
 }
 
@@ -114,20 +110,13 @@ fn was(fields: &Fields, id: i64) -> Result<Option<Option<Policy>>, Refused> {
 /// Each by itself: what is refused of one does not keep the others.
 async fn go(app: &App, posted: &Posted, rows: &mut [Row]) -> Result<(), Stop> {
     let changed: Vec<&mut Row> = rows.iter_mut().filter(|r| r.changes()).collect();
-    let each = changed.iter().map(|row| {
-        let id = row.listing.id.0;
-        let by = posted.viewer.by().expecting(posted.fields.given(&format!("seen:{id}")));
-        app.engine.submit(Command::MapListing(row.change()), by, posted.once(&id.to_string()))
-    });
-    let outcomes = join_all(each).await;
+    let outcomes = bulk::each(app, posted, changed.iter().map(|row| (row.listing.id.0.to_string(), row.change())).collect()).await?;
     for (row, outcome) in changed.into_iter().zip(outcomes) {
-        match outcome {
-            Ok(reply) => {
-                if let Answer::Listing(view) = reply.answer {
-                    row.after = Some(etag_of(&view.mapping()));
-                }
-            }
-            Err(stop) => row.refused = Some(stop.refused().cloned().ok_or(stop)?),
+        match outcome.map(|reply| reply.answer) {
+            Ok(Answer::Listing(view)) => row.after = Some(etag_of(&view.mapping())),
+            // The same form once more.
+            Ok(_) => {}
+            Err(refused) => row.refused = Some(refused),
         }
     }
     Ok(())
@@ -149,7 +138,7 @@ fn preview(v: &Viewer, channel: &ChannelView, fields: &Fields, rows: &[Row], loo
                 (csrf(v)) (once())
                 input type="hidden" name="next" value=(back);
                 @if let Some(to) = looked { input type="hidden" name="looked" value=(digest(to)); }
-                @for row in rows { input type="hidden" name="id" value=(row.listing.id.0); input type="hidden" name={ "seen:" (row.listing.id.0) } value=(etag_of(&row.listing.mapping())); }
+                @for row in rows { input type="hidden" name="id" value=(row.listing.id.0); (bulk::seen(row.listing.id.0, &etag_of(&row.listing.mapping()))) }
                 div.panel-body.stack {
                     p.small.quiet { (v.say("The channel's: {}.", &[&policy::words(v, &channel.policy)])) }
                     (policy::fields(v, &channel.policy, Some(false)))
@@ -170,24 +159,20 @@ fn preview(v: &Viewer, channel: &ChannelView, fields: &Fields, rows: &[Row], loo
 fn result(v: &Viewer, channel: &ChannelView, fields: &Fields, rows: &[Row]) -> Page {
     let back = fields.back(&list_of(channel));
     let done: Vec<&Row> = rows.iter().filter(|r| r.changes() && r.refused.is_none()).collect();
-    let refused = rows.iter().filter(|r| r.refused.is_some()).count() as i64;
-    let body = html! {
-        div class=(if refused == 0 { "banner banner-ok flash" } else { "banner banner-warn flash" }) role="status" {
-            (icon(if refused == 0 { "ok" } else { "warn" }))
-            div { b { (v.say("{} changed.", &[&v.count(done.len() as i64, "listing", "listings")])) } @if refused > 0 { " " (v.say("{} refused.", &[&v.num(refused)])) } }
-            @if !done.is_empty() {
-                form action={ (list_of(channel)) "/policies" } method="post" {
-                    (csrf(v)) (once())
-                    input type="hidden" name="step" value="go"; input type="hidden" name="next" value=(back);
-                    @for row in &done {
-                        input type="hidden" name="id" value=(row.listing.id.0);
-                        @if let Some(after) = &row.after { input type="hidden" name={ "seen:" (row.listing.id.0) } value=(after); }
-                        input type="hidden" name={ "was:" (row.listing.id.0) } value=(row.listing.policy.as_ref().and_then(|p| serde_json::to_string(p).ok()).unwrap_or_default());
-                    }
-                    button.btn.btn-s type="submit" data-undo { (icon("undo")) (v.t("Undo")) " " kbd { "Z" } }
-                }
-            }
+    let refused = rows.iter().filter(|r| r.refused.is_some()).count();
+    let undo = html! {
+        input type="hidden" name="step" value="go"; input type="hidden" name="next" value=(back);
+        @for row in &done {
+            @let id = row.listing.id.0;
+            input type="hidden" name="id" value=(id);
+            @if let Some(after) = &row.after { (bulk::seen(id, after)) }
+            input type="hidden" name={ "was:" (id) } value=(row.listing.policy.as_ref().and_then(|p| serde_json::to_string(p).ok()).unwrap_or_default());
         }
+    };
+    let changed = v.say("{} changed.", &[&v.count(done.len() as i64, "listing", "listings")]);
+    let action = format!("{}/policies", list_of(channel));
+    let body = html! {
+        (bulk::told(v, &changed, refused, (!done.is_empty()).then_some((&action, undo))))
         section.panel aria-label=(v.t("Policy")) { (table(v, rows, true)) div.panel-foot { a.btn.btn-s href=(back) { (v.t("Back to the list")) } } }
     };
     sheet(v, channel, rows, html! { (v.t("Done listing by listing.")) }, body)
@@ -209,7 +194,7 @@ fn table(v: &Viewer, rows: &[Row], looked: bool) -> Markup {
                 td data-label=(v.t("Item")) { (row.listing.item.as_deref().unwrap_or("–")) }
                 td.wrap data-label=(v.t("Was")) { (words(&row.listing.policy)) }
                 @if looked { td.wrap data-label=(v.t("Becomes")) {
-                    @if let Some(refused) = &row.refused { span.st.st-danger { (icon("danger")) span.wrap { (Wrong::new(v, refused).detail) } } }
+                    @if let Some(refused) = &row.refused { (bulk::why(v, refused)) }
                     @else if row.changes() { b { (words(&row.to)) } } @else { span.quiet { (v.t("As it is")) } }
                 } }
             } } }

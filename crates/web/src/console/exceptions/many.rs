@@ -6,6 +6,7 @@ use super::list::owner_name;
 use super::remedies::{owner_field, snooze_fields, until};
 use super::{Names, submit};
 use crate::App;
+use crate::console::bulk;
 use crate::console::fields::{Fields, Posted, saying, see};
 use crate::console::parts::{Field, csrf, empty, icon, once, state};
 use crate::console::shell::{self, Page, Sheet};
@@ -37,13 +38,6 @@ fn action(fields: &Fields) -> Result<Action, Refused> {
     }
 }
 
-fn ids(fields: &Fields) -> Vec<i64> {
-    let mut ids: Vec<i64> = fields.all("id").iter().filter_map(|id| id.parse().ok()).take(MOST).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids
-}
-
 /// Those that are there and that the viewer may see, and everybody's names.
 async fn chosen(app: &App, v: &Viewer, ids: Vec<i64>) -> Result<(Vec<ExceptionView>, Names), Stop> {
     let grant = v.grant();
@@ -60,7 +54,7 @@ pub async fn preview(State(app): State<App>, posted: Posted) -> Result<Response<
 async fn show(app: &App, v: &Viewer, fields: &Fields) -> Result<Page, Problem> {
     let what = action(fields)?;
     let back = fields.back("/exceptions?as=table");
-    let (found, names) = chosen(app, v, ids(fields)).await?;
+    let (found, names) = chosen(app, v, bulk::ids(fields, MOST)).await?;
     let open: Vec<&ExceptionView> = found.iter().filter(|e| e.open).collect();
     let (title, will) = match what {
         Action::Assign => ("Assign several", "They get the same owner; each is noted in its history."),
@@ -76,7 +70,7 @@ async fn show(app: &App, v: &Viewer, fields: &Fields) -> Result<Page, Problem> {
             form.stack action="/exceptions/many/do" method="post" {
                 (csrf(v)) (once())
                 input type="hidden" name="what" value=(fields.text("what")); input type="hidden" name="next" value=(back);
-                @for e in &open { input type="hidden" name="id" value=(e.id.0); input type="hidden" name={ "seen-" (e.id.0) } value=(etag_of(&e.decided())); }
+                @for e in &open { input type="hidden" name="id" value=(e.id.0); (bulk::seen(e.id.0, &etag_of(&e.decided()))) }
                 section.panel.form-narrow aria-label=(v.t(title)) { div.panel-body.stack {
                     p { (v.t(will)) }
                     @match what {
@@ -112,7 +106,7 @@ fn table(v: &Viewer, found: &[ExceptionView], names: &Names) -> Markup {
 pub async fn act(State(app): State<App>, posted: Posted) -> Result<Response<Body>, Problem> {
     let what = action(&posted.fields)?;
     let (mut done, mut refused) = (0, Vec::new());
-    for id in ids(&posted.fields) {
+    for id in bulk::ids(&posted.fields, MOST) {
         match one(&app, &posted, id, what).await {
             // It was tried, and what was in the way still is.
             Ok(view) if what == Action::Retry && view.open => {
@@ -148,8 +142,7 @@ async fn one(app: &App, posted: &Posted, id: i64, what: Action) -> Result<Except
         Action::Retry => Solve::new(id, what),
         _ => Solve { note: fields.given("dismiss-note"), ..Solve::new(id, what) },
     };
-    let seen = fields.given(&format!("seen-{id}"));
-    submit(app, posted, solve, (&id.to_string(), seen)).await
+    submit(app, posted, solve, &id.to_string()).await
 }
 
 /// What was not done, and why.

@@ -186,7 +186,7 @@ pub async fn act(State(app): State<App>, Path((id, word)): Path<(String, String)
         .ok_or_else(|| Problem::new(axum::http::StatusCode::NOT_FOUND, "unknown_path", "There is nothing at this address."))?;
     let done = async {
         let solve = remedies::read(&posted.viewer, &posted.fields, id, remedy)?;
-        submit(&app, &posted, solve, ("", posted.fields.given("seen"))).await
+        submit(&app, &posted, solve, "").await
     };
     match done.await {
         Ok(view) => Ok(see(&after(&posted, &word, &view))),
@@ -198,9 +198,8 @@ pub async fn act(State(app): State<App>, Path((id, word)): Path<(String, String)
     }
 }
 
-/// Has the engine do it; answers how the exception stands after it. Of a form about several, `part` tells which one it is, and `seen` how
-/// that one was shown.
-async fn submit(app: &App, posted: &Posted, solve: Solve, (part, seen): (&str, Option<String>)) -> Result<ExceptionView, Stop> {
+/// Has the engine do it; answers how the exception stands after it. Of a form about several, `part` tells which one it is.
+async fn submit(app: &App, posted: &Posted, solve: Solve, part: &str) -> Result<ExceptionView, Stop> {
     let (id, grant) = (solve.id, posted.viewer.grant());
     let owner = solve.owner.clone();
     let solve = app
@@ -214,8 +213,7 @@ async fn submit(app: &App, posted: &Posted, solve: Solve, (part, seen): (&str, O
             with_subject(tx, config, Solve { owner, ..solve })
         })
         .await?;
-    let by = posted.viewer.by().expecting(seen);
-    let reply = app.engine.submit(Command::Solve(Box::new(solve)), by, posted.once(part)).await?;
+    let reply = posted.submit_one(app, part, Command::Solve(Box::new(solve))).await?;
     match reply.answer {
         Answer::Exception(view) => Ok(*view),
         // The same form once more: as it stands now.

@@ -4,10 +4,11 @@
 use super::bulk::{back, kept};
 use super::{here, path, words};
 use crate::App;
+use crate::console::bulk;
 use crate::console::fields::{Fields, Posted};
 use crate::console::parts::{csrf, icon, once, select};
 use crate::console::shell::{self, Page, Sheet};
-use crate::console::viewer::{Viewer, Wrong};
+use crate::console::viewer::Viewer;
 use crate::problem::Problem;
 use axum::body::Body;
 use axum::http::Response;
@@ -16,8 +17,7 @@ use domain::Refused;
 use engine::access::audit::etag_of;
 use engine::catalog::items::UpdateItem;
 use engine::views::ItemView;
-use engine::{Command, Stop, WhenShort};
-use futures_util::future::join_all;
+use engine::{Answer, Command, Stop, WhenShort};
 use maud::{Markup, html};
 
 /// How an item is sold.
@@ -51,11 +51,18 @@ struct Row {
     item: ItemView,
     to: Selling,
     refused: Option<Refused>,
+    /// What it is known by after the change, so that one by somebody else is noticed when this one is taken back.
+    after: Option<String>,
 }
 
 impl Row {
     fn changes(&self) -> bool {
         Selling::of(&self.item) != self.to
+    }
+
+    fn change(&self) -> Command {
+        let (active, when_short) = (Some(self.to.active), Some(self.to.when_short));
+        Command::UpdateItem(UpdateItem { sku: self.item.sku.to_string(), active, when_short, ..UpdateItem::default() })
     }
 }
 
@@ -66,7 +73,7 @@ pub async fn page(app: &App, posted: Posted, skus: Vec<String>) -> Result<Respon
             engine::catalog::read::by_skus(tx, config, &names)
         })
         .await?;
-    let row = |(_, item): (i64, ItemView)| Row { to: Selling::of(&item).changed(&posted.fields, &item.sku), item, refused: None };
+    let row = |(_, item): (i64, ItemView)| Row { to: Selling::of(&item).changed(&posted.fields, &item.sku), item, refused: None, after: None };
     let mut rows: Vec<Row> = items.into_iter().map(row).collect();
     let goes = posted.fields.text("step") == "go";
     if goes {
@@ -78,18 +85,14 @@ pub async fn page(app: &App, posted: Posted, skus: Vec<String>) -> Result<Respon
 }
 
 async fn go(app: &App, posted: &Posted, rows: &mut [Row]) -> Result<(), Stop> {
-    let change = |row: &Row| {
-        let (sku, to) = (row.item.sku.to_string(), row.to);
-        let key = posted.once(&sku);
-        let update = UpdateItem { sku, active: Some(to.active), when_short: Some(to.when_short), ..UpdateItem::default() };
-        let by = posted.viewer.by().expecting(posted.fields.given(&format!("seen:{}", row.item.sku)));
-        app.engine.submit(Command::UpdateItem(update), by, key)
-    };
     let changed: Vec<&mut Row> = rows.iter_mut().filter(|r| r.changes()).collect();
-    let outcomes = join_all(changed.iter().map(|row| change(row))).await;
+    let outcomes = bulk::each(app, posted, changed.iter().map(|row| (row.item.sku.to_string(), row.change())).collect()).await?;
     for (row, outcome) in changed.into_iter().zip(outcomes) {
-        if let Err(stop) = outcome {
-            row.refused = Some(stop.refused().cloned().ok_or(stop)?);
+        match outcome.map(|reply| reply.answer) {
+            Ok(Answer::Item(after)) => row.after = Some(etag_of(&*after)),
+            // The same form once more.
+            Ok(_) => {}
+            Err(refused) => row.refused = Some(refused),
         }
     }
     Ok(())
@@ -110,7 +113,7 @@ fn preview(v: &Viewer, fields: &Fields, rows: &[Row]) -> Page {
             (csrf(v)) (once())
             input type="hidden" name="do" value="sell";
             (kept(fields))
-            @for row in rows { input type="hidden" name={ "seen:" (row.item.sku) } value=(etag_of(&row.item)); }
+            @for row in rows { (bulk::seen(&row.item.sku, &etag_of(&row.item))) }
             div.panel-body { div.form-grid { (select(v, "active", "Sold", &active, "")) (select(v, "when_short", "When more is ordered than there is", &when, "")) } }
             (table(v, rows, true))
             div.panel-foot.foot-sticky {
@@ -126,26 +129,21 @@ fn preview(v: &Viewer, fields: &Fields, rows: &[Row]) -> Page {
 /// What was done, and a form that has all of it as it was.
 fn result(v: &Viewer, fields: &Fields, rows: &[Row]) -> Page {
     let done: Vec<&Row> = rows.iter().filter(|r| r.changes() && r.refused.is_none()).collect();
-    let refused = rows.iter().filter(|r| r.refused.is_some()).count() as i64;
-    let body = html! {
-        div class=(if refused == 0 { "banner banner-ok flash" } else { "banner banner-warn flash" }) role="status" {
-            (icon(if refused == 0 { "ok" } else { "warn" }))
-            div { (v.say("{} changed.", &[&v.count(done.len() as i64, "item", "items")])) @if refused > 0 { " " (v.say("{} refused.", &[&v.num(refused)])) } }
-            @if !done.is_empty() {
-                form action="/items/bulk" method="post" {
-                    (csrf(v)) (once())
-                    input type="hidden" name="do" value="sell"; input type="hidden" name="step" value="go";
-                    (kept(fields))
-                    @for row in &done {
-                        @let was = Selling::of(&row.item);
-                        input type="hidden" name="sku" value=(row.item.sku);
-                        input type="hidden" name={ "active:" (row.item.sku) } value=(if was.active { "yes" } else { "no" });
-                        input type="hidden" name={ "when_short:" (row.item.sku) } value=(was.when_short.word());
-                    }
-                    button.btn.btn-s type="submit" data-undo { (icon("undo")) (v.t("Undo")) " " kbd { "Z" } }
-                }
-            }
+    let refused = rows.iter().filter(|r| r.refused.is_some()).count();
+    let undo = html! {
+        input type="hidden" name="do" value="sell"; input type="hidden" name="step" value="go";
+        (kept(fields))
+        @for row in &done {
+            @let (sku, was) = (&row.item.sku, Selling::of(&row.item));
+            input type="hidden" name="sku" value=(sku);
+            @if let Some(after) = &row.after { (bulk::seen(sku, after)) }
+            input type="hidden" name={ "active:" (sku) } value=(if was.active { "yes" } else { "no" });
+            input type="hidden" name={ "when_short:" (sku) } value=(was.when_short.word());
         }
+    };
+    let changed = v.say("{} changed.", &[&v.count(done.len() as i64, "item", "items")]);
+    let body = html! {
+        (bulk::told(v, &changed, refused, (!done.is_empty()).then_some(("/items/bulk", undo))))
         section.panel aria-label=(v.t("Selling")) { (table(v, rows, false)) div.panel-foot { a.btn.btn-s href=(back(fields, ("", ""))) { (v.t("Back to the list")) } } }
     };
     sheet(v, rows, html! { (v.t("Done item by item.")) }, body)
@@ -170,7 +168,7 @@ fn table(v: &Viewer, rows: &[Row], boxes: bool) -> Markup {
                 th.clip scope="row" { (row.item.name) }
                 td { (Selling::of(&row.item).words(v)) }
                 td {
-                    @if let Some(refused) = &row.refused { span.st.st-danger { (icon("danger")) span.wrap { (Wrong::new(v, refused).detail) } } }
+                    @if let Some(refused) = &row.refused { (bulk::why(v, refused)) }
                     @else if row.changes() { b { (row.to.words(v)) } } @else { span.quiet { (v.t("As it is")) } }
                 }
             } } }

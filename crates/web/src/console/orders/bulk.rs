@@ -2,12 +2,13 @@
 //! own, told one by one.
 
 use crate::App;
+use crate::console::bulk;
 use crate::console::fields::{Fields, Posted, pairs};
 use crate::console::line_editor::Cell;
 use crate::console::parts::{Field, empty, form, icon, state};
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::status;
-use crate::console::viewer::Viewer;
+use crate::console::viewer::{Viewer, Wrong};
 use crate::problem::Problem;
 use axum::extract::State;
 use domain::Refused;
@@ -17,7 +18,6 @@ use engine::orders::read;
 use engine::orders::ship::Ship;
 use engine::views::{FulfillmentView, OrderView};
 use engine::{Answer, Command, Reply, rehearse};
-use futures_util::future::join_all;
 use maud::{Markup, html};
 
 /// Most orders at once.
@@ -46,9 +46,7 @@ pub async fn ship(State(app): State<App>, viewer: Viewer) -> Result<Page, Proble
 }
 
 async fn preview(app: &App, v: Viewer, deed: Deed) -> Result<Page, Problem> {
-    let asked = pairs(&v.query);
-    let ids = asked.iter().filter(|(name, _)| name == "id").filter_map(|(_, id)| id.parse().ok());
-    let ids: Vec<i64> = ids.take(MOST).collect();
+    let ids = bulk::ids(&Fields(pairs(&v.query)), MOST);
     plan(app, v, deed, ids).await
 }
 
@@ -193,7 +191,7 @@ fn table(v: &Viewer, deed: Deed, plans: &[Plan]) -> Markup {
                 th scope="row" {
                     a href={ "/orders/" (id) } { (order.number) }
                     @if would.is_ok() {
-                        input type="hidden" name="id" value=(id); input type="hidden" name={ "seen." (id) } value=(etag);
+                        input type="hidden" name="id" value=(id); (bulk::seen(id, etag))
                         @if deed == Deed::Ship { @for f in open(order) { input type="hidden" name={ "fulfillment." (id) } value=(f.id.0); } }
                     }
                 }
@@ -218,7 +216,7 @@ fn table(v: &Viewer, deed: Deed, plans: &[Plan]) -> Markup {
 
 pub async fn do_cancel(State(app): State<App>, posted: Posted) -> Result<Page, Problem> {
     if posted.fields.given("reason").is_none() {
-        let ids = chosen(&posted);
+        let ids = bulk::ids(&posted.fields, MOST);
         let Posted { viewer, fields, .. } = posted;
         let viewer = viewer.said_no(fields.0, Refused::invalid("reason", "is empty; say why they are canceled"))?;
         return plan(&app, viewer, Deed::Cancel, ids).await;
@@ -230,35 +228,20 @@ pub async fn do_ship(State(app): State<App>, posted: Posted) -> Result<Page, Pro
     carry_out(&app, posted, Deed::Ship).await
 }
 
-fn chosen(posted: &Posted) -> Vec<i64> {
-    posted.fields.all("id").iter().filter_map(|id| id.parse().ok()).take(MOST).collect()
-}
-
 /// Each order by a command of its own: what is refused of one does not keep the others.
 async fn carry_out(app: &App, posted: Posted, deed: Deed) -> Result<Page, Problem> {
-    let (ids, grant) = (chosen(&posted), posted.viewer.grant());
+    let (ids, grant) = (bulk::ids(&posted.fields, MOST), posted.viewer.grant());
     let orders = app.read(move |tx, config| read::seen(tx, config, &ids, &grant)).await?;
-    let each = orders.into_iter().filter_map(|(order, _)| {
-        let id = order.id.0;
-        let command = deed.chosen(id, &posted.fields)?;
-        let by = posted.viewer.by().expecting(posted.fields.given(&format!("seen.{id}")));
-        let key = posted.once(&id.to_string());
-        Some(async move { (order, app.engine.submit(command, by, key).await) })
-    });
-    let mut results = Vec::new();
-    for (order, outcome) in join_all(each).await {
-        let result = match outcome {
-            Ok(reply) => Ok(reply),
-            Err(stop) if stop.refused().is_some() => Err(posted.viewer.whole(&stop.to_string()).into_owned()),
-            Err(stop) => return Err(stop.into()),
-        };
-        results.push((order, result));
-    }
+    let chosen = orders.into_iter().filter_map(|(order, _)| Some((deed.chosen(order.id.0, &posted.fields)?, order)));
+    let (commands, orders): (Vec<Command>, Vec<OrderView>) = chosen.unzip();
+    let keyed = orders.iter().map(|order| order.id.0.to_string()).zip(commands);
+    let outcomes = bulk::each(app, &posted, keyed.collect()).await?;
+    let results: Vec<_> = orders.into_iter().zip(outcomes).collect();
     let back = posted.back("/orders");
     Ok(show_results(&posted.viewer, deed, &results, &back))
 }
 
-fn show_results(v: &Viewer, deed: Deed, results: &[(OrderView, Result<Reply, String>)], back: &str) -> Page {
+fn show_results(v: &Viewer, deed: Deed, results: &[(OrderView, Result<Reply, Refused>)], back: &str) -> Page {
     let done = results.iter().filter(|(_, result)| result.is_ok()).count() as i64;
     let refused = results.len() as i64 - done;
     let title = match deed {
@@ -281,7 +264,7 @@ fn show_results(v: &Viewer, deed: Deed, results: &[(OrderView, Result<Reply, Str
                     @match result {
                         Ok(Reply { answer: Answer::Order(after), .. }) => (told(v, deed, order, after)),
                         Ok(_) => (v.t("Done by the first sending of this form")),
-                        Err(why) => (why),
+                        Err(refused) => (Wrong::new(v, refused).detail),
                     }
                 }
             } } }

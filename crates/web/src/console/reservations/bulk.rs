@@ -2,8 +2,9 @@
 
 use super::held;
 use crate::App;
+use crate::console::bulk;
 use crate::console::fields::{Fields, Posted, pairs, saying, see};
-use crate::console::parts::{empty, form, icon, state};
+use crate::console::parts::{empty, form, icon};
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::status;
 use crate::console::viewer::Viewer;
@@ -12,26 +13,25 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::Response;
 use axum::response::IntoResponse;
+use domain::Refused;
 use engine::access::{audit, reach};
 use engine::reservations::read;
 use engine::reservations::release::Release;
 use engine::views::ReservationView;
 use engine::{Command, Stop};
-use futures_util::future::join_all;
 use maud::{Markup, html};
 
 /// Most reservations at once.
 const MOST: usize = 100;
 
-/// Those that are there and that the reader may see, each once.
-async fn chosen(app: &App, v: &Viewer, ids: impl Iterator<Item = i64>) -> Result<Vec<ReservationView>, Stop> {
-    let ids: Vec<i64> = ids.take(MOST).collect();
+/// Those that are there and that the reader may see.
+async fn chosen(app: &App, v: &Viewer, ids: Vec<i64>) -> Result<Vec<ReservationView>, Stop> {
     let grant = v.grant();
     app.read(move |tx, config| {
         let mut found: Vec<ReservationView> = Vec::new();
         for id in ids {
             match read::one(tx, config, id) {
-                Ok(held) if reach::reservation(&held, &grant, config) && found.iter().all(|f| f.id != held.id) => found.push(held),
+                Ok(held) if reach::reservation(&held, &grant, config) => found.push(held),
                 Err(stop) if stop.refused().is_none() => return Err(stop),
                 _ => {}
             }
@@ -45,7 +45,7 @@ async fn chosen(app: &App, v: &Viewer, ids: impl Iterator<Item = i64>) -> Result
 pub async fn ask(State(app): State<App>, viewer: Viewer) -> Result<Page, Problem> {
     let v = &viewer;
     let asked = Fields(pairs(&v.query));
-    let found = chosen(&app, v, asked.all("id").iter().filter_map(|id| id.parse().ok())).await?;
+    let found = chosen(&app, v, bulk::ids(&asked, MOST)).await?;
     let (back, title) = (asked.back("/reservations"), v.t("Release reservations"));
     let open: Vec<&ReservationView> = found.iter().filter(|r| r.status == "held").collect();
     let units = open.iter().flat_map(|r| &r.lines).map(|l| l.quantity).sum::<i64>();
@@ -57,7 +57,7 @@ pub async fn ask(State(app): State<App>, viewer: Viewer) -> Result<Page, Problem
                 input type="hidden" name="next" value=(back);
                 div.panel-body { p { (v.say("{} can be promised to others at once. Whoever holds them can no longer order from this reservation.", &[&v.count(units, "unit", "units")])) } }
                 (table(v, &found, |r| html! {
-                    @if r.status == "held" { input type="hidden" name="id" value=(r.id.0); input type="hidden" name={ "seen." (r.id.0) } value=(audit::etag_of(r)); (v.t("Released")) }
+                    @if r.status == "held" { input type="hidden" name="id" value=(r.id.0); (bulk::seen(r.id.0, &audit::etag_of(r))) (v.t("Released")) }
                     @else { span.quiet { (v.t("Held no more: left alone")) } }
                 }))
                 div.panel-foot {
@@ -94,33 +94,23 @@ fn table(v: &Viewer, rows: &[ReservationView], what: impl Fn(&ReservationView) -
 /// Each by itself: what is refused of one does not keep the others.
 pub async fn release(State(app): State<App>, posted: Posted) -> Result<Response<Body>, Problem> {
     let v = &posted.viewer;
-    let found = chosen(&app, v, posted.fields.all("id").iter().filter_map(|id| id.parse().ok())).await?;
-    let each = found.iter().map(|held| {
-        let id = held.id.0;
-        let by = v.by().expecting(posted.fields.given(&format!("seen.{id}")));
-        app.engine.submit(Command::Release(Release { id }), by, posted.once(&id.to_string()))
-    });
-    let mut refused: Vec<Option<String>> = Vec::new();
-    for outcome in join_all(each).await {
-        match outcome {
-            Ok(_) => refused.push(None),
-            Err(stop) if stop.refused().is_some() => refused.push(Some(v.whole(&stop.to_string()).into_owned())),
-            Err(stop) => return Err(stop.into()),
-        }
-    }
+    let found = chosen(&app, v, bulk::ids(&posted.fields, MOST)).await?;
+    let release = |held: &ReservationView| (held.id.0.to_string(), Command::Release(Release { id: held.id.0 }));
+    let outcomes = bulk::each(&app, &posted, found.iter().map(release).collect()).await?;
+    let refused: Vec<Option<Refused>> = outcomes.into_iter().map(Result::err).collect();
     let back = posted.back("/reservations");
     let failed = refused.iter().filter(|why| why.is_some()).count();
     if failed == 0 {
         return Ok(see(&saying(if found.is_empty() { "nothing" } else { "released" }, &back)));
     }
     // As they are now.
-    let now = chosen(&app, v, found.iter().map(|held| held.id.0)).await?;
-    let why = |r: &ReservationView| found.iter().position(|f| f.id == r.id).and_then(|n| refused[n].clone());
+    let now = chosen(&app, v, found.iter().map(|held| held.id.0).collect()).await?;
+    let why = |r: &ReservationView| found.iter().zip(&refused).find(|(f, _)| f.id == r.id).and_then(|(_, why)| why.as_ref());
     let title = v.say("{} done, {} not.", &[&v.num((found.len() - failed) as i64), &v.num(failed as i64)]);
     let body = html! {
         section.panel aria-label=(title) {
             (table(v, &now, |r| match why(r) {
-                Some(why) => html! { (state("danger", "st-danger", v.t("Refused"))) " " (why) },
+                Some(refused) => bulk::why(v, refused),
                 None => html! { (icon("ok")) " " (v.t("Released")) },
             }))
         }

@@ -1,0 +1,57 @@
+//! What all pages share that do the same to several things at once: each by a command of its own, so that what is refused of one does
+//! not keep the others; what came of each; and the way back.
+
+use super::fields::{Fields, Posted};
+use super::parts::{csrf, icon, once};
+use super::viewer::{Viewer, Wrong};
+use crate::App;
+use domain::Refused;
+use engine::{Command, Reply, Stop};
+use futures_util::future::join_all;
+use maud::{Markup, html};
+use std::collections::HashSet;
+use std::fmt::Display;
+
+/// Numbers of those that were ticked, each once, `most` at most.
+pub fn ids(fields: &Fields, most: usize) -> Vec<i64> {
+    let mut known = HashSet::new();
+    fields.all("id").iter().filter_map(|id| id.parse().ok()).filter(|id| known.insert(*id)).take(most).collect()
+}
+
+/// How one of them was when it was shown (`engine::access::audit::etag_of`): if somebody else changes it meanwhile, it is left alone.
+pub fn seen(key: impl Display, etag: &str) -> Markup {
+    html! { input type="hidden" name={ "seen:" (key) } value=(etag); }
+}
+
+/// Has the engine carry them out, each with a key that names it in the form, and tells what came of each, in their order.
+pub async fn each(app: &App, posted: &Posted, commands: Vec<(String, Command)>) -> Result<Vec<Result<Reply, Refused>>, Stop> {
+    let outcomes = join_all(commands.into_iter().map(|(key, command)| async move { posted.submit_one(app, &key, command).await })).await;
+    let told = |outcome: Result<Reply, Stop>| match outcome {
+        Ok(reply) => Ok(Ok(reply)),
+        Err(stop) => stop.refused().cloned().map(Err).ok_or(stop),
+    };
+    outcomes.into_iter().map(told).collect()
+}
+
+/// Why one of them is or would be refused.
+pub fn why(v: &Viewer, refused: &Refused) -> Markup {
+    html! { span.st.st-danger { (icon("danger")) span.wrap { (Wrong::new(v, refused).detail) } } }
+}
+
+/// What was done, how many were refused, and, where something was done, a form that has all of it as it was: its address and what it
+/// sends.
+pub fn told(v: &Viewer, done: &str, refused: usize, undo: Option<(&str, Markup)>) -> Markup {
+    html! {
+        div class=(if refused == 0 { "banner banner-ok flash" } else { "banner banner-warn flash" }) role="status" {
+            (icon(if refused == 0 { "ok" } else { "warn" }))
+            div { b { (done) } @if refused > 0 { " " (v.say("{} refused.", &[&v.num(refused as i64)])) } }
+            @if let Some((action, sent)) = undo {
+                form action=(action) method="post" {
+                    (csrf(v)) (once())
+                    (sent)
+                    button.btn.btn-s type="submit" data-undo { (icon("undo")) (v.t("Undo")) " " kbd { "Z" } }
+                }
+            }
+        }
+    }
+}
