@@ -40,7 +40,7 @@ pub const LOOKUPS: &[&Lookup] = &[&CHECKS, &HEADS, &PLACES, &UNITS];
 
 /// Candidates that one page looks at. Beyond, it ends with what it found.
 const EXAMINED: usize = 1_000;
-/// Candidates looked at in one step, once the first step was not enough.
+/// Candidates looked at in one step, where as many as are wanted are not enough.
 const STEP: usize = 200;
 /// Most ids of a text search that a list can be limited to.
 pub const MAX_IDS: usize = 1_000;
@@ -182,7 +182,8 @@ fn matching(tx: &mut Tx<'_>, query: &OrderQuery, want: usize, examine: usize) ->
     let mut candidates = Candidates::of(query);
     let mut found: Vec<Key> = Vec::new();
     let mut examined = 0;
-    let mut step = want;
+    // Of a channel's orders only some are of the location, or the other way about.
+    let mut step = if query.channels.is_some() && query.locations.is_some() { STEP } else { want };
     loop {
         let taken = candidates.take(tx, step.min(examine - examined))?;
         let Some(last) = taken.last().map(|c| c.key) else { return Ok((found, None)) };
