@@ -13,11 +13,11 @@ use crate::orders::fill;
 use crate::orders::place::PlaceOrder;
 use crate::search::Imported;
 use crate::views::{ImportView, RowError};
-use connectors::csv;
 use domain::routing::Location;
 use domain::stock::Account::{Available, Count};
 use domain::{Noun, Refused, limits};
 use effect::StockEffect;
+use reader::Reader;
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -26,6 +26,7 @@ mod check;
 pub mod effect;
 pub mod list;
 pub mod mend;
+mod reader;
 mod row;
 
 pub const IMPORTS: Table = Table {
@@ -48,8 +49,6 @@ pub const IMPORTS: Table = Table {
     key: "key",
 };
 
-/// Rows that commit together.
-const CHUNK: usize = 2_000;
 /// Refused rows that are told one by one; the rest are counted.
 const MAX_ERRORS: usize = 1_000;
 /// The column beside refused rows that says what is wrong with them. It is not read.
@@ -363,133 +362,6 @@ pub struct Import<'a> {
     pub file: &'a str,
 }
 
-/// A row of the file: the line it begins on, what it says, and how it stands there.
-struct Line {
-    line: u64,
-    row: ImportRow,
-    text: String,
-}
-
-/// Reads a file and hands it over in chunks.
-pub struct Importer {
-    pub key: String,
-    pub kind: Kind,
-    name: Arc<str>,
-    head: Arc<str>,
-    file: csv::Csv,
-    digest: blake3::Hasher,
-    rows: u64,
-    pending: Option<Line>,
-}
-
-impl Importer {
-    /// Reads the header, and refuses a file that lacks a column or is no CSV at all.
-    pub fn new(import: Import<'_>, file: impl Read + Send + 'static) -> Result<Importer, Refused> {
-        let (key, kind, name) = (import.key.to_owned(), import.kind, import.file.into());
-        let file = csv::Csv::open(file).map_err(|e| Refused::invalid("file", e.to_string()))?;
-        let known: Vec<&str> = kind.required().iter().chain(kind.optional()).copied().collect();
-        for column in kind.required() {
-            if !file.has(column) {
-                return Err(Refused::invalid("file", format!("has no column “{column}”; its columns are: {}", file.columns().join(", "))));
-            }
-        }
-        if let Some(extra) = file.columns().iter().find(|c| !known.contains(&c.as_str()) && c.as_str() != ERROR) {
-            return Err(Refused::invalid("file", format!("has a column “{extra}” that is not known; the known ones are: {}", known.join(", "))));
-        }
-        let head = csv::line(file.columns().iter().map(String::as_str)).into();
-        Ok(Importer { key, kind, name, head, file, digest: blake3::Hasher::new(), rows: 0, pending: None })
-    }
-
-    /// Rows read so far.
-    pub fn rows(&self) -> u64 {
-        self.rows
-    }
-
-    /// Skips what an earlier attempt has done; refuses if that was another file.
-    pub fn resume(&mut self, done: &ImportState) -> Result<(), Refused> {
-        if done.kind != self.kind.word() {
-            return Err(Refused::IdempotencyKeyReused);
-        }
-        while self.rows < done.rows_done {
-            if self.next_row().is_none() {
-                return Err(Refused::IdempotencyKeyReused);
-            }
-        }
-        if *self.digest.finalize().as_bytes() != done.digest {
-            return Err(Refused::IdempotencyKeyReused);
-        }
-        Ok(())
-    }
-
-    /// The next chunk; the last one says `finished`.
-    pub fn next_chunk(&mut self) -> ImportRows {
-        let start = self.rows;
-        let (mut rows, mut texts) = (Vec::with_capacity(CHUNK), Vec::with_capacity(CHUNK));
-        let mut finished = false;
-        while rows.len() < CHUNK {
-            match self.next_row() {
-                Some(Line { line, row, text }) => {
-                    rows.push((line, row));
-                    texts.push(text);
-                }
-                None => {
-                    finished = true;
-                    break;
-                }
-            }
-        }
-        let digest = *self.digest.finalize().as_bytes();
-        let (file, head) = (self.name.clone(), self.head.clone());
-        ImportRows { key: self.key.clone(), kind: self.kind, file, head, start, end: self.rows, rows, texts, digest, finished }
-    }
-
-    /// The next row. For orders, following rows with the same channel and reference are lines of the same order.
-    fn next_row(&mut self) -> Option<Line> {
-        let mut first = match self.pending.take() {
-            Some(row) => row,
-            None => self.read_row()?,
-        };
-        self.rows += 1;
-        while let ImportRow::Order(order) = &mut first.row {
-            match self.read_row() {
-                Some(Line { row: ImportRow::Order(more), text, .. }) if (&more.channel, &more.reference) == (&order.channel, &order.reference) => {
-                    order.lines.extend(more.lines);
-                    first.text.push('\n');
-                    first.text.push_str(&text);
-                }
-                other => {
-                    self.pending = other;
-                    break;
-                }
-            }
-        }
-        Some(first)
-    }
-
-    fn read_row(&mut self) -> Option<Line> {
-        match self.file.next()? {
-            Ok(record) => {
-                for field in record.fields() {
-                    self.digest.update(field.as_bytes());
-                    self.digest.update(&[0]);
-                }
-                let line = record.line;
-                let read = row::parse(self.kind, &record).unwrap_or_else(|(column, refused)| {
-                    let column = if column.is_empty() { refused.field().unwrap_or_default().to_owned() } else { column };
-                    ImportRow::Bad(RowError { line, column, code: refused.code().into(), detail: refused.to_string(), row: String::new() })
-                });
-                Some(Line { line, row: read, text: csv::line(record.fields()) })
-            }
-            Err(error) => {
-                let text = csv::line(error.fields.iter().map(String::as_str));
-                let bad =
-                    RowError { line: error.line, column: String::new(), code: "malformed_row".into(), detail: error.detail, row: String::new() };
-                Some(Line { line: error.line, row: ImportRow::Bad(bad), text })
-            }
-        }
-    }
-}
-
 /// The import with this key, if it was begun.
 pub fn find(tx: &mut crate::db::Tx<'_>, key: &str) -> Result<ImportState, Stop> {
     let lookup = Lookup { lock: false, ..IMPORTS_BY_KEY };
@@ -507,20 +379,20 @@ pub fn run(
     dry_run: bool,
     mut progress: impl FnMut(u64) -> ControlFlow<()>,
 ) -> Result<ImportView, Stop> {
-    let mut importer = Importer::new(import, file)?;
+    let mut reader = Reader::new(import, file)?;
     let mut resumed_after = 0;
     if !dry_run && let Ok(state) = engine.read_blocking(|tx| find(tx, import.key)) {
-        importer.resume(&state)?;
+        reader.resume(&state)?;
         resumed_after = state.rows_done;
-        if state.view.finished && importer.next_row().is_none() {
+        if state.view.finished && reader.is_at_end() {
             return Ok(ImportView { resumed_after, ..state.view });
         }
     }
     // The next chunk is read while the one before it commits.
     let (chunks, ready) = std::sync::mpsc::sync_channel::<ImportRows>(2);
-    let reader = std::thread::spawn(move || {
+    let reading = std::thread::spawn(move || {
         loop {
-            let chunk = importer.next_chunk();
+            let chunk = reader.next_chunk();
             let finished = chunk.finished;
             if chunks.send(chunk).is_err() || finished {
                 return;
@@ -542,7 +414,7 @@ pub fn run(
         }
     }
     drop(ready);
-    reader.join().map_err(|_| Stop::broken("the thread that read the file panicked"))?;
+    reading.join().map_err(|_| Stop::broken("the thread that read the file panicked"))?;
     view.resumed_after = resumed_after;
     view.effect = (dry_run && import.kind == Kind::Stock).then(|| Box::new(effect));
     Ok(view)
