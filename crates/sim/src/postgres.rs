@@ -32,8 +32,17 @@ fn find_bin() -> io::Result<PathBuf> {
 }
 
 impl TempPostgres {
-    /// Starts a server. `fsync` on is for measurements; tests that only need the SQL run faster without.
-    pub fn start(fsync: bool) -> io::Result<TempPostgres> {
+    /// Starts a server for tests. They only need the SQL, and run faster where nothing is synced.
+    pub fn start() -> io::Result<TempPostgres> {
+        TempPostgres::start_with("fsync = off\nshared_buffers = '256MB'\n")
+    }
+
+    /// Starts a server for measurements, which syncs every commit and may keep as much in memory as a third of the machine has.
+    pub fn start_measured() -> io::Result<TempPostgres> {
+        TempPostgres::start_with(&format!("fsync = on\nshared_buffers = '{}MB'\n", (memory_mb()? / 3).max(256)))
+    }
+
+    fn start_with(settings: &str) -> io::Result<TempPostgres> {
         let bin = find_bin()?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let folder = std::env::temp_dir().join(format!("holdfast-postgres-{}-{port}", std::process::id()));
@@ -48,9 +57,8 @@ impl TempPostgres {
             .as_postgres("initdb")
             .args(["--auth=trust", "--username=holdfast", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"])
             .arg(&data))?;
-        let on = if fsync { "on" } else { "off" };
         let settings = format!(
-            "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\nfsync = {on}\nmax_connections = 200\nshared_buffers = '256MB'\nmax_wal_size = '4GB'\n",
+            "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\nmax_connections = 200\nmax_wal_size = '4GB'\n{settings}",
         );
         let conf = data.join("postgresql.conf");
         let mut text = std::fs::read_to_string(&conf)?;
@@ -147,6 +155,13 @@ impl Drop for TempPostgres {
         let _ = run(self.as_postgres("pg_ctl").args(["stop", "-m", "immediate", "-D"]).arg(self.data()));
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Megabytes of memory that the machine has.
+fn memory_mb() -> io::Result<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo")?;
+    let kb = text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kb.map(|kb| kb / 1_024).ok_or_else(|| io::Error::other("/proc/meminfo does not say how much memory there is"))
 }
 
 fn is_root() -> bool {

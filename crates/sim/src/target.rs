@@ -16,7 +16,7 @@ pub struct Server {
 
 impl Server {
     pub fn start(may_restart: bool) -> std::io::Result<Arc<Server>> {
-        Ok(Arc::new(Server { postgres: TempPostgres::start(false)?, idle: Mutex::default(), may_restart }))
+        Ok(Arc::new(Server { postgres: TempPostgres::start()?, idle: Mutex::default(), may_restart }))
     }
 }
 

@@ -158,7 +158,7 @@ impl Bench {
         let wanted = |what| self.only.is_empty() || self.only.contains(&what);
         let of_channels = |what| wanted(What::Channels) || wanted(what);
         let seconds = self.seconds.unwrap_or(8);
-        let postgres = if self.sqlite_only || self.postgres.is_some() { None } else { Some(TempPostgres::start(true)?) };
+        let postgres = if self.sqlite_only || self.postgres.is_some() { None } else { Some(TempPostgres::start_measured()?) };
         let machine = Machine { postgres, given: self.postgres.clone().filter(|_| !self.sqlite_only), used: Cell::default() };
         let runtime = crate::serve::runtime()?;
         let mut figures: Vec<Figure> = Vec::new();
@@ -232,6 +232,7 @@ impl Bench {
                 tell(pages::fill(&place, self.items, self.orders)?);
             }
             pages::fill_desk(&place, self.items)?.into_iter().for_each(&mut *tell);
+            tell(pages::settle(&place)?);
             pages::measure(&place, self.items, tell)?;
             let own = TempFolder::new("bench")?;
             let folder = match &place.url {

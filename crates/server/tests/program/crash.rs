@@ -112,7 +112,7 @@ fn killed_at_random_under_load_on_sqlite() {
 
 #[test]
 fn killed_at_random_under_load_on_postgresql() {
-    let postgres = TempPostgres::start(false).unwrap();
+    let postgres = TempPostgres::start().unwrap();
     let seed = number("HOLDFAST_FIRST_SEED", 1);
     let times = number("HOLDFAST_CRASHES", 50) / 2;
     crash(&postgres.database().unwrap(), times, seed);

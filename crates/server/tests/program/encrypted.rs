@@ -22,7 +22,7 @@ fn create_key(database: &str, trusted: Option<&str>) -> Output {
 
 #[test]
 fn a_database_is_reached_encrypted_or_not_at_all() {
-    let server = TempPostgres::start(false).unwrap();
+    let server = TempPostgres::start().unwrap();
     let plain = server.database().unwrap();
     // Whoever asks for encryption gets none of the plain way.
     let required = format!("{plain}?sslmode=require");

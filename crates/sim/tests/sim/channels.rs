@@ -171,7 +171,7 @@ fn nothing_is_sold_twice_on_sqlite() {
 
 #[test]
 fn nothing_is_sold_twice_on_postgresql() {
-    let postgres = TempPostgres::start(false).unwrap();
+    let postgres = TempPostgres::start().unwrap();
     run(async {
         let url = postgres.database().unwrap();
         sell_out(Url::parse(&url).unwrap(), 11, faults()).await;
