@@ -19,8 +19,8 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 const HASH_BYTES: usize = 32;
 
-/// More bytes than [`MAX_CHARS`] characters can have; nothing longer was ever accepted.
-const MAX_BYTES: usize = 4 * MAX_CHARS;
+/// Nothing longer was ever accepted: passwords once had up to 256 characters.
+const MAX_BYTES: usize = 4 * 256;
 
 fn hasher() -> Result<Argon2<'static>, Fault> {
     let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(HASH_BYTES)).map_err(|e| Fault::new(format!("argon2: {e}")))?;

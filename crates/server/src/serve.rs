@@ -76,6 +76,9 @@ impl Serve {
             let engine = open(Options::new(url)).await?;
             let listener = bind(&self.listen).await?;
             let address = listener.local_addr()?;
+            if engine.url().is_in_the_clear() {
+                tracing::warn!("PostgreSQL is reached over the network without encryption: add sslmode=require to its URL");
+            }
             println!("Holdfast listens on http://{address}  ({})", engine.url());
             let public_url = outside.public_url.as_deref().map(Into::into);
             tell_first_owner(&engine, outside.public_url.as_deref(), &address).await?;

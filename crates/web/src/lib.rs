@@ -54,10 +54,24 @@ pub struct App {
     in_flight: Arc<AtomicUsize>,
 }
 
+/// What stands on every answer.
+pub(crate) const ON_ALL_ANSWERS: [(&str, &str); 3] = [
+    ("x-content-type-options", "nosniff"),
+    // Not `no-referrer`: with it, browsers send `Origin: null` and a form could not tell its own page from another.
+    ("referrer-policy", "same-origin"),
+    // Browsers heed it over HTTPS only, and for this host alone.
+    ("strict-transport-security", "max-age=31536000"),
+];
+
 /// What stands on every answer that is no page of the console, for whoever opens one in a browser.
 async fn guarded(mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
-    for (name, value) in [("x-content-type-options", "nosniff"), ("cache-control", "no-store"), ("content-security-policy", "frame-ancestors 'none'")]
+    for (name, value) in [
+        ("cache-control", "no-store"),
+        ("content-security-policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    ]
+    .into_iter()
+    .chain(ON_ALL_ANSWERS)
     {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }

@@ -7,13 +7,14 @@ use crate::console;
 use crate::problem::Problem;
 use crate::visit::{Visit, is_own_page};
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, on};
 use domain::{Permission, Refused};
 use engine::people::sign_in::Standing;
+use std::sync::Arc;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 /// What a route asks of whoever calls it.
@@ -137,8 +138,47 @@ fn overloaded() -> Problem {
     Refused::Overloaded { retry_after_seconds: 1 }.into()
 }
 
+/// What the log says of a request that is turned away: never what was sent with it.
+struct Knock {
+    visit: Visit,
+    method: Method,
+    /// The route, as axum writes it, and not what stands in its place: that may be as long as a caller likes.
+    path: Option<MatchedPath>,
+    /// Who asks, once that is known.
+    actor: Option<Arc<str>>,
+}
+
+impl Knock {
+    fn new(app: &App, request: &Request) -> Knock {
+        let visit = Visit::from(app, request.headers(), request.extensions());
+        Knock { visit, method: request.method().clone(), path: request.extensions().get().cloned(), actor: None }
+    }
+
+    fn tell(&self, response: &Response) {
+        if matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            let (status, actor) = (response.status().as_u16(), self.actor.as_deref().unwrap_or("nobody known"));
+            let path = self.path.as_ref().map_or("", MatchedPath::as_str);
+            tracing::info!(status, actor, address = %self.visit.address, method = %self.method, path, "turned away");
+        }
+    }
+}
+
+async fn call(State((app, rule)): State<(App, Rule)>, request: Request, next: Next) -> Response {
+    let mut knock = Knock::new(&app, &request);
+    let response = call_if_allowed(&app, rule, request, next, &mut knock).await.into_response();
+    knock.tell(&response);
+    response
+}
+
+async fn page(State((app, rule)): State<(App, Rule)>, request: Request, next: Next) -> Response {
+    let mut knock = Knock::new(&app, &request);
+    let response = page_if_allowed(&app, rule, request, next, &mut knock).await.into_response();
+    knock.tell(&response);
+    response
+}
+
 /// Lets a call pass if its key allows it, and tells the handler who asks.
-async fn call(State((app, rule)): State<(App, Rule)>, mut request: Request, next: Next) -> Result<Response, Problem> {
+async fn call_if_allowed(app: &App, rule: Rule, mut request: Request, next: Next, knock: &mut Knock) -> Result<Response, Problem> {
     let Some(_place) = app.enter() else { return Err(overloaded()) };
     let permission = match rule {
         Rule::Open => return Ok(next.run(request).await),
@@ -148,10 +188,10 @@ async fn call(State((app, rule)): State<(App, Rule)>, mut request: Request, next
     let Some(text) = auth::bearer(request.headers()) else {
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "key_required", "Send an API key: Authorization: Bearer hf_…"));
     };
-    let visit = Visit::from(&app, request.headers(), request.extensions());
-    let Some(caller) = app.callers.program(text, &visit).await? else {
+    let Some(caller) = app.callers.program(text, &knock.visit).await? else {
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "key_invalid", "This API key is unknown, expired or revoked."));
     };
+    knock.actor = Some(caller.actor.clone());
     if let Some(permission) = permission.filter(|p| !caller.may(*p)) {
         return Err(Refused::NotAllowed { permission: permission.word().into() }.into());
     }
@@ -163,16 +203,16 @@ async fn call(State((app, rule)): State<(App, Rule)>, mut request: Request, next
 }
 
 /// Lets a page be seen, or a form be sent, if the session allows it, and tells the handler who asks.
-async fn page(State((app, rule)): State<(App, Rule)>, mut request: Request, next: Next) -> Result<Response, Problem> {
+async fn page_if_allowed(app: &App, rule: Rule, mut request: Request, next: Next, knock: &mut Knock) -> Result<Response, Problem> {
     let Some(_place) = app.enter() else { return Err(overloaded()) };
     if !request.method().is_safe() && !is_own_page(request.headers()) {
         return Err(Problem::new(StatusCode::FORBIDDEN, "cross_site", "This form was sent from another site."));
     }
-    let visit = Visit::from(&app, request.headers(), request.extensions());
     let caller = match auth::cookie(request.headers()) {
-        Some(text) => app.callers.person(text, &visit).await?,
+        Some(text) => app.callers.person(text, &knock.visit).await?,
         None => None,
     };
+    knock.actor = caller.as_ref().map(|caller| caller.actor.clone());
     let Some(caller) = caller else {
         if rule == Rule::Open {
             return Ok(next.run(request).await);
@@ -188,7 +228,7 @@ async fn page(State((app, rule)): State<(App, Rule)>, mut request: Request, next
     {
         let (mut parts, _) = request.into_parts();
         parts.extensions.insert(caller);
-        return Ok(console::not_allowed(&app, &mut parts, permission).await.into_response());
+        return Ok(console::not_allowed(app, &mut parts, permission).await.into_response());
     }
     let problem = beyond(rule, &caller);
     request.extensions_mut().insert(caller);
@@ -197,7 +237,7 @@ async fn page(State((app, rule)): State<(App, Rule)>, mut request: Request, next
         Some(problem) => problem.into_response(),
         None => next.run(request).await,
     };
-    Ok(asked.answer(&app, response).await)
+    Ok(asked.answer(app, response).await)
 }
 
 /// What is answered where there is nothing: a page to people, a problem to programs.

@@ -106,7 +106,7 @@ pub fn listing(tx: &mut Tx<'_>, config: &Config, id: i64) -> Result<ListingView,
 /// Listings by their ids (sorted), in that order; those that are not there are left out.
 pub fn some_listings(tx: &mut Tx<'_>, config: &Config, ids: &[i64]) -> Result<Vec<ListingView>, Stop> {
     let lookup = Lookup { lock: false, ..LISTINGS_BY_ID };
-    let found = tx.by_ids(&lookup, ids, &[], Listing::read)?;
+    let found = tx.by_ids(&lookup, &sorted(ids), &[], Listing::read)?;
     let items = sorted(found.iter().filter_map(|l| l.item.as_ref()));
     let items: HashMap<i64, Arc<str>> = tx.by_ids(&ITEMS_BY_ID, &items, &[], Item::read)?.into_iter().map(|i| (i.id, i.sku)).collect();
     let view = |l: &Listing| Some(ListingView::new(l, config.channel(l.channel)?.code.clone(), l.item.and_then(|i| items.get(&i).cloned())));

@@ -40,6 +40,14 @@ impl Url {
         }
         Err(Error::other("a database URL begins with sqlite: or postgres://"))
     }
+
+    /// Whether what is asked and answered crosses a network without being encrypted.
+    pub fn is_in_the_clear(&self) -> bool {
+        match self {
+            Url::Sqlite(_) => false,
+            Url::Postgres(url) => postgres::is_in_the_clear(url),
+        }
+    }
 }
 
 /// Without the password.

@@ -8,9 +8,10 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::error::Error as _;
 use std::future::{Future, poll_fn};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::Poll;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::types::{IsNull, ToSql, Type as PgType, to_sql_checked};
 use tokio_postgres::{Client, NoTls, Socket, Statement};
@@ -33,6 +34,18 @@ pub struct Postgres {
 
 type Values<'v> = [&'v (dyn ToSql + Sync)];
 type Found = Arc<Vec<tokio_postgres::Row>>;
+
+/// Whether a server of this URL is elsewhere and not asked to encrypt.
+pub fn is_in_the_clear(url: &str) -> bool {
+    let Ok(config) = url.parse::<tokio_postgres::Config>() else { return false };
+    let elsewhere = |host: &Host| match host {
+        Host::Tcp(name) => name != "localhost" && !name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
+        _ => false,
+    };
+    // An address that is given goes before the name.
+    let by_address = config.get_hostaddrs().iter().any(|address| !address.is_loopback());
+    config.get_ssl_mode() != SslMode::Require && (by_address || config.get_hosts().iter().any(elsewhere))
+}
 
 /// A read that will be asked for.
 struct Told {

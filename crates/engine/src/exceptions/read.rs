@@ -2,6 +2,7 @@
 
 use super::{EXCEPTION_COLUMNS, EXCEPTIONS_BY_ID, Exception, OPEN_EXCEPTIONS_BY_KEY, Step};
 use crate::Stop;
+use crate::batch::sorted;
 use crate::config::Config;
 use crate::db::{Lookup, Sql, Tx, Value};
 use crate::views::{Id, Time};
@@ -125,7 +126,7 @@ fn one(tx: &mut Tx<'_>, id: i64) -> Result<Exception, Stop> {
 /// Those of these that are there, by their ids.
 pub fn some(tx: &mut Tx<'_>, config: &Config, ids: &[i64]) -> Result<Vec<ExceptionView>, Stop> {
     let lookup = Lookup { lock: false, ..EXCEPTIONS_BY_ID };
-    Ok(tx.by_ids(&lookup, ids, &[], Exception::read)?.iter().map(|e| ExceptionView::new(e, config)).collect())
+    Ok(tx.by_ids(&lookup, &sorted(ids), &[], Exception::read)?.iter().map(|e| ExceptionView::new(e, config)).collect())
 }
 
 pub fn detail(tx: &mut Tx<'_>, config: &Config, id: i64) -> Result<ExceptionDetail, Stop> {

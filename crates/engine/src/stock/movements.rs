@@ -3,7 +3,7 @@
 
 use super::closings;
 use super::read::EntryView;
-use super::walk::{Depth, Entry, Ledger, Walk};
+use super::walk::{Entry, Ledger, Walk};
 use crate::Stop;
 use crate::batch::day_of;
 use crate::config::Config;
@@ -117,7 +117,7 @@ fn start(ledger: &Ledger, query: &MovementQuery, is_narrow: bool) -> Result<(i64
         }
     };
     let step = if is_narrow || !query.causes.is_empty() { EXAMINED / 4 } else { query.limit + 1 };
-    let walk = if query.oldest_first { Walk::up(ledger, marks, step) } else { Walk::new(ledger.item, marks, step, Depth::All) };
+    let walk = if query.oldest_first { Walk::up(ledger, marks, step) } else { Walk::new(ledger.item, marks, step) };
     Ok((on_hand, walk))
 }
 

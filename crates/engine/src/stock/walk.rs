@@ -12,23 +12,8 @@ const ENTRIES: Sql = Sql(
 const OLDEST: Sql = Sql(
     "SELECT number, at, source, target, quantity, cause, document, actor, reason, reference FROM entries WHERE item = $1 AND location = $2 AND number >= $3 ORDER BY number LIMIT $4",
 );
-const CAUSES: Sql = Sql(
-    "SELECT number, at, source, target, quantity, cause, document FROM entries WHERE item = $1 AND location = $2 AND number < $3 ORDER BY number DESC LIMIT $4",
-);
 
-/// Most entries that are read at once from a location.
-const MOST: usize = 400;
-
-/// How much of each entry is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Depth {
-    /// What moved, when, and the cause with its document.
-    Causes,
-    /// With who and why.
-    All,
-}
-
-/// An entry as it is stored, as deep as it was read.
+/// An entry as it is stored.
 #[derive(Debug, Clone)]
 pub struct Entry {
     pub location: i64,
@@ -46,8 +31,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn read(location: i64, row: &Row<'_>, depth: Depth) -> Entry {
-        let word = |n| if depth == Depth::All { row.opt_text(n) } else { None };
+    fn read(location: i64, row: &Row<'_>) -> Entry {
         Entry {
             location,
             number: row.int(0),
@@ -57,9 +41,9 @@ impl Entry {
             quantity: row.int(4),
             cause: row.text(5),
             document: row.int(6),
-            actor: word(7).unwrap_or_default(),
-            reason: word(8),
-            reference: word(9),
+            actor: row.text(7),
+            reason: row.opt_text(8),
+            reference: row.opt_text(9),
         }
     }
 
@@ -139,31 +123,29 @@ impl Ledger {
 pub struct Walk {
     item: i64,
     way: Way,
-    depth: Depth,
-    /// Entries that are read at once from a location, twice as many the next time.
+    /// Entries that are read at once from a location.
     step: usize,
     ranges: Vec<Range>,
 }
 
 impl Walk {
     /// Over the entries of an item at each location that are below a number, the newest first.
-    pub fn new(item: i64, below: impl IntoIterator<Item = (i64, i64)>, step: usize, depth: Depth) -> Walk {
+    pub fn new(item: i64, below: impl IntoIterator<Item = (i64, i64)>, step: usize) -> Walk {
         let range = |(location, below)| Range { location, mark: below, last: below - 1, ready: VecDeque::new() };
-        Walk { item, way: Way::NewestFirst, depth, step, ranges: below.into_iter().map(range).collect() }
+        Walk { item, way: Way::NewestFirst, step, ranges: below.into_iter().map(range).collect() }
     }
 
     /// Over the entries of a ledger from a number on at each location, the oldest first.
     pub fn up(ledger: &Ledger, from: impl IntoIterator<Item = (i64, i64)>, step: usize) -> Walk {
         let last = |location| ledger.levels.get(&location).map_or(0, |level| level.entries);
         let range = |(location, from)| Range { location, mark: from, last: last(location), ready: VecDeque::new() };
-        Walk { item: ledger.item, way: Way::OldestFirst, depth: Depth::All, step, ranges: from.into_iter().map(range).collect() }
+        Walk { item: ledger.item, way: Way::OldestFirst, step, ranges: from.into_iter().map(range).collect() }
     }
 
     fn sql(&self) -> Sql {
-        match (self.way, self.depth) {
-            (Way::OldestFirst, _) => OLDEST,
-            (Way::NewestFirst, Depth::Causes) => CAUSES,
-            (Way::NewestFirst, Depth::All) => ENTRIES,
+        match self.way {
+            Way::OldestFirst => OLDEST,
+            Way::NewestFirst => ENTRIES,
         }
     }
 
@@ -175,19 +157,16 @@ impl Walk {
 
     /// The next that was not taken yet.
     pub fn next(&mut self, tx: &mut Tx<'_>) -> db::Result<Option<Entry>> {
-        let (way, depth, sql) = (self.way, self.depth, self.sql());
+        let (way, sql) = (self.way, self.sql());
         let mut empty: Vec<&mut Range> = self.ranges.iter_mut().filter(|r| r.ready.is_empty() && r.has_more(way)).collect();
         let asked: Vec<[Value<'static>; 4]> = empty.iter().map(|r| r.asked(self.item, self.step)).collect();
         tx.rows_of_each(sql, &asked, &mut |n, row| {
-            let entry = Entry::read(empty[n].location, row, depth);
+            let entry = Entry::read(empty[n].location, row);
             // The ledger may be one of the past.
             if entry.number <= empty[n].last {
                 empty[n].ready.push_back(entry);
             }
         })?;
-        if !asked.is_empty() {
-            self.step = (self.step * 2).min(MOST);
-        }
         empty.iter_mut().filter(|r| r.ready.is_empty()).for_each(|r| r.mark = if way == Way::NewestFirst { 1 } else { r.last + 1 });
         let ready = self.ranges.iter_mut().filter_map(|r| r.ready.front().map(|e| (e.at, e.location)).map(|place| (place, r)));
         let next = match way {

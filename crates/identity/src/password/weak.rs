@@ -5,7 +5,7 @@ use std::fmt;
 
 /// In characters, as a person counts them.
 pub const MIN_CHARS: usize = 12;
-pub const MAX_CHARS: usize = 256;
+pub const MAX_CHARS: usize = 128;
 
 /// A part of somebody's name or login counts from here, in characters.
 const MIN_PART: usize = 4;

@@ -115,7 +115,7 @@ fn pages_carry_their_headers() {
     on_both(|url| {
         let site = Site::new(url);
         let owner = site.visitor("owner");
-        for path in ["/", "/people", "/sign-in", "/static/x/holdfast.css"] {
+        for path in ["/", "/people", "/sign-in", "/static/x/holdfast.css", "/api/v1/items", "/openapi.json", "/nowhere"] {
             let reply = owner.get(path);
             let header = |name: &str| reply.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
             let policy = header("content-security-policy");
@@ -126,6 +126,9 @@ fn pages_carry_their_headers() {
                 assert_eq!(header("cache-control"), "no-store", "{path}");
             }
         }
+        // The document of the API writes styles into its elements, and runs no scripts but its own.
+        let policy = owner.get("/docs/").headers["content-security-policy"].to_str().unwrap().to_owned();
+        assert!(policy.starts_with("default-src 'none'; script-src 'self';") && policy.contains("frame-ancestors 'none'"), "{policy}");
     });
 }
 

@@ -527,7 +527,13 @@ fn who_holds_an_item_is_found_in_its_ledger() {
         site.ok(&format!("POST /reservations/{}/release", freed["id"].as_str().unwrap()), json!({}));
         let split = site.order("split", "A 30").body;
         assert_eq!(split["fulfillments"].as_array().unwrap().len(), 2);
+        site.item("D", json!({}), "LON 50");
+        site.order("old", "D 1");
+        for n in 0..6 {
+            ship(&site.order(&format!("sent {n}"), "D 1").body, json!({}));
+        }
         site.ok("POST /routing/rules", json!({"name": "runs", "rules": {"rules": [{"name": "all", "timing": "run"}]}}));
+        site.time.advance(1);
         let queued = site.order("queued", "A 1").body;
         assert_eq!(queued["status"], "queued");
         let (a, config) = (item(&site, "A"), config(&site));
@@ -560,6 +566,7 @@ fn who_holds_an_item_is_found_in_its_ledger() {
         rows.retain(|row| !row.starts_with("queued"));
         assert_eq!(rows, told);
         let is_queued = |h: &&holders::Holder| name(&h.document) == "queued";
+        assert!(is_queued(&&found.rows[0]), "who took units last comes first");
         assert_eq!(found.rows.iter().filter(is_queued).map(|h| (h.state, h.units)).collect::<Vec<_>>(), [("reserved", 1)]);
         assert_eq!((found.reserved, found.committed, found.others), (7, 32, 0));
         let lee = read(a, Some(&["LEE"]), 50);
@@ -568,6 +575,15 @@ fn who_holds_an_item_is_found_in_its_ledger() {
         let first = read(a, None, 1);
         assert_eq!((first.rows.len(), first.rows[0].units + first.others), (1, 39));
         assert!(read(item(&site, "C"), None, 50).rows.is_empty() && read(-5, None, 50).rows.is_empty());
+        // Behind others that hold nothing any more; then behind more entries than are gone through.
+        let d = item(&site, "D");
+        let behind = read(d, None, 1);
+        assert_eq!((behind.rows.iter().map(|h| name(&h.document)).collect::<Vec<_>>(), behind.others), (vec!["old".to_owned()], 0));
+        for _ in 0..1_000 {
+            site.receive("LON", "D", 1);
+        }
+        let behind = read(d, None, 1);
+        assert_eq!((behind.rows.len(), behind.committed, behind.others), (0, 1, 1));
     });
 }
 

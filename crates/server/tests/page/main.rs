@@ -86,6 +86,10 @@ async fn story(browser: &Browser, server: &mut Server, key: &str) -> WebDriverRe
     keyboard(browser, &url).await?;
     acts::acts(browser, server, key, &url).await?;
     looks(browser, server, key, &url).await?;
+    // The document of the API can be looked through under its policy for scripts.
+    page.goto(format!("{url}/docs/")).await?;
+    browser.until("the calls of the API", "return document.querySelectorAll('.opblock').length > 50", Duration::from_secs(20)).await;
+    page.goto(format!("{url}/")).await?;
     assert_eq!(browser.complaints().await, Vec::<String>::new());
 
     // The server goes and comes back at the same place; the page waits for it and goes on.

@@ -1,6 +1,7 @@
 //! A PostgreSQL that takes encrypted connections only. The certificates beside this file were made for it, valid for a hundred years, for 127.0.0.1.
 
 use super::binary::HOLDFAST;
+use engine::Url;
 use sim::postgres::TempPostgres;
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -46,4 +47,21 @@ fn a_database_is_reached_encrypted_or_not_at_all() {
     // It stands for 127.0.0.1 and for no other name of the same machine.
     let output = create_key(&required.replace("127.0.0.1", "localhost"), Some("authority.pem"));
     assert!(!output.status.success() && told(&output).contains("not valid for name"), "{}", told(&output));
+}
+
+#[test]
+fn what_crosses_a_network_unencrypted_is_known() {
+    for (url, clear) in [
+        ("postgres://db.example/holdfast", true),
+        ("postgres://holdfast:secret@10.0.0.7:5433/holdfast?sslmode=prefer", true),
+        ("postgres://10.0.0.7,127.0.0.1/holdfast", true),
+        ("postgres://localhost/holdfast?hostaddr=10.0.0.7", true),
+        ("postgres://db.example/holdfast?sslmode=require", false),
+        ("postgres://localhost/holdfast", false),
+        ("postgres://127.0.0.1:5433/holdfast", false),
+        ("postgres:///holdfast?host=/var/run/postgresql", false),
+        ("sqlite:holdfast.db", false),
+    ] {
+        assert_eq!(Url::parse(url).unwrap().is_in_the_clear(), clear, "{url}");
+    }
 }

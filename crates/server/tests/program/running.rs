@@ -3,6 +3,8 @@
 use super::binary::{Client, HOLDFAST, Server, admin_key, holdfast, line, verify};
 use serde_json::{Value, json};
 use sim::postgres::TempFolder;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -126,4 +128,45 @@ fn imports_on_the_command_line() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "refused rows are an error to scripts");
     assert_eq!(text, "line 3, sku: “sku” must not be empty. [invalid_field]\n2 rows accepted, 1 refused.\n");
+}
+
+#[test]
+fn who_is_turned_away_stands_in_the_log() {
+    let folder = TempFolder::new("turned-away").unwrap();
+    let database = format!("sqlite:{}", folder.path().join("holdfast.db").display());
+    let log = folder.path().join("log");
+    let mut command = Command::new(HOLDFAST);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--database", &database]).env_remove("HOLDFAST_LOG");
+    let server = Server::spawn(command.stderr(std::fs::File::create(&log).unwrap()));
+    let reader = line(&["key", "create", "--name", "reader", "--role", "read", "--database", &database]);
+    let denied = Client::new(&server.address, &reader).must("POST /locations", json!({"code": "LON", "name": "x", "kind": "store", "country": "GB"}));
+    assert_eq!(denied.0, 403);
+    let wrong = format!("{}{}", &reader[..16], "A".repeat(reader.len() - 16));
+    assert_eq!(Client::new(&server.address, &wrong).must("GET /items?q=secret-question", Value::Null).0, 401);
+    let form = "login=owner%40holdfast.example&password=correct-horse-typed-wrong";
+    let head = format!("POST /sign-in HTTP/1.1\r\nHost: {0}\r\nOrigin: http://{0}\r\nConnection: close\r\n", server.address);
+    let body = format!("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}", form.len());
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+
+    let told = std::fs::read_to_string(&log).unwrap();
+    for line in [
+        "turned away status=403 actor=\"key:reader\" address=127.0.0.1 method=POST path=\"/api/v1/locations\"",
+        "turned away status=401 actor=\"nobody known\" address=127.0.0.1 method=GET path=\"/api/v1/items\"",
+        "turned away status=401 actor=\"nobody known\" address=127.0.0.1 method=POST path=\"/sign-in\"",
+        "wrong password person=\"nobody known\" address=127.0.0.1",
+    ] {
+        assert!(plain(&told).contains(line), "“{line}” is not in {told}");
+    }
+    for secret in ["secret-question", "correct-horse", "owner@", "owner%40", &reader[16..], &"A".repeat(20)] {
+        assert!(!told.contains(secret), "{secret} is in {told}");
+    }
+}
+
+/// Without the marks that color it.
+fn plain(text: &str) -> String {
+    text.split('\u{1b}').enumerate().map(|(n, part)| if n == 0 { part } else { part.split_once('m').map_or("", |(_, rest)| rest) }).collect()
 }

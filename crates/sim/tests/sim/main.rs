@@ -6,5 +6,6 @@ mod buyers;
 mod channels;
 mod connectors;
 mod found;
+mod market;
 mod season;
 mod seeds;

@@ -16,7 +16,9 @@ mod stock;
 use crate::App;
 use crate::problem::Problem;
 use crate::rules::{Calls, Known, Rule, plain};
-use axum::http::{StatusCode, Uri};
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, StatusCode, Uri, header};
+use axum::middleware::map_response;
 use axum::{Json, Router};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
@@ -114,7 +116,17 @@ pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
     let (router, document, mut known) = routes(app);
     let served = document.clone();
     let described = plain(app, "/openapi.json", Rule::Open, move || async move { Json(served) }, &mut known);
-    (Router::new().nest("/api/v1", router).merge(described).merge(SwaggerUi::new("/docs").url("/docs/openapi.json", document)), known)
+    // Nobody elsewhere is asked whether the document is valid.
+    let ui = SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::default().validator_url("none")).url("/docs/openapi.json", document);
+    let browsable = Router::from(ui).layer(map_response(own_scripts));
+    (Router::new().nest("/api/v1", router).merge(described).merge(browsable), known)
+}
+
+/// The browsable document runs no scripts but its own. It writes styles into its elements.
+async fn own_scripts(mut response: Response<Body>) -> Response<Body> {
+    let policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    response
 }
 
 /// The OpenAPI document, for tests.

@@ -138,6 +138,7 @@ pub(super) async fn prove(app: &App, v: &Viewer, me: &SignedIn, fields: &Fields,
     }
     let old = fields.raw(name).to_owned();
     if !blocking(move || password::verify(&old, &phc)).await? {
+        tracing::info!(person = me.person.id, address = %v.visit.address, "wrong present password");
         return Err(Refused::invalid(name, "is not your present password").into());
     }
     app.engine.transact(move |tx, _| sign_in::forgive(tx, &id)).await

@@ -230,6 +230,7 @@ pub async fn one(State(app): State<App>, Path(number): Path<String>, viewer: Vie
     let wanted: i64 = number.parse().map_err(|_| unknown())?;
     let found = app.engine.read(move |tx| audit::list(tx, &Filter::default(), wanted.checked_add(1), 1)).await?;
     let record = found.into_iter().find(|r| r.number == wanted).ok_or_else(unknown)?;
+    let changes = changes(&record);
     let body = html! {
         section.panel aria-label=(v.t("Facts")) { div.panel-body { dl.facts-row {
             (fact(v.t("When"), html! { (v.date(record.at.0)) " " (v.clock(record.at.0)) })) (fact(v.t("Who"), html! { (record.actor) }))
@@ -237,10 +238,11 @@ pub async fn one(State(app): State<App>, Path(number): Path<String>, viewer: Vie
             (fact(v.t("To what"), html! { (capital(&v.whole(&record.noun))) " " (record.subject) }))
         } p.small.quiet { (v.t("Hash")) " " code { (record.hash) } } } }
         section.panel aria-labelledby="h-diff" { div.panel-head { h2 #h-diff { (v.t("Before and after")) } }
-            div.table-wrap { table.table.diff {
+            @if changes.is_empty() { div.panel-body { p.quiet { (v.t("Nothing that is kept here; secrets are not.")) } } }
+            @else { div.table-wrap { table.table.diff {
                 thead { tr { th scope="col" { (v.t("Field")) } th scope="col" { (v.t("Before")) } th scope="col" { (v.t("After")) } } }
-                tbody { @for (name, before, after) in changes(&record) { tr { th scope="row" { (name) } td { @if !before.is_empty() { del { (before) } } } td { @if !after.is_empty() { ins { (after) } } } } } }
-            } }
+                tbody { @for (name, before, after) in &changes { tr { th scope="row" { (name) } td { @if !before.is_empty() { del { (before) } } } td { @if !after.is_empty() { ins { (after) } } } } } }
+            } } }
         }
     };
     let head = shell::head(

@@ -1,7 +1,7 @@
 //! The first-run guide: owner, location, items and stock, channel. Each step is done where it belongs; here is what is done already and
 //! what comes next. And the palette: what one can go to and do.
 
-use super::fields::step;
+use super::fields::{address, step};
 use super::items::Deed;
 use super::parts::{icon, state};
 use super::shell::{self, Page, Sheet, places};
@@ -165,13 +165,19 @@ async fn find(app: &App, v: &Viewer, words: &str) -> Result<Markup, Problem> {
     let option = |href: &str, glyph: &str, text: Markup, aside: Markup| {
         html! { a.opt role="option" href=(href) { (icon(glyph)) span.grow { (text) } span.aside { (aside) } } }
     };
+    // There may be more than fit here.
+    let all_in = |list: &str| {
+        option(&address(list, [("q".to_owned(), words.trim().to_owned())].into_iter()), "search", html! { (v.t("All that are found")) }, html! {})
+    };
     let is_nothing = items.is_empty() && orders.is_empty() && actions.is_empty() && acts.is_empty() && pages.is_empty() && named.is_empty();
     Ok(html! {
         @if !items.is_empty() { div role="group" aria-label=(v.t("Items")) { div.group role="presentation" { (v.t("Items")) }
             @for i in &items { (option(&format!("/items/{}", step(&i.sku)), "box", html! { b { (i.sku) } " " (i.name) }, html! { (v.say("{} available", &[&v.num(i.balances.available)])) })) }
+            @if items.len() == OFFERED { (all_in("/items")) }
         } }
         @if !orders.is_empty() { div role="group" aria-label=(v.t("Orders")) { div.group role="presentation" { (v.t("Orders")) }
             @for o in &orders { (option(&format!("/orders/{}", o.id.0), "order", html! { b { (o.number) } " " (o.channel) " " (o.reference) }, html! { (super::status::cell(v, o.status)) })) }
+            @if orders.len() == OFFERED { (all_in("/orders")) }
         } }
         @if !actions.is_empty() || !acts.is_empty() { div role="group" aria-label=(v.t("Actions")) { div.group role="presentation" { (v.t("Actions")) }
             @for (deed, i) in &acts { (option(&format!("/items/{}?do={}", step(&i.sku), deed.word()), deed.icon(), html! { (v.t(deed.name())) " " b { (i.sku) } " " (i.name) }, html! { (v.say("{} available", &[&v.num(i.balances.available)])) })) }

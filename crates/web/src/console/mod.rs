@@ -4,7 +4,6 @@
 
 mod account;
 mod audit;
-mod bulk;
 mod channels;
 mod chart;
 mod company;
@@ -36,6 +35,7 @@ mod reservations;
 mod roles;
 mod rules;
 mod settings;
+mod several;
 mod shell;
 mod show;
 pub mod sign_in;
@@ -232,9 +232,9 @@ pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
         .layer(Extension(live))
         .layer(Extension(waiting))
         .layer(Extension(channels::board::Board::begin(app)))
+        .fallback(crate::rules::nowhere)
         .layer(map_response(never_stored))
         .merge(files)
-        .fallback(crate::rules::nowhere)
         .layer(map_response(guarded));
     (router, known)
 }
@@ -249,14 +249,10 @@ async fn guarded(mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
     let mut set = |name: &'static str, value: &'static str| drop(headers.insert(name, HeaderValue::from_static(value)));
     set("content-security-policy", CONTENT_POLICY);
-    set("x-content-type-options", "nosniff");
-    // Not `no-referrer`: with it, browsers send `Origin: null` and a form could not tell its own page from another.
-    set("referrer-policy", "same-origin");
+    crate::ON_ALL_ANSWERS.into_iter().for_each(|(name, value)| set(name, value));
     set("permissions-policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=()");
     set("cross-origin-opener-policy", "same-origin");
     set("cross-origin-resource-policy", "same-origin");
-    // Browsers heed it over HTTPS only, and for this host alone.
-    set("strict-transport-security", "max-age=31536000");
     response
 }
 

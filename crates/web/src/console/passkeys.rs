@@ -50,7 +50,7 @@ fn relying(app: &App, v: &Viewer) -> Result<Relying, Problem> {
 }
 
 fn refused(refusal: Refusal) -> Problem {
-    tracing::debug!(detail = refusal.detail(), "passkey: {refusal}");
+    tracing::info!(detail = refusal.detail(), "wrong passkey: {refusal}");
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "passkey_refused", refusal.to_string())
 }
 
@@ -154,7 +154,10 @@ pub async fn finish_sign_in(State(app): State<App>, viewer: Viewer, headers: Hea
     let begun: SigningIn = begun(&app, &headers).await?;
     let id = credential_id(told.credential.get()).map_err(refused)?;
     let known = app.engine.read(move |tx| people::passkey(tx, &id)).await?;
-    let wrong = || Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "passkey_refused", "This passkey is not known here.");
+    let wrong = || {
+        tracing::info!(address = %viewer.visit.address, "wrong passkey: not known here");
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "passkey_refused", "This passkey is not known here.")
+    };
     let known = known.ok_or_else(wrong)?;
     let done = relying(&app, &viewer)?.finish_sign_in(begun, told.credential.get(), &known.credential, seconds(viewer.now)).map_err(refused)?;
     if done.handle != handle(&known.person) {

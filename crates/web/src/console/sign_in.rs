@@ -126,6 +126,7 @@ pub async fn enter(State(app): State<App>, headers: HeaderMap, posted: Posted) -
 /// wrong password.
 async fn try_password(app: &App, v: &Viewer, fields: &Fields) -> Result<Result<String, String>, Stop> {
     if let Err(seconds) = app.tries.count(v.visit.address) {
+        tracing::info!(address = %v.visit.address, "too many tries at signing in from one address");
         return Ok(Err(v.say("Too many tries from here. Come again in {} s.", &[&seconds])));
     }
     let (login, given) = (fields.text("login").to_lowercase(), fields.raw("password").to_owned());
@@ -136,6 +137,7 @@ async fn try_password(app: &App, v: &Viewer, fields: &Fields) -> Result<Result<S
     let tried = app.engine.transact(move |tx, now| sign_in::attempt(tx, &by, now, &login)).await?;
     let person = match tried {
         Try::Locked { until } => {
+            tracing::info!(address = %v.visit.address, "a try at an account that takes none for a while");
             let seconds = (until - v.now).max(0) / 1_000_000 + 1;
             return Ok(Err(v.say("Too many wrong tries with this account. Come again in {} s, or sign in with a passkey.", &[&seconds])));
         }
@@ -152,6 +154,10 @@ async fn try_password(app: &App, v: &Viewer, fields: &Fields) -> Result<Result<S
     if right && let Some(id) = person.as_ref().filter(|p| p.password.as_deref().is_some_and(password::needs_rehash)).map(|p| p.id.clone()) {
         let phc = blocking(move || password::hash(&again)).await?.map_err(|e| Stop::broken(e.to_string()))?;
         app.engine.transact(move |tx, _| people::rehash(tx, &id, &phc)).await?;
+    }
+    if !right {
+        // Not the name: it may be a password that was typed in the wrong field.
+        tracing::info!(person = person.as_ref().map_or("nobody known", |p| p.id.as_str()), address = %v.visit.address, "wrong password");
     }
     Ok(person.filter(|_| right).map(|p| p.id).ok_or_else(|| v.t("The mail address or the password is wrong.").to_owned()))
 }
@@ -236,6 +242,7 @@ pub async fn check_second(State(app): State<App>, posted: Posted) -> Result<Resp
         show_second(&app, &viewer, signed_in.person.totp.is_some()).into_response()
     };
     if let Err(seconds) = app.tries.count(viewer.visit.address) {
+        tracing::info!(address = %viewer.visit.address, "too many tries at a second factor from one address");
         let why = viewer.say("Too many tries from here. Come again in {} s.", &[&seconds]);
         return Ok(refuse(viewer, why));
     }
@@ -243,6 +250,7 @@ pub async fn check_second(State(app): State<App>, posted: Posted) -> Result<Resp
     let person = match app.engine.transact(move |tx, now| sign_in::attempt(tx, &by, now, &login)).await? {
         Try::Go(person) => *person,
         Try::Locked { until } => {
+            tracing::info!(address = %viewer.visit.address, "a try at an account that takes none for a while");
             let seconds = (until - viewer.now).max(0) / 1_000_000 + 1;
             let why = viewer.say("Too many wrong tries with this account. Come again in {} s.", &[&seconds]);
             return Ok(refuse(viewer, why));
@@ -250,6 +258,7 @@ pub async fn check_second(State(app): State<App>, posted: Posted) -> Result<Resp
         Try::Nobody => return Ok(see("/sign-in")),
     };
     let Some(shown) = read_code(&app.vault, &person, fields.text("code"), viewer.now)? else {
+        tracing::info!(person = person.id, address = %viewer.visit.address, "wrong second factor");
         let why = viewer.t("This code is wrong, or was used already. Wait for the next one.").to_owned();
         return Ok(refuse(viewer, why));
     };

@@ -3,9 +3,9 @@
 
 use super::{policy, settings};
 use crate::App;
-use crate::console::bulk;
 use crate::console::fields::{Fields, Posted, pairs, see, step};
 use crate::console::parts::{csrf, empty, icon, once, wrong};
+use crate::console::several;
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::viewer::Viewer;
 use crate::problem::Problem;
@@ -50,7 +50,7 @@ impl Row {
 
 /// Those that are there, on this channel, each once.
 async fn chosen(app: &App, channel: &ChannelView, fields: &Fields) -> Result<Vec<ListingView>, Stop> {
-    let (ids, code) = (bulk::ids(fields, MOST), channel.code.clone());
+    let (ids, code) = (several::ids(fields, MOST), channel.code.clone());
     app.read(move |tx, config| Ok(read::some_listings(tx, config, &ids)?.into_iter().filter(|l| l.channel == code).collect())).await
 }
 
@@ -110,7 +110,7 @@ fn was(fields: &Fields, id: i64) -> Result<Option<Option<Policy>>, Refused> {
 /// Each by itself: what is refused of one does not keep the others.
 async fn go(app: &App, posted: &Posted, rows: &mut [Row]) -> Result<(), Stop> {
     let changed: Vec<&mut Row> = rows.iter_mut().filter(|r| r.changes()).collect();
-    let outcomes = bulk::each(app, posted, changed.iter().map(|row| (row.listing.id.0.to_string(), row.change())).collect()).await?;
+    let outcomes = several::each(app, posted, changed.iter().map(|row| (row.listing.id.0.to_string(), row.change())).collect()).await?;
     for (row, outcome) in changed.into_iter().zip(outcomes) {
         match outcome.map(|reply| reply.answer) {
             Ok(Answer::Listing(view)) => row.after = Some(etag_of(&view.mapping())),
@@ -138,7 +138,7 @@ fn preview(v: &Viewer, channel: &ChannelView, fields: &Fields, rows: &[Row], loo
                 (csrf(v)) (once())
                 input type="hidden" name="next" value=(back);
                 @if let Some(to) = looked { input type="hidden" name="looked" value=(digest(to)); }
-                @for row in rows { input type="hidden" name="id" value=(row.listing.id.0); (bulk::seen(row.listing.id.0, &etag_of(&row.listing.mapping()))) }
+                @for row in rows { input type="hidden" name="id" value=(row.listing.id.0); (several::seen(row.listing.id.0, &etag_of(&row.listing.mapping()))) }
                 div.panel-body.stack {
                     p.small.quiet { (v.say("The channel's: {}.", &[&policy::words(v, &channel.policy)])) }
                     (policy::fields(v, &channel.policy, Some(false)))
@@ -165,14 +165,14 @@ fn result(v: &Viewer, channel: &ChannelView, fields: &Fields, rows: &[Row]) -> P
         @for row in &done {
             @let id = row.listing.id.0;
             input type="hidden" name="id" value=(id);
-            @if let Some(after) = &row.after { (bulk::seen(id, after)) }
+            @if let Some(after) = &row.after { (several::seen(id, after)) }
             input type="hidden" name={ "was:" (id) } value=(row.listing.policy.as_ref().and_then(|p| serde_json::to_string(p).ok()).unwrap_or_default());
         }
     };
     let changed = v.say("{} changed.", &[&v.count(done.len() as i64, "listing", "listings")]);
     let action = format!("{}/policies", list_of(channel));
     let body = html! {
-        (bulk::told(v, &changed, refused, (!done.is_empty()).then_some((&action, undo))))
+        (several::told(v, &changed, refused, (!done.is_empty()).then_some((&action, undo))))
         section.panel aria-label=(v.t("Policy")) { (table(v, rows, true)) div.panel-foot { a.btn.btn-s href=(back) { (v.t("Back to the list")) } } }
     };
     sheet(v, channel, rows, html! { (v.t("Done listing by listing.")) }, body)
@@ -194,7 +194,7 @@ fn table(v: &Viewer, rows: &[Row], looked: bool) -> Markup {
                 td data-label=(v.t("Item")) { (row.listing.item.as_deref().unwrap_or("–")) }
                 td.wrap data-label=(v.t("Was")) { (words(&row.listing.policy)) }
                 @if looked { td.wrap data-label=(v.t("Becomes")) {
-                    @if let Some(refused) = &row.refused { (bulk::why(v, refused)) }
+                    @if let Some(refused) = &row.refused { (several::why(v, refused)) }
                     @else if row.changes() { b { (words(&row.to)) } } @else { span.quiet { (v.t("As it is")) } }
                 } }
             } } }

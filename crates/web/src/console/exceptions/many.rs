@@ -6,9 +6,9 @@ use super::list::owner_name;
 use super::remedies::{owner_field, snooze_fields, until};
 use super::{Names, submit};
 use crate::App;
-use crate::console::bulk;
 use crate::console::fields::{Fields, Posted, saying, see};
 use crate::console::parts::{Field, csrf, empty, icon, once, state};
+use crate::console::several;
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::viewer::Viewer;
 use crate::problem::Problem;
@@ -54,7 +54,7 @@ pub async fn preview(State(app): State<App>, posted: Posted) -> Result<Response<
 async fn show(app: &App, v: &Viewer, fields: &Fields) -> Result<Page, Problem> {
     let what = action(fields)?;
     let back = fields.back("/exceptions?as=table");
-    let (found, names) = chosen(app, v, bulk::ids(fields, MOST)).await?;
+    let (found, names) = chosen(app, v, several::ids(fields, MOST)).await?;
     let open: Vec<&ExceptionView> = found.iter().filter(|e| e.open).collect();
     let (title, will) = match what {
         Action::Assign => ("Assign several", "They get the same owner; each is noted in its history."),
@@ -70,7 +70,7 @@ async fn show(app: &App, v: &Viewer, fields: &Fields) -> Result<Page, Problem> {
             form.stack action="/exceptions/many/do" method="post" {
                 (csrf(v)) (once())
                 input type="hidden" name="what" value=(fields.text("what")); input type="hidden" name="next" value=(back);
-                @for e in &open { input type="hidden" name="id" value=(e.id.0); (bulk::seen(e.id.0, &etag_of(&e.decided()))) }
+                @for e in &open { input type="hidden" name="id" value=(e.id.0); (several::seen(e.id.0, &etag_of(&e.decided()))) }
                 section.panel.form-narrow aria-label=(v.t(title)) { div.panel-body.stack {
                     p { (v.t(will)) }
                     @match what {
@@ -106,7 +106,7 @@ fn table(v: &Viewer, found: &[ExceptionView], names: &Names) -> Markup {
 pub async fn act(State(app): State<App>, posted: Posted) -> Result<Response<Body>, Problem> {
     let what = action(&posted.fields)?;
     let (mut done, mut refused) = (0, Vec::new());
-    for id in bulk::ids(&posted.fields, MOST) {
+    for id in several::ids(&posted.fields, MOST) {
         match one(&app, &posted, id, what).await {
             // It was tried, and what was in the way still is.
             Ok(view) if what == Action::Retry && view.open => {

@@ -4,9 +4,9 @@
 use super::bulk::{back, kept};
 use super::{here, path, words};
 use crate::App;
-use crate::console::bulk;
 use crate::console::fields::{Fields, Posted};
 use crate::console::parts::{csrf, icon, once, select};
+use crate::console::several;
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::viewer::Viewer;
 use crate::problem::Problem;
@@ -86,7 +86,7 @@ pub async fn page(app: &App, posted: Posted, skus: Vec<String>) -> Result<Respon
 
 async fn go(app: &App, posted: &Posted, rows: &mut [Row]) -> Result<(), Stop> {
     let changed: Vec<&mut Row> = rows.iter_mut().filter(|r| r.changes()).collect();
-    let outcomes = bulk::each(app, posted, changed.iter().map(|row| (row.item.sku.to_string(), row.change())).collect()).await?;
+    let outcomes = several::each(app, posted, changed.iter().map(|row| (row.item.sku.to_string(), row.change())).collect()).await?;
     for (row, outcome) in changed.into_iter().zip(outcomes) {
         match outcome.map(|reply| reply.answer) {
             Ok(Answer::Item(after)) => row.after = Some(etag_of(&*after)),
@@ -113,7 +113,7 @@ fn preview(v: &Viewer, fields: &Fields, rows: &[Row]) -> Page {
             (csrf(v)) (once())
             input type="hidden" name="do" value="sell";
             (kept(fields))
-            @for row in rows { (bulk::seen(&row.item.sku, &etag_of(&row.item))) }
+            @for row in rows { (several::seen(&row.item.sku, &etag_of(&row.item))) }
             div.panel-body { div.form-grid { (select(v, "active", "Sold", &active, "")) (select(v, "when_short", "When more is ordered than there is", &when, "")) } }
             (table(v, rows, true))
             div.panel-foot.foot-sticky {
@@ -136,14 +136,14 @@ fn result(v: &Viewer, fields: &Fields, rows: &[Row]) -> Page {
         @for row in &done {
             @let (sku, was) = (&row.item.sku, Selling::of(&row.item));
             input type="hidden" name="sku" value=(sku);
-            @if let Some(after) = &row.after { (bulk::seen(sku, after)) }
+            @if let Some(after) = &row.after { (several::seen(sku, after)) }
             input type="hidden" name={ "active:" (sku) } value=(if was.active { "yes" } else { "no" });
             input type="hidden" name={ "when_short:" (sku) } value=(was.when_short.word());
         }
     };
     let changed = v.say("{} changed.", &[&v.count(done.len() as i64, "item", "items")]);
     let body = html! {
-        (bulk::told(v, &changed, refused, (!done.is_empty()).then_some(("/items/bulk", undo))))
+        (several::told(v, &changed, refused, (!done.is_empty()).then_some(("/items/bulk", undo))))
         section.panel aria-label=(v.t("Selling")) { (table(v, rows, false)) div.panel-foot { a.btn.btn-s href=(back(fields, ("", ""))) { (v.t("Back to the list")) } } }
     };
     sheet(v, rows, html! { (v.t("Done item by item.")) }, body)
@@ -168,7 +168,7 @@ fn table(v: &Viewer, rows: &[Row], boxes: bool) -> Markup {
                 th.clip scope="row" { (row.item.name) }
                 td { (Selling::of(&row.item).words(v)) }
                 td {
-                    @if let Some(refused) = &row.refused { (bulk::why(v, refused)) }
+                    @if let Some(refused) = &row.refused { (several::why(v, refused)) }
                     @else if row.changes() { b { (row.to.words(v)) } } @else { span.quiet { (v.t("As it is")) } }
                 }
             } } }

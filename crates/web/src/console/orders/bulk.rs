@@ -2,13 +2,13 @@
 //! own, told one by one.
 
 use crate::App;
-use crate::console::bulk;
 use crate::console::fields::{Fields, Posted, pairs};
 use crate::console::line_editor::Cell;
 use crate::console::parts::{Field, empty, form, icon, state};
+use crate::console::several;
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::status;
-use crate::console::viewer::{Viewer, Wrong};
+use crate::console::viewer::Viewer;
 use crate::problem::Problem;
 use axum::extract::State;
 use domain::Refused;
@@ -46,7 +46,7 @@ pub async fn ship(State(app): State<App>, viewer: Viewer) -> Result<Page, Proble
 }
 
 async fn preview(app: &App, v: Viewer, deed: Deed) -> Result<Page, Problem> {
-    let ids = bulk::ids(&Fields(pairs(&v.query)), MOST);
+    let ids = several::ids(&Fields(pairs(&v.query)), MOST);
     plan(app, v, deed, ids).await
 }
 
@@ -191,7 +191,7 @@ fn table(v: &Viewer, deed: Deed, plans: &[Plan]) -> Markup {
                 th scope="row" {
                     a href={ "/orders/" (id) } { (order.number) }
                     @if would.is_ok() {
-                        input type="hidden" name="id" value=(id); (bulk::seen(id, etag))
+                        input type="hidden" name="id" value=(id); (several::seen(id, etag))
                         @if deed == Deed::Ship { @for f in open(order) { input type="hidden" name={ "fulfillment." (id) } value=(f.id.0); } }
                     }
                 }
@@ -216,7 +216,7 @@ fn table(v: &Viewer, deed: Deed, plans: &[Plan]) -> Markup {
 
 pub async fn do_cancel(State(app): State<App>, posted: Posted) -> Result<Page, Problem> {
     if posted.fields.given("reason").is_none() {
-        let ids = bulk::ids(&posted.fields, MOST);
+        let ids = several::ids(&posted.fields, MOST);
         let Posted { viewer, fields, .. } = posted;
         let viewer = viewer.said_no(fields.0, Refused::invalid("reason", "is empty; say why they are canceled"))?;
         return plan(&app, viewer, Deed::Cancel, ids).await;
@@ -230,12 +230,12 @@ pub async fn do_ship(State(app): State<App>, posted: Posted) -> Result<Page, Pro
 
 /// Each order by a command of its own: what is refused of one does not keep the others.
 async fn carry_out(app: &App, posted: Posted, deed: Deed) -> Result<Page, Problem> {
-    let (ids, grant) = (bulk::ids(&posted.fields, MOST), posted.viewer.grant());
+    let (ids, grant) = (several::ids(&posted.fields, MOST), posted.viewer.grant());
     let orders = app.read(move |tx, config| read::seen(tx, config, &ids, &grant)).await?;
     let chosen = orders.into_iter().filter_map(|(order, _)| Some((deed.chosen(order.id.0, &posted.fields)?, order)));
     let (commands, orders): (Vec<Command>, Vec<OrderView>) = chosen.unzip();
     let keyed = orders.iter().map(|order| order.id.0.to_string()).zip(commands);
-    let outcomes = bulk::each(app, &posted, keyed.collect()).await?;
+    let outcomes = several::each(app, &posted, keyed.collect()).await?;
     let results: Vec<_> = orders.into_iter().zip(outcomes).collect();
     let back = posted.back("/orders");
     Ok(show_results(&posted.viewer, deed, &results, &back))
@@ -264,7 +264,7 @@ fn show_results(v: &Viewer, deed: Deed, results: &[(OrderView, Result<Reply, Ref
                     @match result {
                         Ok(Reply { answer: Answer::Order(after), .. }) => (told(v, deed, order, after)),
                         Ok(_) => (v.t("Done by the first sending of this form")),
-                        Err(refused) => (Wrong::new(v, refused).detail),
+                        Err(refused) => (v.whole(&refused.to_string())),
                     }
                 }
             } } }

@@ -2,9 +2,9 @@
 
 use super::held;
 use crate::App;
-use crate::console::bulk;
 use crate::console::fields::{Fields, Posted, pairs, saying, see};
 use crate::console::parts::{empty, form, icon};
+use crate::console::several;
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::status;
 use crate::console::viewer::Viewer;
@@ -45,7 +45,7 @@ async fn chosen(app: &App, v: &Viewer, ids: Vec<i64>) -> Result<Vec<ReservationV
 pub async fn ask(State(app): State<App>, viewer: Viewer) -> Result<Page, Problem> {
     let v = &viewer;
     let asked = Fields(pairs(&v.query));
-    let found = chosen(&app, v, bulk::ids(&asked, MOST)).await?;
+    let found = chosen(&app, v, several::ids(&asked, MOST)).await?;
     let (back, title) = (asked.back("/reservations"), v.t("Release reservations"));
     let open: Vec<&ReservationView> = found.iter().filter(|r| r.status == "held").collect();
     let units = open.iter().flat_map(|r| &r.lines).map(|l| l.quantity).sum::<i64>();
@@ -57,7 +57,7 @@ pub async fn ask(State(app): State<App>, viewer: Viewer) -> Result<Page, Problem
                 input type="hidden" name="next" value=(back);
                 div.panel-body { p { (v.say("{} can be promised to others at once. Whoever holds them can no longer order from this reservation.", &[&v.count(units, "unit", "units")])) } }
                 (table(v, &found, |r| html! {
-                    @if r.status == "held" { input type="hidden" name="id" value=(r.id.0); (bulk::seen(r.id.0, &audit::etag_of(r))) (v.t("Released")) }
+                    @if r.status == "held" { input type="hidden" name="id" value=(r.id.0); (several::seen(r.id.0, &audit::etag_of(r))) (v.t("Released")) }
                     @else { span.quiet { (v.t("Held no more: left alone")) } }
                 }))
                 div.panel-foot {
@@ -94,9 +94,9 @@ fn table(v: &Viewer, rows: &[ReservationView], what: impl Fn(&ReservationView) -
 /// Each by itself: what is refused of one does not keep the others.
 pub async fn release(State(app): State<App>, posted: Posted) -> Result<Response<Body>, Problem> {
     let v = &posted.viewer;
-    let found = chosen(&app, v, bulk::ids(&posted.fields, MOST)).await?;
+    let found = chosen(&app, v, several::ids(&posted.fields, MOST)).await?;
     let release = |held: &ReservationView| (held.id.0.to_string(), Command::Release(Release { id: held.id.0 }));
-    let outcomes = bulk::each(&app, &posted, found.iter().map(release).collect()).await?;
+    let outcomes = several::each(&app, &posted, found.iter().map(release).collect()).await?;
     let refused: Vec<Option<Refused>> = outcomes.into_iter().map(Result::err).collect();
     let back = posted.back("/reservations");
     let failed = refused.iter().filter(|why| why.is_some()).count();
@@ -110,7 +110,7 @@ pub async fn release(State(app): State<App>, posted: Posted) -> Result<Response<
     let body = html! {
         section.panel aria-label=(title) {
             (table(v, &now, |r| match why(r) {
-                Some(refused) => bulk::why(v, refused),
+                Some(refused) => several::why(v, refused),
                 None => html! { (icon("ok")) " " (v.t("Released")) },
             }))
         }

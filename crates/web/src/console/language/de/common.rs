@@ -19,6 +19,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("All kinds", "Alle Arten"),
     ("All locations", "Alle Standorte"),
     ("All orders", "Alle Bestellungen"),
+    ("All that are found", "Alle gefundenen"),
     ("Another kind", "Andere Art"),
     ("Any", "Alle"),
     ("Apply", "Anwenden"),

@@ -26,6 +26,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Nothing here can be changed: each record carries a hash of itself and the one before it.",
         "Hier lässt sich nichts ändern: Jeder Eintrag trägt einen Hash über sich und den davor.",
     ),
+    ("Nothing that is kept here; secrets are not.", "Nichts, was hier aufbewahrt wird; Geheimnisse werden es nicht."),
     ("Nothing was done that fits these filters.", "Nichts wurde getan, das zu diesen Filtern passt."),
     (
         "People sign in with your company's own accounts (OpenID Connect). Register this address with your provider:",

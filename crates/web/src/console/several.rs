@@ -1,9 +1,9 @@
-//! What all pages share that do the same to several things at once: each by a command of its own, so that what is refused of one does
-//! not keep the others; what came of each; and the way back.
+//! What pages share that do the same to several things, each by a command of its own, so that what is refused of one does not keep the
+//! others: which were chosen, what came of each, and the way back. Stock is booked for several items as one change, in `items/bulk.rs`.
 
 use super::fields::{Fields, Posted};
 use super::parts::{csrf, icon, once};
-use super::viewer::{Viewer, Wrong};
+use super::viewer::Viewer;
 use crate::App;
 use domain::Refused;
 use engine::{Command, Reply, Stop};
@@ -35,7 +35,7 @@ pub async fn each(app: &App, posted: &Posted, commands: Vec<(String, Command)>) 
 
 /// Why one of them is or would be refused.
 pub fn why(v: &Viewer, refused: &Refused) -> Markup {
-    html! { span.st.st-danger { (icon("danger")) span.wrap { (Wrong::new(v, refused).detail) } } }
+    html! { span.st.st-danger { (icon("danger")) span.wrap { (v.whole(&refused.to_string())) } } }
 }
 
 /// What was done, how many were refused, and, where something was done, a form that has all of it as it was: its address and what it
