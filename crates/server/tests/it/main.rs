@@ -10,6 +10,7 @@ mod channels;
 mod contracts;
 mod desk;
 mod finding;
+mod holders;
 mod hostile;
 mod import_pages;
 mod imports;
