@@ -183,7 +183,7 @@ fn matching(tx: &mut Tx<'_>, query: &OrderQuery, want: usize, examine: usize) ->
     let mut found: Vec<Key> = Vec::new();
     let mut examined = 0;
     // Of a channel's orders only some are of the location, or the other way about.
-    let mut step = if query.channels.is_some() && query.locations.is_some() { STEP } else { want };
+    let mut step = if query.channels.is_some() && query.locations.is_some() { STEP.max(want) } else { want };
     loop {
         let taken = candidates.take(tx, step.min(examine - examined))?;
         let Some(last) = taken.last().map(|c| c.key) else { return Ok((found, None)) };
