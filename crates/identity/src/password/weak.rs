@@ -171,7 +171,8 @@ mod tests {
         assert_eq!(verdict("zebra-trunk"), Err(Weak::Short));
         assert_eq!(verdict("zebra-trunks"), Ok(()));
         assert_eq!(verdict("ö¿ä¡üß§€đŋħ"), Err(Weak::Short), "eleven characters of more bytes");
-        let words: String = (0xab..).map(|n| format!("{n:x} zebra trunk, ")).flat_map(|w| w.chars().collect::<Vec<_>>()).take(MAX_CHARS + 1).collect();
+        let words: String =
+            (0xab..).map(|n| format!("{n:x} zebra trunk, ")).flat_map(|w| w.chars().collect::<Vec<_>>()).take(MAX_CHARS + 1).collect();
         assert_eq!(verdict(&words), Err(Weak::Long));
         assert_eq!(verdict(&words[1..]), Ok(()));
     }
