@@ -3,7 +3,7 @@
 use super::list::{self, OrderQuery};
 use super::ways::STATUSES;
 use crate::Stop;
-use crate::db::{Sql, Tx, Value};
+use crate::db::{Ahead, Sql, Tx, Value};
 use domain::steps::Status;
 
 const OF_STATUS: Sql = Sql("SELECT COUNT(*) FROM (SELECT 1 FROM orders WHERE status = $1 LIMIT $2) AS c");
@@ -34,36 +34,49 @@ pub struct Counts {
 /// those that are late on this day (days since 1970 UTC), as [`OrderQuery`] says. Up to [`MOST`], or [`MOST_LOOKED_AT`], of each.
 pub fn counts(tx: &mut Tx<'_>, channels: Option<&[String]>, locations: Option<&[i64]>, today: i64) -> Result<Counts, Stop> {
     let query = OrderQuery { channels: channels.map(<[_]>::to_vec), locations: locations.map(<[_]>::to_vec), ..OrderQuery::default() };
-    let mut statuses = Vec::with_capacity(STATUSES.len());
-    for status in STATUSES {
-        let count = match (locations, channels) {
-            (Some(_), _) => looked_at(tx, &OrderQuery { statuses: vec![status], ..query.clone() })?,
-            (None, Some(channels)) => of_channels(tx, channels, status)?,
-            (None, None) => capped(tx.one(OF_STATUS, &[Value::Text(status.word()), Value::Int(MOST + 1)], |r| r.int(0))?.unwrap_or(0)),
-        };
-        statuses.push((status, count));
-    }
-    let late = looked_at(tx, &OrderQuery { late_on: Some(today), oldest_first: true, ..query })?;
-    Ok(Counts { statuses, late })
+    let late = OrderQuery { late_on: Some(today), oldest_first: true, ..query.clone() };
+    let counts = match locations {
+        None => {
+            let channels: Vec<Option<&String>> = channels.map_or(vec![None], |channels| channels.iter().map(Some).collect());
+            // What is asked of the first is known already.
+            for (channel, status) in channels.first().into_iter().flat_map(|channel| STATUSES.map(|status| (channel, status))) {
+                asked(*channel, status, 0, |sql, values| tx.ahead(&[Ahead::Rows(sql, values)]));
+            }
+            let late = looked_at(tx, &[late])?;
+            let of_status = STATUSES.iter().map(|status| in_index(tx, &channels, *status)).collect::<Result<Vec<Count>, Stop>>()?;
+            of_status.into_iter().chain(late).collect()
+        }
+        Some(_) => {
+            let of_status = STATUSES.iter().map(|status| OrderQuery { statuses: vec![*status], ..query.clone() });
+            looked_at(tx, &of_status.chain([late]).collect::<Vec<OrderQuery>>())?
+        }
+    };
+    let late = counts.last().copied().unwrap_or_default();
+    Ok(Counts { statuses: STATUSES.into_iter().zip(counts).collect(), late })
 }
 
-fn capped(orders: i64) -> Count {
-    Count { orders: orders.min(MOST), more: orders > MOST }
-}
-
-fn of_channels(tx: &mut Tx<'_>, channels: &[String], status: Status) -> Result<Count, Stop> {
+/// How many orders of a status these channels have; the one that has no name is all of them.
+fn in_index(tx: &mut Tx<'_>, channels: &[Option<&String>], status: Status) -> Result<Count, Stop> {
     let mut orders = 0;
     for channel in channels {
-        let values = [Value::Text(channel), Value::Text(status.word()), Value::Int(MOST + 1 - orders)];
-        orders += tx.one(OF_CHANNEL, &values, |r| r.int(0))?.unwrap_or(0);
+        orders += asked(*channel, status, orders, |sql, values| tx.one(sql, values, |r| r.int(0)))?.unwrap_or(0);
         if orders > MOST {
             break;
         }
     }
-    Ok(capped(orders))
+    Ok(Count { orders: orders.min(MOST), more: orders > MOST })
 }
 
-fn looked_at(tx: &mut Tx<'_>, query: &OrderQuery) -> Result<Count, Stop> {
-    let (orders, more) = list::count(tx, query, MOST_LOOKED_AT)?;
-    Ok(Count { orders: orders as i64, more })
+/// What counts the orders of a status, of one channel or all, until there are more than [`MOST`] with those that are known.
+fn asked<T>(channel: Option<&String>, status: Status, known: i64, ask: impl FnOnce(Sql, &[Value<'_>]) -> T) -> T {
+    let (status, most) = (Value::Text(status.word()), Value::Int(MOST + 1 - known));
+    match channel {
+        Some(channel) => ask(OF_CHANNEL, &[Value::Text(channel), status, most]),
+        None => ask(OF_STATUS, &[status, most]),
+    }
+}
+
+fn looked_at(tx: &mut Tx<'_>, queries: &[OrderQuery]) -> Result<Vec<Count>, Stop> {
+    let counts = list::counts(tx, queries, MOST_LOOKED_AT)?;
+    Ok(counts.into_iter().map(|(orders, more)| Count { orders: orders as i64, more }).collect())
 }

@@ -6,7 +6,7 @@ use super::ways::{Candidate, Candidates, Key};
 use crate::Stop;
 use crate::batch::sorted;
 use crate::config::Config;
-use crate::db::{Ahead, Lookup, Row, Tx};
+use crate::db::{self, Ahead, Lookup, Row, Tx};
 use crate::page::{Cursor, Page};
 use crate::views::{Amount, Id, Time, order_number};
 use domain::Refused;
@@ -168,10 +168,15 @@ fn part(row: &Row<'_>) -> (i64, Part) {
     (row.int(0), (row.int(1), Status::parse(&row.text(2)).unwrap_or(Status::Open), row.int(3)))
 }
 
-/// How many orders a list has, if they are at most `most`, and whether there are more. Looks at one candidate more than that.
-pub(super) fn count(tx: &mut Tx<'_>, query: &OrderQuery, most: usize) -> Result<(usize, bool), Stop> {
-    let (found, end) = matching(tx, query, most + 1, most + 1)?;
-    Ok((found.len().min(most), end.is_some() || found.len() > most))
+/// How many orders each list has, if they are at most `most`, and whether there are more. Looks at one candidate of each more than that,
+/// and at all lists together.
+pub(super) fn counts(tx: &mut Tx<'_>, queries: &[OrderQuery], most: usize) -> Result<Vec<(usize, bool)>, Stop> {
+    let mut walks: Vec<Candidates> = queries.iter().map(Candidates::of).collect();
+    walks.iter().for_each(|walk| walk.ahead(tx, most + 1));
+    let taken: Vec<Vec<Candidate>> = walks.iter_mut().map(|walk| walk.take(tx, most + 1)).collect::<db::Result<_>>()?;
+    let ended: Vec<bool> = taken.iter().map(|taken| taken.len() <= most).collect();
+    let found = wanted_of_each(tx, queries.iter().zip(taken).collect())?;
+    Ok(found.iter().zip(ended).map(|(found, ended)| (found.len().min(most), !ended)).collect())
 }
 
 /// The first `want` orders of a list, and where the walk ended if it ended before the list did.
@@ -202,8 +207,9 @@ fn among(tx: &mut Tx<'_>, query: &OrderQuery, ids: &[i64]) -> Result<Vec<Key>, S
         return Err(Refused::invalid("ids", format!("must be at most {MAX_IDS}")).into());
     }
     let known = tx.by_ids(&CHECKS, &sorted(ids), &[], |r| {
-        let (id, (status, of_channel)) = check(query, r);
-        of_channel.then(|| Candidate { key: (r.int(3), id), status, of_channel, of_location: query.locations.is_none() })
+        let of_channel = query.has_channel(&r.text(2));
+        let status = Status::parse(&r.text(1));
+        of_channel.then(|| Candidate { key: (r.int(3), r.int(0)), status, of_channel, of_location: query.locations.is_none() })
     })?;
     let mut found = wanted(tx, query, known.into_iter().flatten().collect())?;
     found.retain(|key| {
@@ -217,32 +223,42 @@ fn among(tx: &mut Tx<'_>, query: &OrderQuery, ids: &[i64]) -> Result<Vec<Key>, S
     Ok(found)
 }
 
-/// An order's status, and whether it is of a channel that the query wants.
-fn check(query: &OrderQuery, row: &Row<'_>) -> (i64, (Option<Status>, bool)) {
-    (row.int(0), (Status::parse(&row.text(1)), query.has_channel(&row.text(2))))
+/// Those of the candidates that the query wants, in the same order.
+fn wanted(tx: &mut Tx<'_>, query: &OrderQuery, candidates: Vec<Candidate>) -> Result<Vec<Key>, Stop> {
+    Ok(wanted_of_each(tx, vec![(query, candidates)])?.into_iter().flatten().collect())
 }
 
-/// Those of the candidates that the query wants, in the same order. What the index said of them is not looked up.
-fn wanted(tx: &mut Tx<'_>, query: &OrderQuery, mut candidates: Vec<Candidate>) -> Result<Vec<Key>, Stop> {
-    let statuses = query.wanted_statuses();
-    let unclear = sorted(candidates.iter().filter(|c| c.status.is_none() || !c.of_channel).map(|c| &c.key.1));
-    let checked: HashMap<i64, (Option<Status>, bool)> = tx.by_ids(&CHECKS, &unclear, &[], |r| check(query, r))?.into_iter().collect();
-    for candidate in &mut candidates {
-        if let Some((status, of_channel)) = checked.get(&candidate.key.1) {
-            (candidate.status, candidate.of_channel) = (*status, *of_channel);
-        }
+/// The same of several queries with candidates of their own, looked up together. What the index said of them is not looked up.
+fn wanted_of_each(tx: &mut Tx<'_>, mut lists: Vec<(&OrderQuery, Vec<Candidate>)>) -> Result<Vec<Vec<Key>>, Stop> {
+    let unclear = sorted(lists.iter().flat_map(|(_, list)| list).filter(|c| c.status.is_none() || !c.of_channel).map(|c| &c.key.1));
+    let read = |r: &Row<'_>| (r.int(0), (Status::parse(&r.text(1)), r.text(2)));
+    let checked: HashMap<i64, (Option<Status>, String)> = tx.by_ids(&CHECKS, &unclear, &[], read)?.into_iter().collect();
+    for (query, candidates) in &mut lists {
+        let statuses = query.wanted_statuses();
+        candidates.retain_mut(|candidate| {
+            if let Some((status, channel)) = checked.get(&candidate.key.1) {
+                (candidate.status, candidate.of_channel) = (*status, query.has_channel(channel));
+            }
+            candidate.of_channel && candidate.status.is_some_and(|s| statuses.contains(&s))
+        });
     }
-    candidates.retain(|c| c.of_channel && c.status.is_some_and(|s| statuses.contains(&s)));
-    let unclear = sorted(candidates.iter().filter(|c| query.late_on.is_some() || !c.of_location).map(|c| &c.key.1));
+    let unclear = |(query, list): &(&OrderQuery, Vec<Candidate>)| {
+        let is_late = query.late_on.is_some();
+        list.iter().filter(move |c| is_late || !c.of_location).map(|c| c.key.1).collect::<Vec<i64>>()
+    };
+    let unclear = sorted(&lists.iter().flat_map(unclear).collect::<Vec<i64>>());
     let mut parts: HashMap<i64, Vec<Part>> = HashMap::new();
     for (order, part) in tx.by_ids(&PLACES, &unclear, &[], part)? {
         parts.entry(order).or_default().push(part);
     }
-    candidates.retain(|c| match parts.get(&c.key.1) {
-        Some(parts) => query.is_theirs(c.status == Some(Status::Canceled), parts),
-        None => c.of_location && query.late_on.is_none(),
-    });
-    Ok(candidates.into_iter().map(|c| c.key).collect())
+    let theirs = |(query, candidates): (&OrderQuery, Vec<Candidate>)| {
+        let is_theirs = |c: &Candidate| {
+            let is_clear = query.late_on.is_none() && c.of_location;
+            is_clear || parts.get(&c.key.1).is_some_and(|parts| query.is_theirs(c.status == Some(Status::Canceled), parts))
+        };
+        candidates.into_iter().filter(is_theirs).map(|c| c.key).collect()
+    };
+    Ok(lists.into_iter().map(theirs).collect())
 }
 
 impl OrderQuery {

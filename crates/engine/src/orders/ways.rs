@@ -138,14 +138,19 @@ impl Candidates {
         }
     }
 
+    /// Tells that this many will be taken.
+    pub fn ahead(&self, tx: &mut Tx<'_>, count: usize) {
+        let asked: Vec<_> = self.ways.iter().filter(|w| w.is_empty()).map(|w| w.asked(self.oldest_first, self.end, count)).collect();
+        tx.ahead(&asked.iter().map(|(sql, values)| Ahead::Rows(*sql, values)).collect::<Vec<_>>());
+    }
+
     /// The next ones, at most `count`; fewer only at the end.
     pub fn take(&mut self, tx: &mut Tx<'_>, count: usize) -> Result<Vec<Candidate>> {
         let mut taken = Vec::with_capacity(count);
         while taken.len() < count {
             let (oldest_first, end) = (self.oldest_first, self.end);
-            let asked: Vec<_> = self.ways.iter().filter(|w| w.is_empty()).map(|w| w.asked(oldest_first, end, count)).collect();
-            if asked.len() > 1 {
-                tx.ahead(&asked.iter().map(|(sql, values)| Ahead::Rows(*sql, values)).collect::<Vec<_>>());
+            if self.ways.iter().filter(|w| w.is_empty()).count() > 1 {
+                self.ahead(tx, count);
             }
             for way in self.ways.iter_mut().filter(|w| w.is_empty()) {
                 way.read(tx, oldest_first, end, count)?;

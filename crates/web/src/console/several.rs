@@ -6,7 +6,7 @@ use super::parts::{csrf, icon, once};
 use super::viewer::Viewer;
 use crate::App;
 use domain::Refused;
-use engine::{Command, Reply, Stop};
+use engine::{Answer, Command, Reply, Stop};
 use futures_util::future::join_all;
 use maud::{Markup, html};
 use std::collections::HashSet;
@@ -31,6 +31,41 @@ pub async fn each(app: &App, posted: &Posted, commands: Vec<(String, Command)>) 
         Err(stop) => stop.refused().cloned().map(Err).ok_or(stop),
     };
     outcomes.into_iter().map(told).collect()
+}
+
+/// One of them that is changed: what it is, what it is to become, and what came of it.
+pub struct Row<Thing, To> {
+    pub thing: Thing,
+    pub to: To,
+    pub refused: Option<Refused>,
+    /// What it is known by after the change, so that one by somebody else is noticed when this one is taken back.
+    pub after: Option<String>,
+}
+
+impl<Thing, To> Row<Thing, To> {
+    pub fn new(thing: Thing, to: To) -> Row<Thing, To> {
+        Row { thing, to, refused: None, after: None }
+    }
+}
+
+/// Has the engine change the rows for which `command` has one and the key that names it in the form, and notes what came of each. `etag`
+/// is what a thing is known by, from the engine's answer; the same form once more is answered without.
+pub async fn change<Thing, To>(
+    app: &App,
+    posted: &Posted,
+    rows: &mut [Row<Thing, To>],
+    command: impl Fn(&Row<Thing, To>) -> Option<(String, Command)>,
+    etag: impl Fn(&Answer) -> Option<String>,
+) -> Result<(), Stop> {
+    let (changed, commands): (Vec<_>, Vec<_>) = rows.iter_mut().filter_map(|row| command(row).map(|command| (row, command))).unzip();
+    let outcomes = each(app, posted, commands).await?;
+    for (row, outcome) in changed.into_iter().zip(outcomes) {
+        match outcome {
+            Ok(reply) => row.after = etag(&reply.answer),
+            Err(refused) => row.refused = Some(refused),
+        }
+    }
+    Ok(())
 }
 
 /// Why one of them is or would be refused.

@@ -1,17 +1,18 @@
 //! The pages themselves, asked of a server of its own over loopback HTTP by somebody who is signed in, one page after another: signing
-//! in, reading, rendering and sending. Each with other parameters every time.
+//! in, reading, rendering and sending. Each with other parameters every time, and each after a change of stock, so that what is kept until
+//! something happens is found anew.
 
 use super::desk::{ACTORS, SHOP};
 use super::world::{CHANNELS, LOCATIONS, name};
 use super::{TIMES, plain, undisturbed};
 use crate::Failed;
 use crate::bench::growth::sku;
-use crate::bench::http::{Connection, Server, page};
+use crate::bench::http::{Connection, Server, page, post};
 use crate::bench::load::figure;
 use crate::bench::{Figure, Place, kind};
 use engine::people::sign_in::{self, How};
 use engine::people::{self, NewPerson};
-use engine::{By, Engine, Options};
+use engine::{By, Engine, Options, create_key};
 use search::{Query, Search};
 use std::ffi::OsStr;
 use std::path::Path;
@@ -137,9 +138,11 @@ pub fn measure(runtime: &tokio::runtime::Runtime, place: &Place, items: u64, fol
     let seconds = index(runtime, place, folder)?;
     tell(plain("search index, made or opened", place, 0.0, format!("{seconds:.1} s")));
     let cookie = owner(place)?;
+    let (_, key) = create_key(&place.url, "bench", "admin", crate::now(), None)?;
     let server = Server::start_with(place, &[OsStr::new("--search-folder"), folder.as_os_str()])?;
     let mut connection = runtime.block_on(Connection::open(&server.address))?;
-    let mut ask = |path: &str| runtime.block_on(connection.exchange(&page(path, &cookie))).map(|status| (status, connection.body().len()));
+    let mut exchange = |request: &[u8]| runtime.block_on(connection.exchange(request)).map(|status| (status, connection.body().len()));
+    let mut ask = |path: &str| exchange(&page(path, &cookie));
     // The stock table and the search index are read at first use.
     let began = Instant::now();
     for path in ["/items?sort=-sold", "/search?q=lantern", "/"] {
@@ -154,21 +157,28 @@ pub fn measure(runtime: &tokio::runtime::Runtime, place: &Place, items: u64, fol
         slowest = slowest.max(began.elapsed().as_secs_f64());
     }
     tell(plain("first look at a location", place, 0.0, format!("{:.0} ms at most", slowest * 1_000.0)));
+    let mut changes = 0;
     for (what, address) in PAGES {
         let (mut measured, stolen) = undisturbed(|| {
             let (mut micros, mut largest) = (Vec::with_capacity(TIMES), 0);
-            let all = Instant::now();
             for n in 0..TIMES {
+                changes += 1;
+                let (sku, at) = (sku(changes * 109 % items), location(n));
+                let found = format!(r#"{{"location":"{at}","reason":"found","lines":[{{"sku":"{sku}","delta":1}}]}}"#);
+                let (status, _) = exchange(&post("/stock/adjust", &key, None, &found))?;
+                if status != 201 {
+                    return Err(Failed(format!("a change of {sku} at {at} was answered {status}")));
+                }
                 let path = address(&known, n);
                 let began = Instant::now();
-                let (status, bytes) = ask(&path)?;
+                let (status, bytes) = exchange(&page(&path, &cookie))?;
                 micros.push(began.elapsed().as_micros() as u32);
                 largest = largest.max(bytes);
                 if status != 200 {
                     return Err(Failed(format!("{path} answered {status}")));
                 }
             }
-            let per_second = TIMES as f64 / all.elapsed().as_secs_f64();
+            let per_second = 1_000_000.0 / (micros.iter().map(|m| f64::from(*m)).sum::<f64>() / TIMES as f64);
             let mut measured = figure(&format!("page: {what}"), kind(&place.url), 1, (per_second, micros));
             measured.note = format!("{:.0} KB at most", largest as f64 / 1_000.0);
             Ok(measured)

@@ -25,27 +25,21 @@ use maud::{Markup, html};
 /// Most listings at once: a page of them, twice.
 const MOST: usize = 100;
 
-/// A listing, the policy of its own that it would have (None: the channel's), and what came of it.
-struct Row {
-    listing: ListingView,
-    to: Option<Policy>,
-    refused: Option<Refused>,
-    /// What it is known by after the change, so that one by somebody else is noticed when this one is taken back.
-    after: Option<String>,
+/// A listing, and the policy of its own that it would have (None: the channel's).
+type Row = several::Row<ListingView, Option<Policy>>;
+
+fn changes(row: &Row) -> bool {
+    row.thing.policy != row.to
 }
 
-impl Row {
-    fn new(listing: ListingView, to: Option<Policy>) -> Row {
-        Row { listing, to, refused: None, after: None }
-    }
+fn change(row: &Row) -> Option<(String, Command)> {
+    let id = row.thing.id.0;
+    let change = || MapListing { id, policy: row.to.clone(), inherit: row.to.is_none(), ..MapListing::default() };
+    changes(row).then(|| (id.to_string(), Command::MapListing(change())))
+}
 
-    fn changes(&self) -> bool {
-        self.listing.policy != self.to
-    }
-
-    fn change(&self) -> Command {
-        Command::MapListing(MapListing { id: self.listing.id.0, policy: self.to.clone(), inherit: self.to.is_none(), ..MapListing::default() })
-    }
+fn etag(answer: &Answer) -> Option<String> {
+    if let Answer::Listing(listing) = answer { Some(etag_of(&listing.mapping())) } else { None }
 }
 
 /// Those that are there, on this channel, each once.
@@ -86,7 +80,7 @@ pub async fn set(State(app): State<App>, Path(code): Path<String>, posted: Poste
     if rows.is_empty() {
         return Ok(see(&fields.back(&list_of(&channel))));
     }
-    go(&app, &posted, &mut rows).await?;
+    several::change(&app, &posted, &mut rows, change, etag).await?;
     Ok(result(v, &channel, fields, &rows).into_response())
 }
 
@@ -107,28 +101,13 @@ fn was(fields: &Fields, id: i64) -> Result<Option<Option<Policy>>, Refused> {
     Ok(Some(Some(policy)))
 }
 
-/// Each by itself: what is refused of one does not keep the others.
-async fn go(app: &App, posted: &Posted, rows: &mut [Row]) -> Result<(), Stop> {
-    let changed: Vec<&mut Row> = rows.iter_mut().filter(|r| r.changes()).collect();
-    let outcomes = several::each(app, posted, changed.iter().map(|row| (row.listing.id.0.to_string(), row.change())).collect()).await?;
-    for (row, outcome) in changed.into_iter().zip(outcomes) {
-        match outcome.map(|reply| reply.answer) {
-            Ok(Answer::Listing(view)) => row.after = Some(etag_of(&view.mapping())),
-            // The same form once more.
-            Ok(_) => {}
-            Err(refused) => row.refused = Some(refused),
-        }
-    }
-    Ok(())
-}
-
 fn list_of(channel: &ChannelView) -> String {
     format!("/channels/{}", step(&channel.code))
 }
 
 fn preview(v: &Viewer, channel: &ChannelView, fields: &Fields, rows: &[Row], looked: Option<&Option<Policy>>) -> Page {
     let back = fields.back(&list_of(channel));
-    let changes = rows.iter().filter(|r| r.changes()).count() as i64;
+    let changes = rows.iter().filter(|r| changes(r)).count() as i64;
     let body = html! {
         @if rows.is_empty() {
             section.panel { (empty(v.t("No listings were chosen"), html! { (v.t("Tick some in the list of the channel first.")) }, html! { a.btn.btn-primary href=(back) { (channel.name) } })) }
@@ -138,7 +117,7 @@ fn preview(v: &Viewer, channel: &ChannelView, fields: &Fields, rows: &[Row], loo
                 (csrf(v)) (once())
                 input type="hidden" name="next" value=(back);
                 @if let Some(to) = looked { input type="hidden" name="looked" value=(digest(to)); }
-                @for row in rows { input type="hidden" name="id" value=(row.listing.id.0); (several::seen(row.listing.id.0, &etag_of(&row.listing.mapping()))) }
+                @for row in rows { input type="hidden" name="id" value=(row.thing.id.0); (several::seen(row.thing.id.0, &etag_of(&row.thing.mapping()))) }
                 div.panel-body.stack {
                     p.small.quiet { (v.say("The channel's: {}.", &[&policy::words(v, &channel.policy)])) }
                     (policy::fields(v, &channel.policy, Some(false)))
@@ -158,15 +137,15 @@ fn preview(v: &Viewer, channel: &ChannelView, fields: &Fields, rows: &[Row], loo
 /// What was done, and a form that has all of it as it was.
 fn result(v: &Viewer, channel: &ChannelView, fields: &Fields, rows: &[Row]) -> Page {
     let back = fields.back(&list_of(channel));
-    let done: Vec<&Row> = rows.iter().filter(|r| r.changes() && r.refused.is_none()).collect();
+    let done: Vec<&Row> = rows.iter().filter(|r| changes(r) && r.refused.is_none()).collect();
     let refused = rows.iter().filter(|r| r.refused.is_some()).count();
     let undo = html! {
         input type="hidden" name="step" value="go"; input type="hidden" name="next" value=(back);
         @for row in &done {
-            @let id = row.listing.id.0;
+            @let id = row.thing.id.0;
             input type="hidden" name="id" value=(id);
             @if let Some(after) = &row.after { (several::seen(id, after)) }
-            input type="hidden" name={ "was:" (id) } value=(row.listing.policy.as_ref().and_then(|p| serde_json::to_string(p).ok()).unwrap_or_default());
+            input type="hidden" name={ "was:" (id) } value=(row.thing.policy.as_ref().and_then(|p| serde_json::to_string(p).ok()).unwrap_or_default());
         }
     };
     let changed = v.say("{} changed.", &[&v.count(done.len() as i64, "listing", "listings")]);
@@ -189,13 +168,13 @@ fn table(v: &Viewer, rows: &[Row], looked: bool) -> Markup {
         div.table-wrap { table.table.table-stack {
             caption.vh { (v.t("The listings with their policies")) }
             thead { tr { th scope="col" { (v.t("Listing")) } th scope="col" { (v.t("Item")) } th scope="col" { (v.t("Was")) } @if looked { th scope="col" { (v.t("Becomes")) } } } }
-            tbody { @for row in rows { tr data-key={ "l" (row.listing.id.0) } {
-                th.clip scope="row" title=(row.listing.title) { a href={ "/channels/" (step(&row.listing.channel)) "/listings/" (row.listing.id.0) } { (row.listing.title) } " " span.aside { (row.listing.external) } }
-                td data-label=(v.t("Item")) { (row.listing.item.as_deref().unwrap_or("–")) }
-                td.wrap data-label=(v.t("Was")) { (words(&row.listing.policy)) }
+            tbody { @for row in rows { tr data-key={ "l" (row.thing.id.0) } {
+                th.clip scope="row" title=(row.thing.title) { a href={ "/channels/" (step(&row.thing.channel)) "/listings/" (row.thing.id.0) } { (row.thing.title) } " " span.aside { (row.thing.external) } }
+                td data-label=(v.t("Item")) { (row.thing.item.as_deref().unwrap_or("–")) }
+                td.wrap data-label=(v.t("Was")) { (words(&row.thing.policy)) }
                 @if looked { td.wrap data-label=(v.t("Becomes")) {
                     @if let Some(refused) = &row.refused { (several::why(v, refused)) }
-                    @else if row.changes() { b { (words(&row.to)) } } @else { span.quiet { (v.t("As it is")) } }
+                    @else if changes(row) { b { (words(&row.to)) } } @else { span.quiet { (v.t("As it is")) } }
                 } }
             } } }
         } }

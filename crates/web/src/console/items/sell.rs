@@ -13,11 +13,10 @@ use crate::problem::Problem;
 use axum::body::Body;
 use axum::http::Response;
 use axum::response::IntoResponse;
-use domain::Refused;
 use engine::access::audit::etag_of;
 use engine::catalog::items::UpdateItem;
 use engine::views::ItemView;
-use engine::{Answer, Command, Stop, WhenShort};
+use engine::{Answer, Command, WhenShort};
 use maud::{Markup, html};
 
 /// How an item is sold.
@@ -46,24 +45,20 @@ impl Selling {
     }
 }
 
-/// An item, how it is sold and how it would be, and what came of it.
-struct Row {
-    item: ItemView,
-    to: Selling,
-    refused: Option<Refused>,
-    /// What it is known by after the change, so that one by somebody else is noticed when this one is taken back.
-    after: Option<String>,
+/// An item, and how it would be sold.
+type Row = several::Row<ItemView, Selling>;
+
+fn changes(row: &Row) -> bool {
+    Selling::of(&row.thing) != row.to
 }
 
-impl Row {
-    fn changes(&self) -> bool {
-        Selling::of(&self.item) != self.to
-    }
+fn change(row: &Row) -> Option<(String, Command)> {
+    let (sku, active, when_short) = (row.thing.sku.to_string(), Some(row.to.active), Some(row.to.when_short));
+    changes(row).then(|| (sku.clone(), Command::UpdateItem(UpdateItem { sku, active, when_short, ..UpdateItem::default() })))
+}
 
-    fn change(&self) -> Command {
-        let (active, when_short) = (Some(self.to.active), Some(self.to.when_short));
-        Command::UpdateItem(UpdateItem { sku: self.item.sku.to_string(), active, when_short, ..UpdateItem::default() })
-    }
+fn etag(answer: &Answer) -> Option<String> {
+    if let Answer::Item(item) = answer { Some(etag_of(&**item)) } else { None }
 }
 
 pub async fn page(app: &App, posted: Posted, skus: Vec<String>) -> Result<Response<Body>, Problem> {
@@ -73,34 +68,23 @@ pub async fn page(app: &App, posted: Posted, skus: Vec<String>) -> Result<Respon
             engine::catalog::read::by_skus(tx, config, &names)
         })
         .await?;
-    let row = |(_, item): (i64, ItemView)| Row { to: Selling::of(&item).changed(&posted.fields, &item.sku), item, refused: None, after: None };
+    let row = |(_, item): (i64, ItemView)| {
+        let to = Selling::of(&item).changed(&posted.fields, &item.sku);
+        Row::new(item, to)
+    };
     let mut rows: Vec<Row> = items.into_iter().map(row).collect();
     let goes = posted.fields.text("step") == "go";
     if goes {
-        go(app, &posted, &mut rows).await?;
+        several::change(app, &posted, &mut rows, change, etag).await?;
     }
     let Posted { viewer, fields, .. } = posted;
     let v = Viewer { typed: fields.0.clone(), ..here(viewer, "/items/bulk".into()) };
     Ok(if goes { result(&v, &fields, &rows) } else { preview(&v, &fields, &rows) }.into_response())
 }
 
-async fn go(app: &App, posted: &Posted, rows: &mut [Row]) -> Result<(), Stop> {
-    let changed: Vec<&mut Row> = rows.iter_mut().filter(|r| r.changes()).collect();
-    let outcomes = several::each(app, posted, changed.iter().map(|row| (row.item.sku.to_string(), row.change())).collect()).await?;
-    for (row, outcome) in changed.into_iter().zip(outcomes) {
-        match outcome.map(|reply| reply.answer) {
-            Ok(Answer::Item(after)) => row.after = Some(etag_of(&*after)),
-            // The same form once more.
-            Ok(_) => {}
-            Err(refused) => row.refused = Some(refused),
-        }
-    }
-    Ok(())
-}
-
 fn preview(v: &Viewer, fields: &Fields, rows: &[Row]) -> Page {
     let looked = fields.given("active").is_some() || fields.given("when_short").is_some();
-    let changes = rows.iter().filter(|r| r.changes()).count() as i64;
+    let changes = rows.iter().filter(|r| changes(r)).count() as i64;
     let option = |value: &str, text: &'static str| (value.to_owned(), v.t(text).to_owned());
     let active = [option("", "As it is"), option("yes", "Sold"), option("no", "Switched off")];
     let mut when = vec![option("", "As it is")];
@@ -113,7 +97,7 @@ fn preview(v: &Viewer, fields: &Fields, rows: &[Row]) -> Page {
             (csrf(v)) (once())
             input type="hidden" name="do" value="sell";
             (kept(fields))
-            @for row in rows { (several::seen(&row.item.sku, &etag_of(&row.item))) }
+            @for row in rows { (several::seen(&row.thing.sku, &etag_of(&row.thing))) }
             div.panel-body { div.form-grid { (select(v, "active", "Sold", &active, "")) (select(v, "when_short", "When more is ordered than there is", &when, "")) } }
             (table(v, rows, true))
             div.panel-foot.foot-sticky {
@@ -128,13 +112,13 @@ fn preview(v: &Viewer, fields: &Fields, rows: &[Row]) -> Page {
 
 /// What was done, and a form that has all of it as it was.
 fn result(v: &Viewer, fields: &Fields, rows: &[Row]) -> Page {
-    let done: Vec<&Row> = rows.iter().filter(|r| r.changes() && r.refused.is_none()).collect();
+    let done: Vec<&Row> = rows.iter().filter(|r| changes(r) && r.refused.is_none()).collect();
     let refused = rows.iter().filter(|r| r.refused.is_some()).count();
     let undo = html! {
         input type="hidden" name="do" value="sell"; input type="hidden" name="step" value="go";
         (kept(fields))
         @for row in &done {
-            @let (sku, was) = (&row.item.sku, Selling::of(&row.item));
+            @let (sku, was) = (&row.thing.sku, Selling::of(&row.thing));
             input type="hidden" name="sku" value=(sku);
             @if let Some(after) = &row.after { (several::seen(sku, after)) }
             input type="hidden" name={ "active:" (sku) } value=(if was.active { "yes" } else { "no" });
@@ -162,14 +146,14 @@ fn table(v: &Viewer, rows: &[Row], boxes: bool) -> Markup {
                 @if boxes { td.th-check { input type="checkbox" data-check-all data-js aria-label=(v.t("Select all rows on this page")); } }
                 th scope="col" { (v.t("SKU")) } th scope="col" { (v.t("Item")) } th scope="col" { (v.t("Was")) } th scope="col" { (v.t("Becomes")) }
             } }
-            tbody { @for row in rows { tr data-row=(row.item.sku) data-key=(row.item.sku) {
-                @if boxes { td.check { label { input type="checkbox" name="sku" value=(row.item.sku) data-check checked aria-label=(v.say("Select {}", &[&row.item.sku])); } } }
-                td.nowrap { a href=(path(&row.item.sku)) { (row.item.sku) } }
-                th.clip scope="row" { (row.item.name) }
-                td { (Selling::of(&row.item).words(v)) }
+            tbody { @for row in rows { tr data-row=(row.thing.sku) data-key=(row.thing.sku) {
+                @if boxes { td.check { label { input type="checkbox" name="sku" value=(row.thing.sku) data-check checked aria-label=(v.say("Select {}", &[&row.thing.sku])); } } }
+                td.nowrap { a href=(path(&row.thing.sku)) { (row.thing.sku) } }
+                th.clip scope="row" { (row.thing.name) }
+                td { (Selling::of(&row.thing).words(v)) }
                 td {
                     @if let Some(refused) = &row.refused { (several::why(v, refused)) }
-                    @else if row.changes() { b { (row.to.words(v)) } } @else { span.quiet { (v.t("As it is")) } }
+                    @else if changes(row) { b { (row.to.words(v)) } } @else { span.quiet { (v.t("As it is")) } }
                 }
             } } }
         } }
