@@ -25,6 +25,14 @@ pub fn quantity(field: &str, quantity: i64) -> Result<i64, Refused> {
     Ok(quantity)
 }
 
+/// Units that somebody counted: 0 to [`MAX_LINE_QUANTITY`].
+pub fn counted(field: &str, quantity: i64) -> Result<i64, Refused> {
+    if !(0..=MAX_LINE_QUANTITY).contains(&quantity) {
+        return Err(Refused::QuantityOutOfRange { field: field.into(), quantity, min: 0, max: MAX_LINE_QUANTITY });
+    }
+    Ok(quantity)
+}
+
 /// A change of units: not zero, at most [`MAX_LINE_QUANTITY`] either way.
 pub fn delta(field: &str, delta: i64) -> Result<i64, Refused> {
     if delta == 0 || !(-MAX_LINE_QUANTITY..=MAX_LINE_QUANTITY).contains(&delta) {

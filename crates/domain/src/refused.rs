@@ -257,8 +257,11 @@ impl fmt::Display for Refused {
             Refused::Exists { noun, name } => write!(f, "There is already a {} “{name}”.", noun.word()),
             Refused::Invalid { field, reason } => write!(f, "“{field}” {reason}."),
             Refused::UnknownField { field } => write!(f, "This call has no field “{field}”; check its spelling."),
-            Refused::QuantityOutOfRange { field, quantity, min, max } => {
+            Refused::QuantityOutOfRange { field, quantity, min, max } if *min < 0 => {
                 write!(f, "“{field}” is {quantity}; it must be from {min} to {max}, and not 0.")
+            }
+            Refused::QuantityOutOfRange { field, quantity, min, max } => {
+                write!(f, "“{field}” is {quantity}; it must be from {min} to {max}.")
             }
             Refused::DuplicateLine { sku, .. } => write!(f, "“{sku}” stands in two lines; add them up into one."),
             Refused::MixedCurrency { expected, found, .. } => {

@@ -125,9 +125,28 @@ impl TempPostgres {
 
     /// A new, empty database.
     pub fn database(&self) -> io::Result<String> {
+        self.create("template1")
+    }
+
+    /// A new database with what one has that nobody is connected to, given by its URL.
+    pub fn copy(&self, url: &str) -> io::Result<String> {
+        self.create(url.rsplit('/').next().unwrap_or_default())
+    }
+
+    fn create(&self, template: &str) -> io::Result<String> {
         let name = format!("t{}", self.databases.fetch_add(1, Ordering::Relaxed));
-        run(self.as_postgres("createdb").args(["-h", "127.0.0.1", "-U", "holdfast", "-p", &self.port.to_string(), &name]))?;
-        Ok(format!("postgres://holdfast@127.0.0.1:{}/{name}", self.port))
+        self.ask("postgres", &format!("CREATE DATABASE {name} TEMPLATE {template}"))?;
+        Ok(self.url(&name))
+    }
+
+    fn url(&self, database: &str) -> String {
+        format!("postgres://holdfast@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Has it done over a connection of its own, which is much quicker than starting a program.
+    fn ask(&self, database: &str, sql: &str) -> io::Result<()> {
+        let url = Url::parse(&self.url(database)).map_err(io::Error::other)?;
+        Conn::open(&url).and_then(|mut conn| conn.batch(sql)).map_err(io::Error::other)
     }
 
     /// Cuts every connection to the server.
@@ -141,12 +160,9 @@ impl TempPostgres {
         self.cut(name, &format!("datname = '{name}'"))
     }
 
-    /// Over a connection of its own, which is much quicker than starting a program.
     fn cut(&self, database: &str, which: &str) -> io::Result<()> {
-        let url = Url::parse(&format!("postgres://holdfast@127.0.0.1:{}/{database}", self.port)).map_err(io::Error::other)?;
         let own = "pid <> pg_backend_pid()";
-        let code = format!("DO $$ BEGIN PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE {which} AND {own}; END $$");
-        Conn::open(&url).and_then(|mut conn| conn.batch(&code)).map_err(io::Error::other)
+        self.ask(database, &format!("DO $$ BEGIN PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE {which} AND {own}; END $$"))
     }
 }
 

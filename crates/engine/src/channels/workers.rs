@@ -299,11 +299,15 @@ impl Desk {
             // Who asked nothing knows nothing of how it is.
             Ok(false) => return Ok(true),
             Ok(true) => {
-                let mut first = false;
+                let (mut first, mut again) = (false, false);
                 self.workers.note(id, |h| {
-                    first = h.worked_at == 0 || h.fault.is_some();
+                    again = h.fault.is_some();
+                    first = h.worked_at == 0 || again;
                     (h.fault, h.worked_at) = (None, now);
                 });
+                if again {
+                    tracing::info!("channel {}: it answers again", self.channel.code);
+                }
                 if first {
                     let _ = self.submit(solved(self.about("authorization"), "the credentials are accepted")).await;
                 }
@@ -322,8 +326,17 @@ impl Desk {
                 fault.to_string()
             }
         };
-        tracing::warn!("channel {}: {text}", self.channel.code);
-        self.workers.note(id, |h| h.fault = Some((now, text)));
+        let mut is_new = false;
+        self.workers.note(id, |h| {
+            is_new = h.fault.is_none();
+            h.fault = Some((now, text.clone()));
+        });
+        // An outage is tried again every second, and told of once.
+        if is_new {
+            tracing::warn!("channel {}: {text}", self.channel.code);
+        } else {
+            tracing::debug!("channel {}: {text}", self.channel.code);
+        }
         Ok(false)
     }
 

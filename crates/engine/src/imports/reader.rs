@@ -34,6 +34,9 @@ impl Reader {
     pub fn new(import: Import<'_>, file: impl Read + Send + 'static) -> Result<Reader, Refused> {
         let (key, kind, name) = (import.key.to_owned(), import.kind, import.file.into());
         let file = csv::Csv::open(file).map_err(|e| Refused::invalid("file", e.to_string()))?;
+        if file.columns().iter().any(|c| c.chars().any(|c| c.is_control() || c == char::REPLACEMENT_CHARACTER)) {
+            return Err(Refused::invalid("file", "is no text with columns; save it as CSV first"));
+        }
         let known: Vec<&str> = kind.required().iter().chain(kind.optional()).copied().collect();
         for column in kind.required() {
             if !file.has(column) {

@@ -29,9 +29,11 @@ fn whole(record: &Record<'_>, column: &str) -> Result<Option<i64>, Fault> {
     match record.get(column) {
         "" => Ok(None),
         // Spreadsheets write whole numbers as 6.0.
-        text => domain::money::decimal(&pointed(text, false), 0)
-            .map(Some)
-            .ok_or_else(|| (column.to_owned(), Refused::invalid(column, format!("must be a whole number, is “{text}”")))),
+        text => domain::money::decimal(&pointed(text, false), 0).map(Some).ok_or_else(|| {
+            let is_whole = text.strip_prefix('-').unwrap_or(text).bytes().all(|b| b.is_ascii_digit());
+            let why = if is_whole { "is too large a number".into() } else { format!("must be a whole number, is “{text}”") };
+            (column.to_owned(), Refused::invalid(column, why))
+        }),
     }
 }
 

@@ -61,6 +61,14 @@ pub fn check(rules: &RuleSet, is_location: impl Fn(&str) -> bool) -> Result<(), 
         if let Some(code) = rule.from.locations.iter().find(|code| !is_location(code)) {
             return Err(Refused::unknown(Noun::Location, code, format!("rules.rules[{n}].from.locations")));
         }
+        for (field, codes) in [("when.countries", &rule.when.countries), ("from.countries", &rule.from.countries)] {
+            for code in codes {
+                limits::country(&format!("rules.rules[{n}].{field}"), code)?;
+            }
+        }
+        if rule.when.min_units.zip(rule.when.max_units).is_some_and(|(min, max)| min > max) {
+            return Err(Refused::invalid(format!("rules.rules[{n}].when.max_units"), "must not be less than the least"));
+        }
         if !(1..=100).contains(&rule.max_fulfillments) {
             return Err(Refused::invalid(format!("rules.rules[{n}].max_fulfillments"), "must be 1 to 100"));
         }

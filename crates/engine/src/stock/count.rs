@@ -44,9 +44,7 @@ impl Count {
         let mut lines = Vec::with_capacity(self.lines.len());
         for (n, line) in self.lines.iter().enumerate() {
             let item = batch.plain_item(&line.sku, format!("lines[{n}].sku"))?;
-            if line.counted != 0 {
-                limits::quantity(&format!("lines[{n}].counted"), line.counted)?;
-            }
+            limits::counted(&format!("lines[{n}].counted"), line.counted)?;
             let level = batch.level(item.id, location.id);
             let delta = line.counted - level.on_hand();
             if level.get(Available) + delta < 0 {

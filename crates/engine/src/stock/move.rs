@@ -44,7 +44,7 @@ impl Move {
         let source = state_by_hand("from.state", Some(&self.from.state))?;
         let target = state_by_hand("to.state", Some(&self.to.state))?;
         if from.id == to.id && source == target {
-            return Err(Refused::invalid("to", "must differ from “from” in location or state").into());
+            return Err(Refused::invalid("to", "must be another location or state than they come from").into());
         }
         let reason = limits::name("reason", &self.reason)?;
         let reference = limits::text("reference", self.reference.as_deref().unwrap_or(""))?;

@@ -34,7 +34,7 @@ impl SendTransfer {
         let from = batch.location(&self.from, "from")?;
         let to = batch.location(&self.to, "to")?;
         if from.id == to.id {
-            return Err(Refused::invalid("to", "must be another location than “from”").into());
+            return Err(Refused::invalid("to", "must be another location than they come from").into());
         }
         let reference = limits::text("reference", self.reference.as_deref().unwrap_or(""))?;
         let mut lines = Vec::with_capacity(self.lines.len());

@@ -446,7 +446,7 @@ fn keys_and_passkeys_ask_for_the_password_once_more() {
             assert_eq!(begin(body), "422 invalid_field");
         }
         let removed = |old: &str| site.ask("POST", "/account/passkeys/any/remove", format!("csrf={token}&any.old={old}").into_bytes(), &form);
-        assert!(removed("wrong").text().contains("Is not your present password"));
+        assert!(removed("wrong").text().contains("“any.old” is not your present password"));
     });
 }
 

@@ -2,11 +2,11 @@
 
 use crate::catchers::{Answer, HANGS, Hook};
 use crate::mails::outside;
-use crate::support::{Site, TestTime, on_both, postgres};
+use crate::support::{Site, TestTime, on_both, on_postgres};
 use engine::alerts::worker::Outside;
 use engine::exceptions::{Kind, report};
 use engine::secrets::Vault;
-use engine::{Fault, Faults, Url, create_key};
+use engine::{Fault, Faults, create_key};
 use serde_json::{Value, json};
 use sim::markets::market::Listing;
 use sim::markets::{Market, Served, serve, shopify::Shopify};
@@ -405,7 +405,7 @@ fn endpoints_do_not_wait_for_each_other() {
 
 #[test]
 fn of_several_nodes_one_sends() {
-    let url = Url::parse(&postgres().database().unwrap()).unwrap();
+    let url = on_postgres();
     let time = TestTime::new();
     let node = || Site::with(url.clone(), time.clone(), Faults::default(), Outside::default());
     let (one, two) = (node(), node());

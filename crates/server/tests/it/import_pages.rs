@@ -184,7 +184,7 @@ fn a_malformed_file_is_refused_with_the_place() {
             ("items", b"A,Mug\nB,Cup\n", "Has no column “sku”; its columns are: a, mug."),
             ("items", b"sku,name,color\nA,Mug,red\n", "Has a column “color” that is not known; the known ones are:"),
             ("items", b"sku,name,SKU\nA,Mug,A\n", "Has the column “sku” twice."),
-            ("items", b"PK\x03\x04\x14\0\x06\0\x08\0\0\0!\0\xb5\x55\x30\x23", "Has no column “sku”"),
+            ("items", b"PK\x03\x04\x14\0\x06\0\x08\0\0\0!\0\xb5\x55\x30\x23", "Is no text with columns; save it as CSV first."),
             ("stock", b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x4b", ""),
         ] {
             let reply = check(kind, file);
@@ -193,7 +193,7 @@ fn a_malformed_file_is_refused_with_the_place() {
             assert!(fault(&page, "file").starts_with(told), "{told}: {}", fault(&page, "file"));
             says(&page, &[&format!("href=\"/imports?kind={kind}\" aria-current=\"page\"")]);
         }
-        says(&check("pots", b"sku\nA\n").text(), &["Names nothing that can be imported."]);
+        says(&check("pots", b"sku\nA\n").text(), &["“kind” names nothing that can be imported."]);
 
         // A row that never ends is told where it began; what stands before it can be imported.
         let endless = [&b"sku,name\nGOOD,Good\nBAD,\""[..], &vec![b'x'; 2 << 20]].concat();

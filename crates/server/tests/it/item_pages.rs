@@ -89,7 +89,16 @@ fn a_form_that_is_refused_is_shown_again_with_what_was_typed() {
             ),
             ("adjust", &[("location", "LON"), ("units", "some"), ("reason", "damaged"), ("reference", "Wet carton")], "Must be a whole number."),
             ("adjust", &[("location", "LON"), ("units", ""), ("reason", "damaged"), ("reference", "Wet carton")], "Is empty; a number belongs here."),
-            ("adjust", &[("location", "LON"), ("units", "0"), ("reason", "damaged"), ("reference", "Wet carton")], "and not 0."),
+            (
+                "adjust",
+                &[("location", "LON"), ("units", "0"), ("reason", "damaged"), ("reference", "Wet carton")],
+                "Change: Must be from −1,000,000,000 to 1,000,000,000, and not 0.",
+            ),
+            (
+                "count",
+                &[("location", "LON"), ("units", "-2"), ("reason", "recount"), ("reference", "Wet carton")],
+                "Counted, all states: Must be from 0 to 1,000,000,000.",
+            ),
             ("count", &[("location", "LON"), ("units", "2"), ("reason", "recount"), ("reference", "Wet carton")], "3 are promised or set aside here"),
             (
                 "move",
@@ -101,7 +110,7 @@ fn a_form_that_is_refused_is_shown_again_with_what_was_typed() {
                     ("reason", "other"),
                     ("reference", "Wet carton"),
                 ],
-                "Must differ from",
+                "Must be another location or state than",
             ),
             ("transfer", &[("location", "LON"), ("to", "LON"), ("units", "1"), ("reference", "Wet carton")], "Must be another location than"),
         ] {
@@ -117,6 +126,28 @@ fn a_form_that_is_refused_is_shown_again_with_what_was_typed() {
         }
         assert_eq!(site.stock("A"), "available 7 committed 3");
         assert_eq!(owner.get("/items/B").status, 404);
+    });
+}
+
+#[test]
+fn what_was_promised_since_is_not_offered_to_be_taken_back() {
+    on_both(|url| {
+        let site = site(url);
+        site.item("A", json!({ "when_short": "backorder" }), "LON 10");
+        assert_eq!(site.order("1", "A 12").status, 201);
+        let owner = site.visitor("owner");
+        let fields = [("location", "LON"), ("units", "3")];
+        let to = owner.sent("/items/A/receive", &fields);
+        let page = get(&owner, &to);
+        assert!(page.contains("It cannot be taken back: units of it were promised, shipped or moved since."), "{page}");
+        assert!(!page.contains("data-undo"));
+        // Two of them went to the order that waited.
+        assert_eq!(site.stock("A"), "available 1 committed 12");
+        let page = refused(&owner, "/stock/undo", &[("id", to.rsplit_once('=').unwrap().1)]);
+        assert!(page.contains("Units of it were promised, shipped or moved since: below stands who holds them."), "{page}");
+        let page = get(&owner, &owner.sent("/items/A/receive", &fields));
+        assert!(page.contains("data-undo") && !page.contains("cannot be taken back"));
+        site.verify();
     });
 }
 
@@ -480,8 +511,13 @@ fn the_past_is_shown_without_forms() {
         assert_eq!(row(&page, "LON"), "LON LON 15 0 0 0 0 0 15 –");
         // What is not past, or no time, is now.
         for as_of in ["2027-01-01T00:00", "soon", "-5"] {
-            assert!(get(&owner, &format!("/items/A?as_of={as_of}")).contains("Change stock"), "{as_of}");
+            let page = get(&owner, &format!("/items/A?as_of={as_of}"));
+            assert!(page.contains("Change stock"), "{as_of}");
+            assert!(page.contains(&format!("“{as_of}” is no time of the past: what stands below is how it is now.")), "{as_of}: {page}");
         }
+        // The slider's last place is the end of today.
+        let page = get(&owner, "/items/A?as_of=2026-03-04");
+        assert!(page.contains("Change stock") && !page.contains("no time of the past"));
     });
 }
 

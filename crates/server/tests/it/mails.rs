@@ -2,11 +2,11 @@
 
 use crate::alerts::{Shop, channel, endpoint, log, quiet, raise};
 use crate::catchers::Post;
-use crate::support::{Site, TestTime, on_both, postgres};
+use crate::support::{Site, TestTime, on_both, on_postgres};
 use connectors::alerts::transport::Mailer;
+use engine::Faults;
 use engine::alerts::worker::Outside;
 use engine::exceptions::Kind;
-use engine::{Faults, Url};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -92,7 +92,7 @@ fn a_mail_that_comes_twice_is_the_same_twice() {
         site.time.advance(61);
         let entry = site.soon("it is refused", || log(&site, &id).into_iter().find(|d| d["attempts"][0]["status"] == 535));
         assert!(!entry.to_string().contains("hush"), "{entry}");
-        let without = Site::with(Url::parse(&postgres().database().unwrap()).unwrap(), TestTime::new(), Faults::default(), Outside::default());
+        let without = Site::with(on_postgres(), TestTime::new(), Faults::default(), Outside::default());
         let refused = without.call("POST /alerts", json!({"name": "Office", "mail": ["ops@example.com"]}));
         assert_eq!((refused.told().as_str(), &refused.body["field"]), ("422 invalid_field", &json!("mail")));
     });

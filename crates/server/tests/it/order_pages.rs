@@ -101,6 +101,9 @@ fn shipping_whole_and_in_parts() {
         let refused = send("b", &seen, vec![line(0, "MUG", "3", "x")]);
         assert_eq!(refused.status, 422);
         says(&refused.text(), &["id=\"d-lines[0].quantity\"", "must be a whole number".trim_start_matches("m")]);
+        let refused = send("n", &seen, vec![line(0, "MUG", "3", "0"), line(1, "CUP", "1", "")]);
+        assert_eq!(refused.status, 422);
+        says(&refused.text(), &["Ship of MUG: Is needed: type how many units.", "id=\"d-lines[0].quantity\""]);
         // A part, once however often it is sent.
         for _ in 0..2 {
             let reply = send("c", &seen, vec![line(0, "MUG", "3", "2"), line(1, "CUP", "1", "")]);
@@ -358,6 +361,7 @@ fn a_new_order_is_looked_ahead_at_and_placed_once() {
         says(&look("lines[0].sku=CUP&lines[0].quantity=9"), &["Not enough stock", "9 of CUP asked, 4 available"]);
         says(&look("lines[0].sku=CUP&lines[0].quantity=9&backorder=on"), &["5 units wait for stock"]);
         says(&look("lines[0].sku=NONE&lines[0].quantity=1"), &["There is no such item"]);
+        says(&look("lines[0].sku=MUG&lines[0].quantity=1&lines[0].unit_price=x"), &["Unit price of line 1: Must be a decimal"]);
         says(&look(""), &["Type lines to see"]);
         // Looking ahead holds nothing.
         assert_eq!(site.stock("CUP"), "available 4");

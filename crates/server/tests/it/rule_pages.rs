@@ -141,16 +141,21 @@ fn faults_stand_at_their_place_and_nothing_typed_is_lost() {
             says(&editor.page, &["value=\"Typed name\"", &format!("name=\"{field}\" type=\"text\" value=\"{typed}\"")]);
             assert_eq!(editor.names(), "*", "{field}");
         }
-        // What only the whole draft shows leads to its rule, which is opened, wherever it is found out.
+        // What only the rule as a whole shows is told when it is closed; else it leads there, and the rule is opened.
         for path in ["/rules/try", "/rules/live"] {
             for (field, typed, told) in [
                 ("r.locations", "PARIS", "There is no location “PARIS”."),
+                ("r.countries", "Germany", "Must be a two-letter ISO 3166-1 code such as GB."),
+                ("r.from_countries", "UK", "Must be GB for the United Kingdom."),
+                ("r.max_units", "1", "Must not be less than the least."),
                 ("r.max_fulfillments", "0", "Must be 1 to 100."),
                 ("r.max_distance_km", "30000", "Must be 0 to 25,000."),
                 ("r.stock_out_risk", "1000001", "Must be 0 to 1,000,000,000,000 micro-units."),
             ] {
-                let editor = begun().step("add", &[("r.name", "Bad"), (field, typed)]).step("close", &[]);
-                let editor = editor.refused(path, &[("name", "Autumn")]);
+                let bad = [("r.name", "Bad"), ("r.min_units", "2"), (field, typed)];
+                let editor = begun().refused("/rules", &[&[("do", "close")], &bad[..]].concat());
+                assert_eq!((fault(&editor.page, field).as_str(), editor.names().as_str()), (told, "*"), "{field}");
+                let editor = begun().step("add", &bad).refused(path, &[("name", "Autumn")]);
                 assert_eq!((fault(&editor.page, field).as_str(), editor.names().as_str()), (told, "Bad*, "), "{path} {field}");
                 says(&editor.page, &["name=\"name\" type=\"text\" value=\"Autumn\""]);
             }

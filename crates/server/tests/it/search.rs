@@ -1,7 +1,6 @@
 //! Search follows what the API does, on both databases and over several nodes.
 
-use crate::support::{Site, on_both, postgres};
-use engine::Url;
+use crate::support::{Site, on_both, on_postgres};
 use search::{Found, Kind, Query, Search};
 use serde_json::json;
 use sim::postgres::TempFolder;
@@ -67,7 +66,7 @@ fn what_the_api_does_is_found() {
 /// Each node has a block of ids of its own, so the younger row may have the lower id.
 #[test]
 fn a_low_id_that_comes_late_is_found() {
-    let url = Url::parse(&postgres().database().unwrap()).unwrap();
+    let url = on_postgres();
     let (folder_one, folder_two) = (TempFolder::new("search").unwrap(), TempFolder::new("search").unwrap());
     let (one, two) = (Site::new(url.clone()), Site::new(url));
     one.locations(&[("LON", json!({}))]);

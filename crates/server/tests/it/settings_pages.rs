@@ -84,6 +84,7 @@ fn sign_in_through_the_company_keeps_its_secret() {
             ("issuer", "http://login.example.com", "Must begin with https://."),
             ("issuer", "http://localhost.example.com", "Must begin with https://."),
             ("issuer", "http://127.0.0.1@example.com", "Must begin with https://."),
+            ("client_id", " ", "Is needed: the provider's name for Holdfast."),
             ("client_id", "a\u{7}", "Must not hold control characters."),
             ("label", "a\u{7}", "Must not hold control characters."),
             ("domain", "a\u{7}", "Must not hold control characters."),

@@ -156,7 +156,7 @@ fn tampering_shows() {
         ] {
             let url = match &url {
                 engine::Url::Sqlite(path) => engine::Url::Sqlite(path.with_extension(format!("{}.db", told.len() * 100 + tamper.len()))),
-                engine::Url::Postgres(_) => engine::Url::parse(&crate::support::postgres().database().unwrap()).unwrap(),
+                engine::Url::Postgres(_) => crate::support::on_postgres(),
             };
             let site = Site::new(url.clone());
             site.locations(&[("LON", json!({}))]);
@@ -223,6 +223,6 @@ fn a_backup_made_while_running_can_be_restored_anywhere() {
 fn another(url: &engine::Url) -> engine::Url {
     match url {
         engine::Url::Sqlite(path) => engine::Url::Sqlite(path.with_extension("another.db")),
-        engine::Url::Postgres(_) => engine::Url::parse(&crate::support::postgres().database().unwrap()).unwrap(),
+        engine::Url::Postgres(_) => crate::support::on_postgres(),
     }
 }

@@ -22,11 +22,22 @@ pub fn postgres() -> &'static TempPostgres {
     SERVER.get_or_init(|| TempPostgres::start().unwrap_or_else(|e| panic!("a PostgreSQL for the tests: {e}")))
 }
 
+/// A new database on it. It is copied from one that has its tables already, which takes a fraction of the time of making them.
+pub fn on_postgres() -> Url {
+    static READY: OnceLock<String> = OnceLock::new();
+    let ready = READY.get_or_init(|| {
+        let url = postgres().database().unwrap();
+        engine::beside(&Url::parse(&url).unwrap(), |_| Ok(())).unwrap();
+        url
+    });
+    Url::parse(&postgres().copy(ready).unwrap()).unwrap()
+}
+
 /// Runs a test on a new database of each kind.
 pub fn on_both(test: impl Fn(Url)) {
     let folder = TempFolder::new("test").unwrap();
     let sqlite = Url::Sqlite(folder.path().join("holdfast.db"));
-    for url in [sqlite, Url::parse(&postgres().database().unwrap()).unwrap()] {
+    for url in [sqlite, on_postgres()] {
         eprintln!("on {url}");
         test(url);
     }

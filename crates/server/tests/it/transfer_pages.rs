@@ -23,7 +23,8 @@ fn a_transfer_is_sent_and_received_in_parts() {
         let look = |query: &str| warehouse.get(&format!("/transfers/new/preview?from=LON&to=LEE&{query}")).text();
         assert!(look("lines[0].sku=MUG&lines[0].quantity=4").contains("All of it can be sent."));
         assert!(look("lines[0].sku=CUP&lines[0].quantity=6").contains("6 of CUP asked, 5 available"));
-        assert!(look("lines[0].sku=CUP&lines[0].quantity=x").contains("must be a whole number"));
+        assert!(look("lines[0].sku=CUP&lines[0].quantity=x").contains("Quantity of line 1: Must be a whole number."));
+        assert!(look("lines[0].sku=CUP&lines[0].quantity=99999999999999999999").contains("Quantity of line 1: Is too large a number."));
         let form = |quantity: &'static str, once: &'static str| {
             vec![
                 ("once", once),

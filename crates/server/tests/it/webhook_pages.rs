@@ -54,7 +54,7 @@ fn an_endpoint_is_added_and_its_secret_shown_once() {
             says(&page, &["Nothing was changed.", if field == "name" { "value=\"https://alerts.example.com/x\"" } else { "value=\"On call\"" }]);
         }
         let with = |more: (&'static str, &'static str)| refused(&owner, "/webhooks", &[&form("", "")[..], &[more]].concat());
-        says(&with(("kinds", "silly")), &["Names no kind of exception: “silly”."]);
+        says(&with(("kinds", "silly")), &["“kinds” names no kind of exception: “silly”."]);
         says(&with(("channels", "nowhere")), &["There is no channel “nowhere”."]);
         says(&with(("events", "order.eaten")), &["Nothing was changed."]);
         let page = refused(&owner, "/webhooks", &[("way", "mail"), ("name", "Office"), ("mail", "ops@example.com"), ("severity", "info")]);
@@ -156,7 +156,7 @@ fn what_failed_is_sent_again_one_by_one_or_all_of_it() {
         // Of another endpoint, of none, of no time.
         let elsewhere = format!("/webhooks/{other}/deliveries/{}/replay", first["id"].as_str().unwrap());
         assert_eq!(owner.post(&elsewhere, &[]).status, 422);
-        says(&refused(&owner, &format!("{path}/replay"), &[("hours", "x")]), &["Must be a whole number."]);
+        says(&refused(&owner, &format!("{path}/replay"), &[("hours", "x")]), &["“hours” must be a whole number."]);
         assert_eq!(owner.post("/webhooks/12/test", &[]).status, 404);
 
         assert_eq!(owner.sent(&format!("{path}/replay"), &[("hours", "1")]), format!("{path}?said=sent"));

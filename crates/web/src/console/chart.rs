@@ -5,7 +5,7 @@
 
 use super::live::{Counted, View};
 use super::parts::Part;
-use super::show::{num, percent};
+use super::show::percent;
 use super::viewer::Viewer;
 use engine::dashboard::{HOURS_SHOWN, WEEK_HOURS};
 use maud::{Markup, html};
@@ -52,10 +52,10 @@ impl Scale {
     }
 
     /// The figures beside the lines.
-    fn side(&self) -> Markup {
+    fn side(&self, v: &Viewer) -> Markup {
         html! {
             svg.plot-y aria-hidden="true" {
-                @for line in &self.lines { text.end x="100%" y=(format!("{:.1}", AXIS as f64 - self.height(*line) + 3.5)) { (short(*line)) } }
+                @for line in &self.lines { text.end x="100%" y=(format!("{:.1}", AXIS as f64 - self.height(*line) + 3.5)) { (short(v, *line)) } }
             }
         }
     }
@@ -123,7 +123,7 @@ fn figure(v: &Viewer, scale: &Scale, title: &str, finding: &str, marks: Markup, 
         div.panel-body {
             figure data-chart tabindex="0" aria-labelledby="chart-title chart-finding" {
                 div.plot {
-                    (scale.side())
+                    (scale.side(v))
                     svg.chart role="img" aria-labelledby="chart-title chart-finding" {
                         title #chart-title { (title) }
                         desc #chart-finding { (finding) }
@@ -235,10 +235,10 @@ pub(super) fn step(most: i64) -> i64 {
 }
 
 /// A number for the axis: 12,000 as “12k”.
-pub(super) fn short(n: i64) -> String {
+pub(super) fn short(v: &Viewer, n: i64) -> String {
     match n {
-        10_000..10_000_000 if n % 1_000 == 0 => format!("{}k", num(n / 1_000)),
-        _ => num(n),
+        10_000..10_000_000 if n % 1_000 == 0 => format!("{}k", v.num(n / 1_000)),
+        _ => v.num(n),
     }
 }
 

@@ -88,7 +88,9 @@ impl Fields {
             return Ok(None);
         }
         let plain = without_marks(&text).ok_or_else(|| Refused::invalid(name, "must be a whole number"))?;
-        plain.parse().map(Some).map_err(|_| Refused::invalid(name, "must be a whole number"))
+        let is_whole = plain.strip_prefix('-').unwrap_or(&plain).bytes().all(|b| b.is_ascii_digit());
+        let why = if is_whole { "is too large a number" } else { "must be a whole number" };
+        plain.parse().map(Some).map_err(|_| Refused::invalid(name, why))
     }
 }
 

@@ -115,7 +115,7 @@ async fn show_new(app: &App, v: &Viewer) -> Result<Page, Problem> {
         section.panel.form-narrow aria-label=(v.t("Make a key")) { div.panel-body { (form(v, "/keys", html! {
             (Field::new("name", "Name").required().focus().hint(html! { (v.t("Whom it is for; it stands in the books beside what was done with it.")) }).show(v))
             (select(v, "role", "Role", &options, "operate"))
-            (select(v, "days", "Holds", &lasts, "365"))
+            (select(v, "days", "Valid for", &lasts, "365"))
             (limit_fields(v, &locations, &channels, &Limits::default()))
             (proof(v, "old"))
             div.form-foot { button.btn.btn-primary type="submit" { (v.t("Make the key")) } a.btn.btn-ghost href="/keys" { (v.t("Cancel")) } }

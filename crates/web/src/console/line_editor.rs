@@ -2,8 +2,8 @@
 //! engine names them (`lines[2].sku`), so that a refusal finds its cell. Not here: any rule about what may stand in a line.
 
 use super::fields::Fields;
-use super::parts::icon;
-use super::viewer::Viewer;
+use super::parts::{fault, icon};
+use super::viewer::{Viewer, Wrong};
 use domain::{Refused, limits};
 use engine::stock::SkuLine;
 use maud::{Markup, html};
@@ -68,6 +68,29 @@ pub fn sku_lines(lines: &[Typed]) -> Result<Vec<SkuLine>, Refused> {
 pub fn quantity(n: usize, line: &Typed) -> Result<i64, Refused> {
     let name = format!("lines[{n}].quantity");
     Fields(vec![(name.clone(), line.quantity.clone())]).int(&name)
+}
+
+/// What people call a field of a line, if it is one.
+fn called(v: &Viewer, field: &str) -> Option<String> {
+    let (n, name) = field.strip_prefix("lines[")?.split_once("].")?;
+    let n = n.parse::<usize>().ok()? + 1;
+    match name {
+        "sku" => Some(v.say("SKU of line {}", &[&n])),
+        "quantity" => Some(v.say("Quantity of line {}", &[&n])),
+        "unit_price" => Some(v.say("Unit price of line {}", &[&n])),
+        _ => None,
+    }
+}
+
+/// Why a form with lines would be refused, with what people call the field: one of a line, or one of these (field, label).
+pub fn why(v: &Viewer, refused: &Refused, others: &[(&str, &'static str)]) -> String {
+    let wrong = Wrong::new(v, refused);
+    let field = wrong.field.clone().unwrap_or_default();
+    let other = || others.iter().find(|(name, _)| *name == field).map(|(_, label)| v.t(label).to_owned());
+    if let Some(label) = called(v, &field).or_else(other) {
+        wrong.beside(&field, &label);
+    }
+    wrong.above()
 }
 
 /// How many rows the form shows: those that hold something, one or some more, and more still if they were asked for.
@@ -142,12 +165,12 @@ impl<'a> Cell<'a> {
     }
 
     pub fn show(self, v: &Viewer) -> Markup {
-        let fault = v.wrong.as_ref().filter(|w| w.field.as_deref() == Some(self.name)).map(|w| w.detail.clone());
+        let fault = fault(v, self.name, &self.label);
         let told = format!("d-{}", self.name);
         html! {
             input class=(if self.is_number { "input input-s" } else { "input" }) name=(self.name) aria-label=(self.label) value=(v.typed(self.name).unwrap_or(&self.value))
                 inputmode=[self.is_number.then_some("numeric")] autocomplete="off" spellcheck="false" data-key=[self.key] data-suggest=[self.is_item.then_some("items")] placeholder=[self.is_item.then(|| v.t("SKU or name"))]
-                aria-invalid=[fault.as_ref().map(|_| "true")] aria-describedby=[fault.as_ref().map(|_| &told)];
+                autofocus[fault.is_some()] aria-invalid=[fault.as_ref().map(|_| "true")] aria-describedby=[fault.as_ref().map(|_| &told)];
             @if let Some(fault) = fault { p.error.small id=(told) role="alert" { (fault) } }
         }
     }

@@ -172,7 +172,9 @@ impl<'a> Field<'a> {
     pub fn show(self, v: &Viewer) -> Markup {
         let secret = self.kind == "password";
         let value = if secret { String::new() } else { v.typed(self.name).map_or(self.value, str::to_owned) };
-        let fault = fault(v, self.name);
+        let fault = fault(v, self.name, v.t(self.label));
+        // Whoever was refused mends what is at fault.
+        let has_focus = fault.is_some() || self.has_focus && v.wrong.as_ref().is_none_or(|w| w.field.is_none());
         let (id, told) = (format!("f-{}", self.name), format!("d-{}", self.name));
         let described = fault.is_some() || self.hint.is_some();
         let is_number = self.kind == "number";
@@ -180,7 +182,7 @@ impl<'a> Field<'a> {
             div.field {
                 label for=(id) { (v.t(self.label)) }
                 input.input #(id) name=(self.name) type=(if is_number { "text" } else { self.kind }) inputmode=[is_number.then_some("numeric")] value=(value)
-                    autocomplete=(self.autocomplete) placeholder=[(!self.placeholder.is_empty()).then_some(&self.placeholder)] required[self.is_required] autofocus[self.has_focus]
+                    autocomplete=(self.autocomplete) placeholder=[(!self.placeholder.is_empty()).then_some(&self.placeholder)] required[self.is_required] autofocus[has_focus]
                     spellcheck=[(self.kind != "text").then_some("false")] aria-invalid=[fault.as_ref().map(|_| "true")] aria-describedby=[described.then_some(&told)] data-key=[self.data_key] form=[self.form] data-suggest=[self.suggest] data-many[self.has_many];
                 @if secret { button.btn.btn-s.btn-ghost type="button" data-reveal=(id) aria-pressed="false" aria-label=(v.say("Show: {}", &[&v.t(self.label)])) hidden data-keep { (v.t("Show")) } }
                 (below(&told, fault, self.hint))
@@ -189,9 +191,9 @@ impl<'a> Field<'a> {
     }
 }
 
-/// Why the field was refused, if it was.
-fn fault(v: &Viewer, name: &str) -> Option<String> {
-    v.wrong.as_ref().filter(|w| w.field.as_deref() == Some(name)).map(|w| w.detail.clone())
+/// Why the field was refused, if it was; `label` is what people know it by.
+pub fn fault(v: &Viewer, name: &str, label: &str) -> Option<String> {
+    v.wrong.as_ref().and_then(|w| w.beside(name, label))
 }
 
 fn below(id: &str, fault: Option<String>, hint: Option<Markup>) -> Markup {
@@ -205,7 +207,7 @@ fn below(id: &str, fault: Option<String>, hint: Option<Markup>) -> Markup {
 pub fn select(v: &Viewer, name: &str, label: &'static str, options: &[(String, String)], chosen: &str) -> Markup {
     let chosen = v.typed(name).unwrap_or(chosen);
     let (id, told) = (format!("f-{name}"), format!("d-{name}"));
-    let fault = fault(v, name);
+    let fault = fault(v, name, v.t(label));
     html! {
         div.field {
             label for=(id) { (v.t(label)) }
@@ -219,7 +221,7 @@ pub fn select(v: &Viewer, name: &str, label: &'static str, options: &[(String, S
 
 /// A longer text.
 pub fn area(v: &Viewer, name: &str, label: &'static str, value: &str, rows: u32) -> Markup {
-    let (id, told, fault) = (format!("f-{name}"), format!("d-{name}"), fault(v, name));
+    let (id, told, fault) = (format!("f-{name}"), format!("d-{name}"), fault(v, name, v.t(label)));
     html! {
         div.field {
             label for=(id) { (v.t(label)) }
@@ -248,8 +250,8 @@ pub fn wrong(v: &Viewer) -> Markup {
     let unchanged = v.t("Nothing was changed.").trim_end_matches('.').to_lowercase();
     let says_so = |detail: &str| v.caller.is_none() || detail.to_lowercase().contains(&unchanged);
     html! {
-        @if let Some(wrong) = &v.wrong {
-            div.banner.banner-danger role="alert" { (icon("danger")) div { @if !says_so(&wrong.detail) { b { (v.t("Nothing was changed.")) " " } } (wrong.detail) } }
+        @if let Some(wrong) = v.wrong.as_ref().map(|w| w.above()) {
+            div.banner.banner-danger role="alert" { (icon("danger")) div { @if !says_so(&wrong) { b { (v.t("Nothing was changed.")) " " } } (wrong) } }
         }
     }
 }

@@ -123,6 +123,9 @@ async fn save_company(app: &App, v: &Viewer, fields: &Fields) -> Result<(), Stop
     if !issuer.is_empty() && !domain::limits::is_https_or_here(&issuer) {
         return Err(Refused::invalid("issuer", "must begin with https://").into());
     }
+    if !issuer.is_empty() && fields.given("client_id").is_none() {
+        return Err(Refused::invalid("client_id", "is needed: the provider's name for Holdfast").into());
+    }
     for name in ["issuer", "client_id", "label", "domain"] {
         limits::text(name, fields.text(name))?;
     }

@@ -219,7 +219,7 @@ fn palette(v: &Viewer) -> Markup {
             }
             div #palette-list role="listbox" aria-label=(v.t("Results")) {}
             div.palette-foot.hints {
-                span { kbd { "↑" } kbd { "↓" } (v.t("Next row, row before")) } span { kbd { "Enter" } (v.t("Open the row")) } span { kbd { "Esc" } (v.t("Close")) }
+                span { kbd { "↑" } kbd { "↓" } (v.t("Next row, row before")) } span { kbd { "Enter" } (v.t("Choose")) } span { kbd { "Esc" } (v.t("Close")) }
             }
         }
     }

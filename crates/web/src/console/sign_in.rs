@@ -116,7 +116,7 @@ pub async fn enter(State(app): State<App>, headers: HeaderMap, posted: Posted) -
         Err(why) => {
             let company = app.engine.read(|tx| settings::get::<Company>(tx, Company::NAME)).await?;
             let typed = fields.0.into_iter().filter(|(name, _)| name != "password").collect();
-            let viewer = Viewer { wrong: Some(Wrong { field: None, detail: viewer.whole(&why).into_owned() }), typed, ..viewer };
+            let viewer = Viewer { wrong: Some(Wrong::plain(None, viewer.whole(&why).into_owned())), typed, ..viewer };
             Ok(show(&viewer, &company, StatusCode::UNAUTHORIZED).into_response())
         }
     }
@@ -238,7 +238,7 @@ pub async fn check_second(State(app): State<App>, posted: Posted) -> Result<Resp
     let Some(signed_in) = viewer.caller.as_ref().and_then(|c| c.signed_in.clone()) else { return Ok(see("/sign-in")) };
     let refuse = |viewer: Viewer, detail: String| {
         let detail = viewer.whole(&detail).into_owned();
-        let viewer = Viewer { wrong: Some(Wrong { field: Some("code".into()), detail }), ..viewer };
+        let viewer = Viewer { wrong: Some(Wrong::plain(Some("code".into()), detail)), ..viewer };
         show_second(&app, &viewer, signed_in.person.totp.is_some()).into_response()
     };
     if let Err(seconds) = app.tries.count(viewer.visit.address) {

@@ -9,7 +9,7 @@ use crate::visit::{Visit, text};
 use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
-use domain::{Grant, Permission, Refused};
+use domain::{Grant, Permission, Refused, Shortfall};
 use engine::exceptions::desk;
 use engine::people::settings::House;
 use engine::{By, Stop};
@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What stands in the navigation beside the links.
 #[derive(Debug, Clone, Default)]
@@ -33,20 +33,64 @@ pub struct Signs {
 #[derive(Debug, Clone)]
 pub struct Wrong {
     pub field: Option<String>,
+    /// Beside its field, whose name need not be said again.
     pub detail: String,
+    /// Where no field shows it.
+    whole: String,
+    /// What the field is called that shows it, once one did.
+    shown: Arc<OnceLock<String>>,
 }
 
 impl Wrong {
-    /// Beside a field its name need not be said again.
     pub fn new(v: &Viewer, refused: &Refused) -> Wrong {
-        let detail = match refused {
-            Refused::Invalid { reason, .. } => capital(v.whole(reason).trim_end_matches('.')) + ".",
-            other => v.whole(&other.to_string()).into_owned(),
-        };
         // A field of an amount is named after the amount, not after its parts.
         let field = refused.field().map(|f| f.trim_end_matches(".amount").trim_end_matches(".currency").to_owned());
-        Wrong { field, detail }
+        let wrong = Wrong::plain(field, figures(v, refused).unwrap_or_else(|| v.whole(&refused.to_string()).into_owned()));
+        match refused {
+            Refused::Invalid { reason, .. } => {
+                Wrong { detail: capital(v.whole(reason).trim_end_matches('.')) + ".", whole: v.whole(&refused.to_string()).into_owned(), ..wrong }
+            }
+            Refused::QuantityOutOfRange { .. } => Wrong { whole: v.whole(&refused.to_string()).into_owned(), ..wrong },
+            _ => wrong,
+        }
     }
+
+    /// In words that say all wherever they stand.
+    pub fn plain(field: Option<String>, detail: String) -> Wrong {
+        Wrong { field, whole: detail.clone(), detail, shown: Arc::default() }
+    }
+
+    /// Why, for the field of this name, which people know by a label. None: another one is at fault.
+    pub fn beside(&self, name: &str, label: &str) -> Option<String> {
+        (self.field.as_deref() == Some(name)).then(|| self.detail.clone()).inspect(|_| drop(self.shown.set(label.to_owned())))
+    }
+
+    /// Why, for above the form: with the label of the field that shows it, if one did.
+    pub fn above(&self) -> String {
+        match self.shown.get() {
+            Some(label) if self.detail != self.whole => format!("{label}: {}", self.detail),
+            _ => self.whole.clone(),
+        }
+    }
+}
+
+/// A refusal that is about figures, with the figures as the reader writes them.
+fn figures(v: &Viewer, refused: &Refused) -> Option<String> {
+    Some(match refused {
+        Refused::QuantityOutOfRange { min, max, .. } if *min < 0 => v.say("Must be from {} to {}, and not 0.", &[&v.num(*min), &v.num(*max)]),
+        Refused::QuantityOutOfRange { min, max, .. } => v.say("Must be from {} to {}.", &[&v.num(*min), &v.num(*max)]),
+        Refused::InsufficientStock { shortfalls } => {
+            let short = |s: &Shortfall| v.say("{} of {} asked, {} available", &[&v.num(s.requested), &s.sku, &v.num(s.available)]);
+            let all: Vec<String> = shortfalls.iter().map(short).collect();
+            v.say("Not enough stock, and nothing was changed: {}.", &[&all.join(", ")])
+        }
+        Refused::CountBelowPromised { sku, counted, promised } => v.say(
+            "{} of {} were counted, but {} are promised or set aside here; cancel or move some first.",
+            &[&v.num(*counted), sku, &v.num(*promised)],
+        ),
+        Refused::TooMany { sku, asked, left } => v.say("{} of {} asked, only {} left to do.", &[&v.num(*asked), sku, &v.num(*left)]),
+        _ => return None,
+    })
 }
 
 /// Words as they begin a sentence.

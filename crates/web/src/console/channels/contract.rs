@@ -3,7 +3,7 @@
 use crate::App;
 use crate::console::export;
 use crate::console::fields::{Fields, Posted, see, step};
-use crate::console::parts::{Field, Part, bar, button, confirm, csrf, form, icon, once, seen, state};
+use crate::console::parts::{Field, Part, bar, button, confirm, csrf, fault, form, icon, once, seen, state};
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::viewer::Viewer;
 use crate::problem::Problem;
@@ -123,7 +123,8 @@ fn lines(v: &Viewer, found: &ContractView, may: bool) -> Markup {
 
 fn line_row(v: &Viewer, n: usize, line: &ContractLineView, may: bool) -> Markup {
     let name = format!("set_aside[{n}].units");
-    let fault = v.wrong.as_ref().filter(|w| w.field.as_deref() == Some(name.as_str()));
+    let called = v.say("Units of {} to be set aside", &[&line.sku]);
+    let fault = fault(v, &name, &called);
     html! {
         tr data-row=(line.sku) data-key={ "i" (line.sku) } {
             th scope="row" { @if v.may(StockView) { a href={ "/items/" (step(&line.sku)) } data-open { (line.sku) } } @else { (line.sku) } }
@@ -136,8 +137,8 @@ fn line_row(v: &Viewer, n: usize, line: &ContractLineView, may: bool) -> Markup 
             td.num data-label=(v.t("of")) {
                 @if may {
                     input type="hidden" name={ "set_aside[" (n) "].sku" } value=(line.sku);
-                    input.input.input-s type="text" inputmode="numeric" name=(name) value=(v.typed(&name).map_or(line.set_aside.to_string(), str::to_owned)) size="6" aria-label=(v.say("Units of {} to be set aside", &[&line.sku])) aria-invalid=[fault.map(|_| "true")];
-                    @if let Some(fault) = fault { p.error role="alert" { (fault.detail) } }
+                    input.input.input-s type="text" inputmode="numeric" name=(name) value=(v.typed(&name).map_or(line.set_aside.to_string(), str::to_owned)) size="6" aria-label=(called) aria-invalid=[fault.as_ref().map(|_| "true")];
+                    @if let Some(fault) = fault { p.error role="alert" { (fault) } }
                 } @else { (v.num(line.set_aside)) }
             }
         }
@@ -231,10 +232,11 @@ fn new_lines(v: &Viewer, rows: usize) -> Markup {
             thead { tr { @for (_, label, is_number) in COLUMNS { th.num[is_number] scope="col" { (v.t(label)) } } } }
             tbody { @for n in 0..rows { tr { @for (name, label, is_number) in COLUMNS {
                 @let field = format!("lines[{n}].{name}");
-                @let fault = v.wrong.as_ref().filter(|w| w.field.as_deref() == Some(field.as_str()));
+                @let called = v.say("{}, line {}", &[&v.t(label), &(n + 1)]);
+                @let fault = fault(v, &field, &called);
                 td {
-                    input.input type="text" name=(field) value=(v.typed(&field).unwrap_or_default()) inputmode=[is_number.then_some("decimal")] autocomplete="off" aria-label=(v.say("{}, line {}", &[&v.t(label), &(n + 1)])) aria-invalid=[fault.map(|_| "true")];
-                    @if let Some(fault) = fault { p.error role="alert" { (fault.detail) } }
+                    input.input type="text" name=(field) value=(v.typed(&field).unwrap_or_default()) inputmode=[is_number.then_some("decimal")] autocomplete="off" aria-label=(called) aria-invalid=[fault.as_ref().map(|_| "true")];
+                    @if let Some(fault) = fault { p.error role="alert" { (fault) } }
                 }
             } } } }
         } }

@@ -216,7 +216,7 @@ fn places(v: &Viewer, shown: &[(&ChannelStatus, Health)], available: Option<i64>
             thead { tr {
                 (sorted(v, "name", "Channel", "", "name")) th scope="col" { (v.t("State")) } th.num scope="col" { "p50 ms" } th.num scope="col" { "p95 ms" } (sorted(v, "latency", "p99 ms", "num", "name")) th scope="col" { (v.t("Last hour")) }
                 (sorted(v, "queue", "Queue", "num", "name")) th.num scope="col" { (v.t("Oldest")) } (sorted(v, "drift", "Drift", "num", "name")) (sorted(v, "oversold", "Oversold", "num", "name"))
-                (sorted(v, "lent", "Lent, units", "w-bar2", "name")) th.num scope="col" { (v.t("Calls left")) } th.num scope="col" { (v.t("Orders, late")) } th {}
+                (sorted(v, "lent", "Lent, units", "w-bar2", "name")) th.num scope="col" { (v.t("Calls left")) } th.num scope="col" { (v.t("Orders read")) } th {}
             } }
             tbody { @for (status, health) in shown { (row(v, status, health, available, scale)) } }
         } }
@@ -261,7 +261,7 @@ fn row(v: &Viewer, status: &ChannelStatus, health: &Health, available: Option<i6
             td.num data-label=(v.t("Oversold")) { (warn(status.oversold_units, "oversold_elsewhere")) }
             td.w-bar2 data-label=(v.t("Lent, units")) { div.barcell { (bar(&label, scale, &[("b-a", lent.min(scale))], None)) span.num { (v.num(lent)) } } }
             td.num data-label=(v.t("Calls left")) { @match budget(health) { Some((name, left, of)) => span title=(name) { (v.num(left)) span.quiet { " / " (v.num(of)) } }, None => span.zero { "–" } } }
-            td.num data-label=(v.t("Orders, late")) { span { (v.num(health.orders_read as i64)) span.quiet { ", " (v.num(health.orders_late as i64)) } } }
+            td.num data-label=(v.t("Orders read")) { span { (v.num(health.orders_read as i64)) @if health.orders_late > 0 { span.is-warn { ", " (v.say("{} late", &[&v.num(health.orders_late as i64)])) } } } }
             td.num { @if v.may(ListingsEdit) { (switch(v, &channel.code, channel.paused)) } }
         }
     }

@@ -5,7 +5,7 @@ use super::board::Board;
 use super::{find, one, policy};
 use crate::App;
 use crate::console::fields::{Fields, Posted, see, step};
-use crate::console::parts::{Field, Part, form, icon, seen};
+use crate::console::parts::{Field, Part, fault, form, icon, seen};
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::viewer::{Viewer, capital};
 use crate::problem::Problem;
@@ -51,15 +51,17 @@ fn as_sentence(text: &str) -> String {
 pub fn field(v: &Viewer, setting: &SettingView, value: &str, is_kept: bool) -> Markup {
     let name = format!("settings.{}", setting.name);
     let (id, told) = (format!("f-{}", setting.name), format!("d-{}", setting.name));
-    let wrong = v.wrong.as_ref().filter(|w| w.field.as_deref() == Some(name.as_str()));
+    let called = label(setting.name);
+    let called = v.whole(&called);
+    let fault = fault(v, &name, &called);
     let shown = if setting.secret { "" } else { v.typed(&name).unwrap_or(value) };
     html! {
         div.field {
-            label for=(id) { (v.whole(&label(setting.name))) }
+            label for=(id) { (called) }
             input.input #(id) name=(name) type=(if setting.secret { "password" } else { "text" }) value=(shown) autocomplete=(if setting.secret { "new-password" } else { "off" }) spellcheck="false"
-                placeholder=[(setting.secret && is_kept).then(|| v.t("Kept; type to replace"))] aria-describedby=(told) aria-invalid=[wrong.map(|_| "true")];
-            @match wrong {
-                Some(wrong) => p.error id=(told) role="alert" { (wrong.detail) },
+                placeholder=[(setting.secret && is_kept).then(|| v.t("Kept; type to replace"))] aria-describedby=(told) aria-invalid=[fault.as_ref().map(|_| "true")];
+            @match fault {
+                Some(fault) => p.error id=(told) role="alert" { (fault) },
                 None => p.hint id=(told) { (as_sentence(v.t(setting.help))) @if setting.secret { " " (v.t("Encrypted, and never shown again.")) } },
             }
         }

@@ -12,6 +12,7 @@ use domain::Permission::{ChannelsView, ExceptionsSolve, OrdersView, StockView};
 use engine::channels::listings::ListingView;
 use engine::exceptions::context::{Context, LineThere, OrderThere};
 use engine::exceptions::read::{ExceptionDetail, StepView};
+use jiff::Timestamp;
 use maud::{Markup, html};
 
 /// Longest payload that is shown, in characters.
@@ -187,6 +188,12 @@ fn payload(v: &Viewer, text: &str) -> Markup {
     html! { details.raw { summary { (v.t("What the channel said, as it came")) } pre tabindex="0" { (shown) } } }
 }
 
+/// A step as it was written down, an instant in it as the reader has it.
+fn what(v: &Viewer, step: &str) -> String {
+    let until = step.strip_prefix("put aside until ").and_then(|at| at.parse::<Timestamp>().ok());
+    until.map_or_else(|| v.whole(step).into_owned(), |at| v.say("put aside until {}", &[&v.moment(at.as_microsecond())]))
+}
+
 fn history(v: &Viewer, steps: &[StepView], is_open: bool) -> Markup {
     html! {
         section.stack-s aria-labelledby="x-history" {
@@ -194,7 +201,7 @@ fn history(v: &Viewer, steps: &[StepView], is_open: bool) -> Markup {
             ol.timeline {
                 @for step in steps { li {
                     svg.i.done aria-hidden="true" { use href="#i-ok" {} }
-                    span { (v.whole(&step.what)) small { (step.actor.strip_prefix("person:").unwrap_or(&step.actor)) } }
+                    span { (what(v, &step.what)) small { (step.actor.strip_prefix("person:").unwrap_or(&step.actor)) } }
                     time datetime=(iso(step.at.0)) title=(v.moment(step.at.0)) { (v.when(step.at.0)) }
                 } }
                 @if is_open { li { svg.i.cur aria-hidden="true" { use href="#i-cur" {} } span { b { (v.t("Waiting for a person")) } } } }

@@ -31,7 +31,7 @@ use domain::{Noun, Refused};
 use engine::access::reach;
 use engine::exceptions::read::{self, ExceptionView};
 use engine::exceptions::solve::{Solve, with_subject};
-use engine::exceptions::{context, desk};
+use engine::exceptions::{Kind, context, desk};
 use engine::people;
 use engine::{Answer, Command, Stop};
 use maud::{Markup, html};
@@ -154,6 +154,7 @@ fn undo(v: &Viewer) -> Markup {
         "dismissed" => "Dismissed.",
         "snoozed" => "Put aside.",
         "solved" => "Solved.",
+        "told" => "Told again; if it is not taken there, it comes back.",
         "tried" => "Tried again; it is still open. Its history says why.",
         "woken" => "Taken up again.",
         "reopened" => "Opened again.",
@@ -230,11 +231,12 @@ fn after(posted: &Posted, word: &str, view: &ExceptionView) -> String {
         "wake" => "woken",
         "reopen" => "reopened",
         "assign" => "assigned",
+        "retry" if !view.open && view.kind == Kind::NotTold.word() => "told",
         _ if !view.open => "solved",
         _ => "tried",
     };
     let here = format!("/exceptions/{}", view.id.0);
-    let is_done = matches!(said, "dismissed" | "snoozed" | "solved") && (!view.open || snoozed);
+    let is_done = matches!(said, "dismissed" | "snoozed" | "solved" | "told") && (!view.open || snoozed);
     let to = posted.back(&here);
     let to = if is_done { to } else { here };
     let (path, query) = to.split_once('?').unwrap_or((&to, ""));

@@ -5,7 +5,7 @@ use super::Names;
 use super::ask::{Asked, Shown};
 use super::detail::Chosen;
 use crate::console::fields::{Fields, step};
-use crate::console::parts::{Field, csrf, icon, once, seen, select};
+use crate::console::parts::{Field, csrf, fault, icon, once, seen, select};
 use crate::console::viewer::Viewer;
 use domain::Permission::ChannelsEdit;
 use domain::Refused;
@@ -152,13 +152,13 @@ pub fn whose(v: &Viewer, chosen: &Chosen, asked: &Asked, shown: &Shown, names: &
 
 /// A field for somebody's name or mail address, which proposes the people there are.
 pub fn owner_field(v: &Viewer, owner: &str, names: &Names) -> Markup {
-    let wrong = v.wrong.as_ref().filter(|w| w.field.as_deref() == Some("assign-owner"));
+    let fault = fault(v, "assign-owner", v.t("Who looks after it"));
     html! {
         div.field {
             label for="f-assign-owner" { (v.t("Who looks after it")) }
-            input.input #f-assign-owner name="assign-owner" type="text" list="people" autocomplete="off" value=(v.typed("assign-owner").unwrap_or(owner)) aria-describedby="d-assign-owner" aria-invalid=[wrong.map(|_| "true")];
+            input.input #f-assign-owner name="assign-owner" type="text" list="people" autocomplete="off" value=(v.typed("assign-owner").unwrap_or(owner)) aria-describedby="d-assign-owner" aria-invalid=[fault.as_ref().map(|_| "true")];
             datalist #people { @for (login, name) in names.iter().take(PROPOSED) { option value=(login) { (name) } } }
-            @match wrong { Some(wrong) => p.error #d-assign-owner role="alert" { (wrong.detail) }, None => p.hint #d-assign-owner { (v.t("Name or mail address; empty gives it back.")) } }
+            @match fault { Some(fault) => p.error #d-assign-owner role="alert" { (fault) }, None => p.hint #d-assign-owner { (v.t("Name or mail address; empty gives it back.")) } }
         }
     }
 }

@@ -7,7 +7,7 @@ pub mod upload;
 pub mod waiting;
 
 use super::fields::{Posted, see, step};
-use super::parts::{Part, button, csrf, empty, icon, kept, pager, search_box, sorted, state};
+use super::parts::{Part, button, csrf, empty, fault, icon, kept, pager, search_box, sorted, state};
 use super::shell::{self, Page, Sheet};
 use super::show::{actor, iso};
 use super::viewer::Viewer;
@@ -112,7 +112,7 @@ async fn show(app: &App, v: &Viewer, waiting: &Waiting) -> Result<Page, Problem>
 }
 
 fn choose(v: &Viewer, chosen: Kind) -> Markup {
-    let fault = v.wrong.as_ref().filter(|w| w.field.as_deref() == Some("file")).map(|w| w.detail.clone());
+    let fault = fault(v, "file", v.t("CSV file"));
     let body = html! {
         nav.tabs.tabs-in aria-label=(v.t("What the file holds")) {
             @for kind in Kind::ALL { a href={ "/imports?kind=" (kind.word()) } aria-current=[(kind == chosen).then_some("page")] { (kinds::name(v, kind)) } }

@@ -8,28 +8,41 @@ use maud::{Markup, html};
 /// A second, microseconds.
 const SECOND: i64 = 1_000_000;
 
-/// Now if None; else an instant in the past, microseconds since 1970 UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AsOf(Option<i64>);
+pub struct AsOf {
+    /// Now if None; else an instant in the past, microseconds since 1970 UTC.
+    at: Option<i64>,
+    /// Something was asked for that is no past time.
+    misread: bool,
+}
 
 impl AsOf {
     /// From `as_of` in the address: seconds since 1970 UTC, as the slider writes it, or a time in the reader's zone; of a day, its end.
-    /// What is not past is now, and so is what cannot be read.
+    /// What is not past is now, and so is what cannot be read; the page says so.
     pub fn asked(v: &Viewer) -> AsOf {
         let text = v.asked("as_of").unwrap_or_default();
         let time = || if text.contains('T') { v.instant(&text) } else { v.instant(&format!("{text}T23:59:59")) };
         let at = text.parse::<i64>().ok().and_then(|s| s.checked_mul(SECOND)).or_else(time);
-        AsOf(at.filter(|at| (0..v.now).contains(at)))
+        // The slider's last place is the end of today.
+        let misread = !text.is_empty() && at.is_none_or(|at| at < 0 || at > end_of_day(v, v.now));
+        AsOf { at: at.filter(|at| (0..v.now).contains(at)), misread }
     }
 
     pub fn instant(self) -> Option<i64> {
-        self.0
+        self.at
     }
 
     /// What the whole page says when it shows the past.
     pub fn banner(self, v: &Viewer) -> Markup {
         html! {
-            @if let Some(at) = self.0 {
+            @if self.misread {
+                div.banner.banner-warn role="status" {
+                    (icon("warn"))
+                    div { (v.say("“{}” is no time of the past: what stands below is how it is now.", &[&v.asked("as_of").unwrap_or_default()])) }
+                    a.btn.btn-s href=(v.address(&[("as_of", "")])) { (v.t("Close")) }
+                }
+            }
+            @if let Some(at) = self.at {
                 div.banner.banner-info role="status" {
                     (icon("clock"))
                     div { b { (v.say("As of {}.", &[&v.moment(at)])) } " " (v.t("Levels are those of then; stock cannot be changed in the past.")) }
@@ -44,8 +57,8 @@ impl AsOf {
         let end = end_of_day(v, v.now);
         let days: Vec<i64> = (0..BACK).rev().map(|n| end_of_day(v, v.now - n * DAY_MICROS) / SECOND).collect();
         let (least, most) = (days.first().copied().unwrap_or(0), end / SECOND);
-        let value = self.0.map_or(most, |at| at / SECOND).clamp(least, most);
-        let words = match self.0 {
+        let value = self.at.map_or(most, |at| at / SECOND).clamp(least, most);
+        let words = match self.at {
             Some(at) => v.moment(at),
             None => v.t("Now").to_owned(),
         };
@@ -58,7 +71,7 @@ impl AsOf {
             form.slider method="get" action=(v.path) {
                 @for (name, value) in keep { input type="hidden" name=(name) value=(value); }
                 label for="asof-at" { (v.t("Any time")) }
-                input.input #asof-at type="datetime-local" name="as_of" value=(v.local(self.0.unwrap_or(v.now)));
+                input.input #asof-at type="datetime-local" name="as_of" value=(v.local(self.at.unwrap_or(v.now)));
                 button.btn.btn-s type="submit" { (v.t("Show")) }
             }
         }

@@ -6,7 +6,7 @@ use super::{Spot, Where, here, one, path, words};
 use crate::App;
 use crate::console::fields::{Fields, Posted, address, saying, see};
 use crate::console::parts::{Field, Part, csrf, once, select};
-use crate::console::viewer::Viewer;
+use crate::console::viewer::{Viewer, Wrong};
 use crate::problem::Problem;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -180,7 +180,12 @@ pub async fn take_back(State(app): State<App>, posted: Posted) -> Result<Respons
         Ok(_) => Ok(see(&saying("undone", &posted.back(&path(&sku))))),
         Err(stop @ Stop::Broken { .. }) => Err(stop.into()),
         Err(stop) => {
-            let viewer = here(posted.viewer.refused(Vec::new(), stop)?, path(&sku));
+            let is_gone = matches!(stop.refused(), Some(Refused::InsufficientStock { .. }));
+            let mut viewer = here(posted.viewer.refused(Vec::new(), stop)?, path(&sku));
+            if is_gone {
+                let why = "Units of it were promised, shipped or moved since: below stands who holds them. What is left can be adjusted or counted.";
+                viewer.wrong = Some(Wrong::plain(None, viewer.t(why).to_owned()));
+            }
             one::show(&app, viewer, &sku).await
         }
     }

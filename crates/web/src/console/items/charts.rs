@@ -35,12 +35,12 @@ impl Scale {
         AXIS - (AXIS - TOP) * units as f64 / self.most
     }
 
-    fn grid(&self) -> Markup {
+    fn grid(&self, v: &Viewer) -> Markup {
         html! {
             @for line in &self.lines {
                 @let y = format!("{:.0}.5", self.y(*line));
                 line class=(if *line == 0 { "axis" } else { "grid" }) x1=(LEFT) x2=(RIGHT) y1=(y) y2=(y) {}
-                text.end x=(LEFT - 6.0) y=(format!("{:.1}", self.y(*line) + 4.0)) { (short(*line)) }
+                text.end x=(LEFT - 6.0) y=(format!("{:.1}", self.y(*line) + 4.0)) { (short(v, *line)) }
             }
         }
     }
@@ -89,7 +89,7 @@ fn lines(v: &Viewer, days: &[DayEnd], mark: Option<(i64, i64)>) -> Markup {
             div.chart-wrap { svg.chart viewBox="0 0 784 164" role="img" aria-labelledby="mv-title mv-finding" {
                 title #mv-title { (v.t("On hand and available")) }
                 desc #mv-finding { (finding) }
-                (scale.grid())
+                (scale.grid(v))
                 path.area d={ (on_hand) "V" (AXIS) "H" (LEFT) "Z" } {}
                 path.ln.ln-3 d=(available) {}
                 path.ln.ln-1 d=(on_hand) {}
@@ -139,7 +139,7 @@ pub fn sold(v: &Viewer, row: &StockRow) -> Markup {
                     div.chart-wrap { svg.chart viewBox="0 0 784 164" role="img" aria-labelledby="sold-title sold-finding" {
                         title #sold-title { (v.t("Units ordered a day")) }
                         desc #sold-finding { (finding) }
-                        (scale.grid())
+                        (scale.grid(v))
                         @for (n, units) in days.iter().enumerate() {
                             @let left = LEFT + gap * n as f64;
                             rect class=(if n + LATELY >= DAYS { "bar-1" } else { "bar-past" }) x=(format!("{:.1}", left + gap * 0.15)) width=(format!("{:.1}", gap * 0.7))

@@ -3,15 +3,16 @@
 use super::{Spot, Where, path};
 use crate::console::parts::{csrf, icon, once, seen};
 use crate::console::viewer::Viewer;
-use domain::Permission;
 use domain::steps::Status;
+use domain::{Permission, Refused};
 use engine::access::audit;
 use engine::db::Tx;
 use engine::stock::movements::{self, DocumentEntry};
-use engine::stock::undo::UNDO_MICROS;
+use engine::stock::undo::{self, UNDO_MICROS, Undo};
 use engine::views::TransferView;
-use engine::{Config, Stop};
+use engine::{Command, Config, Stop, rehearse};
 use maud::{Markup, html};
+use std::sync::Arc;
 
 /// A movement or a transfer.
 pub struct Done {
@@ -19,16 +20,31 @@ pub struct Done {
     entries: Vec<DocumentEntry>,
     /// The transfer as it is now, if it is one.
     transfer: Option<TransferView>,
+    /// Whether it can be taken back; None: not by this reader, or no more.
+    undo: Option<Result<(), Refused>>,
 }
 
 impl Done {
     /// From `done` in the address; None if it names nothing that this reader may see.
-    pub fn read(tx: &mut Tx<'_>, config: &Config, v: &Viewer) -> Result<Option<Done>, Stop> {
+    pub fn read(tx: &mut Tx<'_>, config: &Arc<Config>, v: &Viewer) -> Result<Option<Done>, Stop> {
         let Some(document) = v.asked("done").and_then(|text| text.parse().ok()) else { return Ok(None) };
         let entries = movements::of_document(tx, config, document, Where::of(v).ids())?;
         let is_transfer = entries.iter().any(|e| e.entry.cause.starts_with("transfer."));
         let transfer = if is_transfer { Some(engine::orders::read::transfer(tx, config, document)?) } else { None };
-        Ok(Some(Done { document, entries, transfer }).filter(|d| !d.entries.is_empty()))
+        let mut done = Done { document, entries, transfer, undo: None };
+        if done.entries.is_empty() {
+            return Ok(None);
+        }
+        done.undo = match (done.may_undo(v), &done.transfer) {
+            (false, _) => None,
+            (true, Some(_)) => Some(Ok(())),
+            (true, None) => {
+                let undo = Undo { document, entries: undo::entries(tx, config, document)? };
+                let tried = rehearse(tx, config, v.now, &v.by(), &[Command::Undo(undo)])?;
+                tried.into_iter().next().map(|tried| tried.outcome.map(|_| ()))
+            }
+        };
+        Ok(Some(done))
     }
 
     fn undo_path(&self) -> String {
@@ -54,7 +70,10 @@ impl Done {
                 (icon("ok"))
                 div { (self.words(v, spots)) }
                 @if self.transfer.is_some() { a.btn.btn-s href=(format!("/transfers/{}", self.document)) { (v.t("Open the transfer")) } }
-                @if self.may_undo(v) {
+                @if let Some(Err(Refused::InsufficientStock { .. })) = self.undo {
+                    div.small { (v.t("It cannot be taken back: units of it were promised, shipped or moved since.")) }
+                }
+                @if let Some(Ok(())) = self.undo {
                     form action=(self.undo_path()) method="post" {
                         (csrf(v)) (once())
                         @if let Some(transfer) = &self.transfer { (seen(&audit::etag_of(transfer))) }

@@ -21,7 +21,7 @@ pub fn panel(v: &Viewer, stock: &StockView, spots: &[Spot], choose: Option<&dyn 
         @if stock.locations.is_empty() {
             p.none { (v.t("Nothing of it has ever been here. Receive some, or import stock.")) }
         } @else {
-            div.table-wrap { table.table.equation {
+            div.table-wrap { table.table.table-stack.equation {
                 caption.vh { (v.t("Levels by location: on hand less what is taken equals available")) }
                 thead { tr {
                     th scope="col" { (v.t("Location")) } th.num scope="col" { (v.t("On hand")) }
@@ -53,10 +53,10 @@ fn row(v: &Viewer, level: &LocationStock, spots: &[Spot], choose: Option<&dyn Fn
 
 fn cells(v: &Viewer, b: &Balances) -> Markup {
     html! {
-        td.num { (v.num(b.on_hand)) }
-        @for (_, taken) in TAKEN { @let n = taken(b); td.num.zero[n == 0] { (v.num(n)) } }
-        td.num.sum.is-warn[b.available == 0 && b.on_hand > 0] { (v.num(b.available)) }
-        td.num.zero[b.incoming == 0] { @if b.incoming == 0 { "–" } @else { (v.signed(b.incoming)) } }
+        td.num data-label=(v.t("On hand")) { (v.num(b.on_hand)) }
+        @for (name, taken) in TAKEN { @let n = taken(b); td.num.zero[n == 0] data-label={ "− " (v.t(name)) } { (v.num(n)) } }
+        td.num.sum.is-warn[b.available == 0 && b.on_hand > 0] data-label={ "= " (v.t("Available")) } { (v.num(b.available)) }
+        td.num.zero[b.incoming == 0] data-label=(v.t("Incoming")) { @if b.incoming == 0 { "–" } @else { (v.signed(b.incoming)) } }
     }
 }
 

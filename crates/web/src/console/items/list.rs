@@ -133,7 +133,7 @@ pub async fn page(Of(app): Of<App>, viewer: Viewer) -> Result<Response<Body>, Pr
     }
     let (reader, filter) = (viewer.clone(), asked.clone());
     let (found, spots, done) = app
-        .read(move |tx, config| {
+        .read_shared(move |tx, config| {
             let found = engine::stock::list::page(tx, config, &table, &filter.query(config, ids, ROWS), reader.now)?;
             Ok((found, filter.limit.spots(config), Done::read(tx, config, &reader)?))
         })

@@ -131,7 +131,7 @@ fn sheet(v: &Viewer, seen: &Seen, as_of: AsOf, asked: &ledger::Asked) -> shell::
         }
     };
     let title = if item.name.is_empty() { &item.sku } else { item.name.as_str() };
-    shell::page(v, Sheet { title: title.to_owned(), here: "/items", topics: topics(item), head: head(v, seen, title), body })
+    shell::page(v, Sheet { title: title.to_owned(), here: "/items", topics: topics(item), head: head(v, seen, title, deed.is_some()), body })
 }
 
 /// A SKU with a blank in it cannot be named among topics, so that any change of stock counts.
@@ -143,7 +143,7 @@ fn topics(item: &ItemView) -> String {
     skus.iter().map(|sku| format!("item:{sku} ")).collect::<String>() + "orders"
 }
 
-fn head(v: &Viewer, seen: &Seen, title: &str) -> Markup {
+fn head(v: &Viewer, seen: &Seen, title: &str, can_change: bool) -> Markup {
     let Seen { item, row, .. } = seen;
     let (shape, class, word) = words::state(v, row.state, row.cover_days);
     html! {
@@ -160,6 +160,7 @@ fn head(v: &Viewer, seen: &Seen, title: &str) -> Markup {
                 }
             }
             (shell::status(v))
+            @if can_change { a.btn.btn-primary.narrow-only href="#change" { (icon("edit")) (v.t("Change stock")) } }
         }
     }
 }
@@ -184,8 +185,8 @@ fn figures(v: &Viewer, seen: &Seen) -> Markup {
     // Orders are counted by item, wherever they are sent from.
     let pace = match row.sold_7d {
         0 => v.t("Nothing ordered this week").to_owned(),
-        _ if v.grant().locations.is_some() => v.say("At {} a day from all locations, this week's mean", &[&v.decimal(rate, 1)]),
-        _ => v.say("At {} a day, this week's mean", &[&v.decimal(rate, 1)]),
+        _ if v.grant().locations.is_some() => v.say("At {} a day this week, all locations", &[&v.decimal(rate, 1)]),
+        _ => v.say("At {} a day this week", &[&v.decimal(rate, 1)]),
     };
     html! {
         dl.panel.kpis data-key="figures" {

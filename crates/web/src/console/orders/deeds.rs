@@ -186,7 +186,10 @@ fn chosen(fields: &Fields) -> Result<Chosen, Refused> {
             rows.push(n);
         }
     }
-    Ok(Chosen { lines: Some(lines).filter(|lines| !all || lines.is_empty()), rows })
+    if lines.is_empty() {
+        return Err(Refused::invalid("lines[0].quantity", "is needed: type how many units"));
+    }
+    Ok(Chosen { lines: Some(lines).filter(|_| !all), rows })
 }
 
 /// Shows the form again with why it was refused, beside the row that it is about.

@@ -269,6 +269,15 @@ async fn outlook(app: &App, v: &Viewer, fields: &Fields, typed: &[Typed]) -> Res
     Ok(tell(v, typed, &outlook))
 }
 
+/// What the form calls its fields beside those of the lines.
+const LABELS: [(&str, &str); 5] = [
+    ("channel", "Channel"),
+    ("reference", "Reference"),
+    ("currency", "Currency"),
+    ("ship_to.country", "Country"),
+    ("ship_to.postal_code", "Postal code"),
+];
+
 fn look(
     tx: &mut Tx<'_>,
     config: &Arc<Config>,
@@ -290,7 +299,7 @@ fn look(
     let mut outlook = Outlook { stock: found, named, order: None, known: false };
     match order {
         None => {}
-        Some(Err(refused)) => outlook.order = Some(Err(v.whole(&refused.to_string()).into_owned())),
+        Some(Err(refused)) => outlook.order = Some(Err(line_editor::why(v, &refused, &LABELS))),
         Some(Ok(mut order)) => {
             price(tx, config, &mut order, currency)?;
             match rehearse(tx, config, v.now, &v.by(), &[Command::PlaceOrder(Box::new(order))])?.pop().map(|r| r.outcome) {
@@ -298,7 +307,7 @@ fn look(
                     outlook.known = replayed;
                     outlook.order = Some(Ok(*order));
                 }
-                Some(Err(refused)) => outlook.order = Some(Err(v.whole(&refused.to_string()).into_owned())),
+                Some(Err(refused)) => outlook.order = Some(Err(line_editor::why(v, &refused, &LABELS))),
                 _ => {}
             }
         }
@@ -315,11 +324,11 @@ fn tell(v: &Viewer, typed: &[Typed], outlook: &Outlook) -> Markup {
                 Some(Err(why)) => p.is-danger { (icon("danger")) " " (why) },
                 None => {}
             }
-            table.table.table-tight.table-flush.no-top {
+            div.table-wrap { table.table.table-tight.table-flush.no-top {
                 caption.vh { (v.t("Available")) }
                 thead { tr { th scope="col" { (v.t("Item")) } th scope="col" { (v.t("Where")) } th.num scope="col" { (v.t("Available")) } } }
                 tbody { @for (line, stock) in typed.iter().zip(&outlook.stock) { tr {
-                    th scope="row" { (line.sku) @if let Some(name) = outlook.named.get(&*line.sku) { small.blk { (name) } } }
+                    th.wrap scope="row" { (line.sku) @if let Some(name) = outlook.named.get(&*line.sku) { small.blk { (name) } } }
                     @match stock {
                         None => td.is-danger colspan="2" { (v.t("There is no such item")) },
                         Some(stock) => {
@@ -329,7 +338,7 @@ fn tell(v: &Viewer, typed: &[Typed], outlook: &Outlook) -> Markup {
                         }
                     }
                 } } }
-            }
+            } }
             @if typed.len() > outlook.stock.len() { p.small.quiet { (v.say("{} further lines are not looked up.", &[&v.num((typed.len() - outlook.stock.len()) as i64)])) } }
         }
     }

@@ -1,7 +1,7 @@
 //! What happened to an order, in words, with what people wrote beside it; and what is to happen next.
 
 use super::one::Whole;
-use crate::console::parts::{Part, csrf, icon, once};
+use crate::console::parts::{Part, csrf, fault, icon, once};
 use crate::console::show::iso;
 use crate::console::viewer::Viewer;
 use crate::console::{orders, status};
@@ -118,7 +118,7 @@ fn next(v: &Viewer, whole: &Whole) -> Vec<(String, Option<String>)> {
 }
 
 fn form(v: &Viewer, whole: &Whole) -> Markup {
-    let fault = v.wrong.as_ref().filter(|w| w.field.as_deref() == Some("note")).map(|w| w.detail.clone());
+    let fault = fault(v, "note", v.t("Note"));
     html! {
         form.stack-s action={ "/orders/" (whole.detail.order.id.0) "/note" } method="post" {
             (csrf(v)) (once())

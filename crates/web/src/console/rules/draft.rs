@@ -198,7 +198,7 @@ fn only(fields: &Fields) -> Result<routing::OnlyFor, Refused> {
 pub fn field_of(refused: &str) -> Option<(usize, String)> {
     let rest = refused.strip_prefix("rules.rules[")?;
     let (n, field) = rest.split_once("].")?;
-    let name = field.rsplit('.').next().unwrap_or(field);
+    let name = if field == "from.countries" { "from_countries" } else { field.rsplit('.').next().unwrap_or(field) };
     Some((n.parse().ok()?, format!("r.{name}")))
 }
 
@@ -274,6 +274,7 @@ mod tests {
         assert!(parse("json", "{\"name\": \"x\", \"rules\": {\"rules\": []}}").is_ok(), "as it is exported");
         assert!(parse("json", "{\"rules\": [{\"nmae\": 1}]}").unwrap_err().to_string().contains("nmae"));
         assert_eq!(field_of("rules.rules[3].from.max_distance_km"), Some((3, "r.max_distance_km".into())));
+        assert_eq!(field_of("rules.rules[0].from.countries"), Some((0, "r.from_countries".into())));
         assert_eq!(field_of("name"), None);
     }
 }

@@ -41,7 +41,7 @@ pub fn form(v: &Viewer, standing: &Standing, draft: &Draft, changes: usize, seen
                 p.rule-group { b { (v.t("From the top.")) } " " (v.t("The first rule that is for an order decides; where it cannot fill the order whole, it says what happens then.")) }
                 ol { @for (n, rule) in draft.rules.rules.iter().enumerate() { (row(v, standing, draft, n, rule)) } }
                 @if draft.rules.rules.is_empty() { p.none { (v.t("No rule of your own yet.")) } }
-                div.rule { span.grip {} span.n { "–" } span { span.say { b { (v.t("Otherwise")) } } span.why.blk { (last_sentence(v)) } } span {} }
+                div.rule { span.grip {} span.n { "–" } span { span.say { b { (v.t("Otherwise")) } } span.why.blk { (last_sentence(v)) " " (v.say("Orders call it “{}”.", &[&v.whole(&Rule::default().name)])) } } span {} }
                 (reserved(v, standing, draft))
                 div.panel-foot {
                     button.btn.btn-s type="submit" name="do" value="add" data-key="n" title=(v.t("Add a rule")) { (icon("plus")) (v.t("Add a rule")) }
@@ -74,7 +74,7 @@ fn row(v: &Viewer, standing: &Standing, draft: &Draft, n: usize, rule: &Rule) ->
                 p.why { (sentence(v, rule)) @if let Some(costs) = costs(v, &rule.cost) { " " (costs) } }
             }
             div.row {
-                @if !is_open { button.btn.btn-s.btn-ghost type="submit" name="do" value=(act("open")) { (icon("edit")) span { (v.t("Change")) span.vh { " " (name) } } } }
+                @if !is_open { button.btn.btn-s.btn-ghost type="submit" name="do" value=(act("open")) { (icon("edit")) span { (v.t("Edit")) span.vh { " " (name) } } } }
                 details.menu {
                     summary.btn.btn-s.btn-icon.btn-ghost aria-label=(v.say("Rule {}, more actions", &[&(n + 1)])) { (icon("dots")) }
                     div.menu-body {
@@ -126,7 +126,7 @@ fn fields(v: &Viewer, rule: &Rule) -> Markup {
             }
             fieldset.stack-s { legend { (v.t("In which order, and then")) }
                 div.form-grid {
-                    (select(v, "r.prefer", "Order", &prefer, &word(&PREFER.map(|(value, word, _)| (word, value == rule.prefer)))))
+                    (select(v, "r.prefer", "Which first", &prefer, &word(&PREFER.map(|(value, word, _)| (word, value == rule.prefer)))))
                     (Field::new("r.max_fulfillments", "Parcels at most").value(rule.max_fulfillments).show(v))
                     (select(v, "r.otherwise", "If it cannot be filled whole", &otherwise, &word(&OTHERWISE.map(|(value, word, _)| (word, value == rule.otherwise)))))
                     (select(v, "r.timing", "When", &timing, &word(&TIMING.map(|(value, word, _)| (word, value == rule.timing)))))

@@ -20,7 +20,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, Response, header};
 use axum::response::IntoResponse;
-use domain::routing::RuleSet;
+use domain::routing::{Rule, RuleSet};
 use domain::{Noun, Permission, Refused};
 use draft::Draft;
 use engine::access::audit;
@@ -164,6 +164,11 @@ async fn step(app: &App, standing: &Standing, fields: &Fields, what: &str) -> Re
         }
         _ => {
             let mut draft = Draft::read(fields)?;
+            if let Some(n) = draft.open.filter(|_| what == "close") {
+                // The others are looked at when they are closed; this one keeps its place.
+                let before = vec![Rule::default(); n];
+                check(standing, &RuleSet { rules: before.into_iter().chain([draft.rules.rules[n].clone()]).collect(), ..RuleSet::default() })?;
+            }
             draft.act(what, fields)?;
             Ok(draft)
         }

@@ -66,7 +66,7 @@ fn measures(v: &Viewer, replay: &Replay) -> Markup {
     let whole = |o: &Outcome| share(o.whole, o.orders);
     let each = |o: &Outcome| if o.orders == 0 { 0.0 } else { o.cost as f64 / o.orders as f64 };
     let row = |name: &'static str, now: String, then: String, by: Markup| html! { tr data-key=(name) { th scope="row" { (v.t(name)) } td.num.muted { (now) } td.num.strong { (then) } td.num { (by) } } };
-    let percent = |n: f64| format!("{}%", v.decimal(n, 1));
+    let percent = |n: f64| v.say("{}%", &[&v.decimal(n, 1)]);
     let km = |o: &Outcome| format!("{} km", v.decimal(o.mean_distance_km, 0));
     let saved = current.cost - proposed.cost;
     html! {
@@ -129,7 +129,7 @@ pub fn locations(v: &Viewer, standing: &Standing, replay: &Replay) -> Markup {
         }
     };
     let key = |class: &str| html! { svg.key aria-hidden="true" { rect class=(class) width="14" height="8" rx="1" {} } };
-    let right = html! { div.legend.right { span { (key("b-past")) (v.t("Live")) } span { (key("b-1")) (v.t("Draft")) } } };
+    let right = html! { div.legend.right { span { (key("b-past")) (v.t("Live")) } span { (key("b-1")) (v.t("Draft")) } span { b { "±" } " " (v.t("Difference")) } } };
     Part::new("by-location", v.t("Fulfillments by location"), body).right(right).show()
 }
 

@@ -170,10 +170,10 @@ async fn outlook(app: &App, v: &Viewer, fields: &Fields, typed: &[line_editor::T
             }
             let refused = match transfer {
                 None => None,
-                Some(Err(refused)) => Some(refused.to_string()),
+                Some(Err(refused)) => Some(refused),
                 Some(Ok(transfer)) => {
                     let rehearsed = rehearse(tx, config, now, &by, &[Command::SendTransfer(transfer)])?.pop();
-                    rehearsed.and_then(|r| r.outcome.err()).map(|refused| refused.to_string())
+                    rehearsed.and_then(|r| r.outcome.err())
                 }
             };
             let named = names(tx, &skus.iter().map(String::as_str).collect::<Vec<_>>())?;
@@ -183,15 +183,15 @@ async fn outlook(app: &App, v: &Viewer, fields: &Fields, typed: &[line_editor::T
     Ok(html! {
         div.stack-m {
             @match &refused {
-                Some(why) => p.is-danger { (icon("danger")) " " (v.whole(why)) },
+                Some(refused) => p.is-danger { (icon("danger")) " " (line_editor::why(v, refused, &[("from", "From"), ("to", "To")])) },
                 None if !is_whole => {},
                 None => p { (icon("ok")) " " (v.t("All of it can be sent.")) },
             }
-            table.table.table-tight.table-flush.no-top {
+            div.table-wrap { table.table.table-tight.table-flush.no-top {
                 caption.vh { (v.t("Available")) }
                 thead { tr { th scope="col" { (v.t("Item")) } th.num scope="col" { (v.t("Available there")) } } }
-                tbody { @for (line, has) in typed.iter().zip(&has) { tr { th scope="row" { (line.sku) @if let Some(name) = named.get(&*line.sku) { small.blk { (name) } } } @match has { Some(n) => td.num.strong { (v.num(*n)) }, None => td.is-danger { (v.t("There is no such item")) } } } } }
-            }
+                tbody { @for (line, has) in typed.iter().zip(&has) { tr { th.wrap scope="row" { (line.sku) @if let Some(name) = named.get(&*line.sku) { small.blk { (name) } } } @match has { Some(n) => td.num.strong { (v.num(*n)) }, None => td.is-danger { (v.t("There is no such item")) } } } } }
+            } }
         }
     })
 }

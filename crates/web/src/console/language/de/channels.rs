@@ -215,7 +215,6 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Orders name “{}” as their channel.", "Bestellungen nennen „{}“ als ihren Kanal."),
     ("Orders read", "Bestellungen gelesen"),
     ("Orders under it carry it as their channel; it never changes.", "Bestellungen darunter tragen ihn als ihren Kanal; ändert sich nie."),
-    ("Orders, late", "Bestellungen, verspätet"),
     ("Oversold", "Überverkauft"),
     (
         "Parts of orders that are routed to its location are handed over by themselves and stand here until they have left.",

@@ -195,6 +195,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Units", "Stück"),
     ("Units of it in one listing", "Stück davon in einem Angebot"),
     ("Until", "Bis"),
+    ("Valid for", "Gilt"),
     ("View as table", "Als Tabelle"),
     ("Views", "Ansichten"),
     ("Waiting", "Wartend"),
@@ -241,4 +242,5 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("{} of {}", "{} von {}"),
     ("{} open", "{} offen"),
     ("{} shown, {} may still be sold", "{} gezeigt, {} noch verkäuflich"),
+    ("{}%", "{} %"),
 ];

@@ -174,6 +174,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Times", "Anzahl"),
     ("Title, detail or order", "Titel, Einzelheit oder Bestellung"),
     ("To be sent from", "Zu senden aus"),
+    ("Told again; if it is not taken there, it comes back.", "Erneut mitgeteilt; wird es dort nicht angenommen, kommt es wieder."),
     ("To…", "An …"),
     ("Tried again; it is still open. Its history says why.", "Erneut versucht; er ist noch offen. Sein Verlauf sagt, warum."),
     ("Tried {} times. ", "{}-mal versucht. "),

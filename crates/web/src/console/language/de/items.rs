@@ -25,8 +25,8 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("As agreed", "Wie vereinbart"),
     ("As it is", "Wie es ist"),
     ("As of {}.", "Stand {}."),
-    ("At {} a day from all locations, this week's mean", "Bei {} am Tag von allen Standorten, Mittel dieser Woche"),
-    ("At {} a day, this week's mean", "Bei {} am Tag, dem Mittel dieser Woche"),
+    ("At {} a day this week", "Bei {} am Tag diese Woche"),
+    ("At {} a day this week, all locations", "Bei {} am Tag diese Woche, alle Standorte"),
     ("Available at {} goes from {} to {}.", "Verfügbar in {} geht von {} auf {}."),
     ("Available now", "Jetzt verfügbar"),
     ("Back from a customer", "Vom Kunden zurück"),
@@ -84,6 +84,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("In transit", "Unterwegs"),
     ("Incoming at {} goes from {} to {}.", "Zulauf in {} geht von {} auf {}."),
     ("Inspected, good", "Geprüft, gut"),
+    (
+        "It cannot be taken back: units of it were promised, shipped or moved since.",
+        "Es lässt sich nicht zurücknehmen: Stück davon wurden seitdem zugesagt, versandt oder umgebucht.",
+    ),
     ("It was undone since.", "Seither rückgängig gemacht."),
     ("Items with their stock", "Artikel mit ihrem Bestand"),
     ("Its entries here", "Seine Buchungen hier"),
@@ -224,6 +228,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Transfer sent", "Umlagerung gesendet"),
     ("Trend", "Verlauf"),
     ("Undone", "Rückgängig"),
+    (
+        "Units of it were promised, shipped or moved since: below stands who holds them. What is left can be adjusted or counted.",
+        "Stück davon wurden seitdem zugesagt, versandt oder umgebucht: Unten steht, wer sie hält. Was übrig ist, lässt sich anpassen oder zählen.",
+    ),
     ("Units of {}", "Stück von {}"),
     ("Units ordered a day", "Bestellte Stück je Tag"),
     ("Was", "Bisher"),
@@ -278,4 +286,5 @@ pub const TEXTS: &[(&str, &str)] = &[
         "{} would be refused, and are left out unless they are ticked again.",
         "{} würden abgelehnt und bleiben weg, sofern sie nicht wieder markiert werden.",
     ),
+    ("“{}” is no time of the past: what stands below is how it is now.", "„{}“ ist kein vergangener Zeitpunkt: Unten steht, wie es jetzt ist."),
 ];
