@@ -1,6 +1,6 @@
 //! What the live page shows, read once for everybody who looks at it.
 //!
-//! The newest orders and events are read whenever an event has come, ten times a second at most. Sums over all levels take
+//! The newest orders and events are read whenever an event has come, the later the more of them come. Sums over all levels take
 //! longer the more there are, so they are kept in memory for twenty times as long as they took to read: they never cost more
 //! than a twentieth of one core. The page says of when they are. What was put into words for one reader is shown to others who would
 //! read the same, for a moment.
@@ -14,7 +14,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Between two reads of the newest.
+/// Between two reads of the newest lies what the last one took, for each event that has come since, up to this: a change is seen at once,
+/// and a flood of them is read ten times a second.
 const GAP: Duration = Duration::from_millis(100);
 /// Sums that are read within this time are read together with the page; slower ones beside it.
 const QUICK: Duration = Duration::from_millis(50);
@@ -54,6 +55,7 @@ pub struct Counted {
 #[derive(Default)]
 struct Fast {
     read_at: Option<Instant>,
+    took: Duration,
     newest: Option<(Arc<Newest>, Arc<Config>)>,
 }
 
@@ -89,11 +91,13 @@ impl Live {
                 Some(newest) if is_fresh || self.is_current(&newest.0, seq, fast.read_at) => newest,
                 _ => {
                     if let Some(at) = fast.read_at {
-                        tokio::time::sleep(GAP.saturating_sub(at.elapsed())).await;
+                        let came = fast.newest.as_ref().map_or(1, |(newest, _)| seq.saturating_sub(newest.seq).max(1));
+                        let rest = (fast.took * u32::try_from(came).unwrap_or(0)).min(GAP);
+                        tokio::time::sleep((fast.took + rest).saturating_sub(at.elapsed())).await;
                     }
                     let read_at = Instant::now();
                     let newest = self.read(app).await?;
-                    *fast = Fast { read_at: Some(read_at), newest: Some(newest.clone()) };
+                    *fast = Fast { read_at: Some(read_at), took: read_at.elapsed(), newest: Some(newest.clone()) };
                     newest
                 }
             }
