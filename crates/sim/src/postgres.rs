@@ -143,10 +143,12 @@ impl TempPostgres {
         format!("postgres://holdfast@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// Has it done over a connection of its own, which is much quicker than starting a program.
+    /// Has it done over a connection of its own, which is much quicker than starting a program; on a thread of its own, as whoever asks
+    /// may be in a runtime, which a connection must not wait in.
     fn ask(&self, database: &str, sql: &str) -> io::Result<()> {
         let url = Url::parse(&self.url(database)).map_err(io::Error::other)?;
-        Conn::open(&url).and_then(|mut conn| conn.batch(sql)).map_err(io::Error::other)
+        let done = std::thread::scope(|scope| scope.spawn(|| Conn::open(&url).and_then(|mut conn| conn.batch(sql))).join());
+        done.map_err(|_| io::Error::other("PostgreSQL was not asked"))?.map_err(io::Error::other)
     }
 
     /// Cuts every connection to the server.
