@@ -12,6 +12,7 @@ use crate::access::audit::Record;
 use crate::catalog::rows::{Item, point};
 use crate::channels::quotas::Seats;
 use crate::channels::rows::{Channel, Listing, OrderThere, Progress};
+use crate::channels::sums;
 use crate::config::Config;
 use crate::contracts::rows::ContractLine;
 use crate::db::{Cell, Rows, Sql, Table, Type, Write};
@@ -106,6 +107,8 @@ pub struct Batch<'a> {
     pub more: Vec<Write>,
     pub config_changed: bool,
     pub listings: Kept<Listing>,
+    /// What the listings that were loaded added up to, less than nothing.
+    pub(crate) listing_sums: sums::ByChannel,
     pub(crate) seats: Seats,
     pub(crate) by_external: HashMap<(i64, String), i64>,
     pub market_orders: HashMap<String, Keep<OrderThere>>,

@@ -9,7 +9,7 @@ pub use tally::{Day, MINUTES, Scope, Tally};
 
 use crate::Stop;
 use crate::batch::day_of;
-use crate::channels::read::queue;
+use crate::channels::read::queues;
 use crate::config::Config;
 use crate::db::{Row, Sql, Tx, Value};
 use crate::events::{self, EventView};
@@ -97,11 +97,6 @@ pub fn newest(tx: &mut Tx<'_>, config: &Config, now: i64, most: Most) -> Result<
     let seq = events::last(tx)?;
     let mut newest = events::after(tx, (seq - most.events).max(0), most.events)?;
     newest.reverse();
-    let mut queues = Vec::with_capacity(config.channels.len());
-    for channel in config.channels.iter().filter(|c| !c.is_contract()) {
-        let (waiting, since) = queue(tx, channel.id)?;
-        queues.push((channel.id, waiting, since));
-    }
     Ok(Newest {
         seq,
         any_item: tx.one(ANY_ITEM, &[], |r| r.int(0))?.is_some(),
@@ -109,7 +104,7 @@ pub fn newest(tx: &mut Tx<'_>, config: &Config, now: i64, most: Most) -> Result<
         events: newest,
         capacity: tx.rows(CAPACITY, &[Value::Int(day_of(now))], |r| (r.int(0), r.int(1)))?.into_iter().collect(),
         exceptions: exceptions::list(tx, config, true, None, most.exceptions)?,
-        queues,
+        queues: queues(tx, config.channels.iter().filter(|c| !c.is_contract()).map(|c| c.id))?,
     })
 }
 

@@ -5,6 +5,7 @@ use crate::alerts::rows::{ALERTS, DELIVERIES};
 use crate::batch::CAPACITY;
 use crate::catalog::rows::{ITEMS, KIT_COMPONENTS, LOCATIONS, POSTAL_CODES};
 use crate::channels::rows::{CHANNELS, LISTING_ITEMS, LISTINGS, MARKET_ORDERS, OUTBOX, PROGRESS};
+use crate::channels::sums::LISTING_SUMS;
 use crate::contracts::rows::{CONTRACT_LINES, CONTRACTS};
 use crate::db::{Lookup, Table};
 use crate::events::EVENTS;
@@ -48,6 +49,7 @@ pub const TABLES: &[&Table] = &[
     &PROGRESS,
     &LISTINGS,
     &LISTING_ITEMS,
+    &LISTING_SUMS,
     &MARKET_ORDERS,
     &OUTBOX,
     &EXCEPTIONS,

@@ -1,14 +1,15 @@
 //! Verify: recomputes every balance and every hash from the entries, and compares the levels with the documents that
-//! claim units of them, and closings with the entries they close. Reads one consistent state; works beside a running server.
+//! claim units of them, closings with the entries they close, and sums of listings with the listings. Reads one consistent state; works beside a running server.
 
 use crate::Stop;
 use crate::access::audit;
+use crate::channels::sums;
 use crate::db::{Conn, Row, Sql, Tx, Url, Value};
 use crate::reservations::rows::Reservation;
 use crate::stock::closings::{Sums, closed_by};
 use crate::stock::rows::{LEVEL_COLUMNS, read_level};
 use domain::stock::{Account, Level, Posting, chain};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 const ENTRIES: Sql = Sql(
     "SELECT item, location, number, at, source, target, quantity, cause, document, actor, reason, reference, hash FROM entries WHERE (item, location, number) > ($1, $2, $3) ORDER BY item, location, number LIMIT $4",
@@ -113,6 +114,7 @@ pub fn verify(url: &Url, mut progress: impl FnMut(u64)) -> Result<Report, Stop> 
         report.tell(format!("events: {count} of {newest} are there"));
     }
     contracts(&mut tx, &mut report)?;
+    listings(&mut tx, &mut report)?;
     let (records, wrong) = audit::verify(&mut tx)?;
     report.audit = records;
     wrong.into_iter().for_each(|text| report.tell(text));
@@ -127,6 +129,19 @@ fn contracts(tx: &mut Tx<'_>, report: &mut Report) -> Result<(), Stop> {
     for (item, code, counted, ordered) in tx.rows(ORDERED, &[], |r| (r.int(0), r.text(1), r.int(2), r.int(3)))? {
         if counted != ordered {
             report.tell(format!("contract {code}, item {item}: {counted} are counted as ordered, the orders say {ordered}"));
+        }
+    }
+    Ok(())
+}
+
+/// What the listings of each channel add up to: compared with the listings themselves.
+fn listings(tx: &mut Tx<'_>, report: &mut Report) -> Result<(), Stop> {
+    let (kept, counted) = (sums::all(tx)?, sums::counted(tx)?);
+    let channels: BTreeSet<i64> = kept.keys().chain(counted.keys()).copied().collect();
+    for channel in channels {
+        let of = |sums: &sums::ByChannel| sums.get(&channel).copied().unwrap_or_default();
+        if of(&kept) != of(&counted) {
+            report.tell(format!("channel {channel}: {:?} is kept of its listings, they add up to {:?}", of(&kept), of(&counted)));
         }
     }
     Ok(())

@@ -224,6 +224,7 @@ impl Watched {
             Answer::Reservation(view) => view.id.0.to_string(),
             Answer::Order(view) if self.about.what == Noun::Order => view.id.0.to_string(),
             Answer::Transfer(view) => view.id.0.to_string(),
+            Answer::Alert(view) => view.id.0.to_string(),
             _ => self.about.subject,
         };
         Some(Record::new(by, batch.now, self.about.action, self.about.what.word(), subject).states(self.before, after))

@@ -7,6 +7,7 @@ use crate::alerts::rows::DELIVERIES;
 use crate::alerts::{self, Happened};
 use crate::catalog::rows::{ITEMS, KIT_COMPONENTS};
 use crate::channels::rows::{LISTINGS, MARKET_ORDERS, PROGRESS};
+use crate::channels::sums;
 use crate::config::Config;
 use crate::contracts::rows::CONTRACT_LINES;
 use crate::db::{self, Cell, Rows, Sql, Tx, Value, Write};
@@ -25,6 +26,7 @@ impl Batch<'_> {
     /// Writes what changed. None if nothing did. Tells of changed levels if somebody listens.
     pub fn flush(mut self, tx: &mut Tx<'_>, listening: bool) -> db::Result<Option<Written>> {
         self.replan();
+        let sums = self.changed_sums();
         let mut writes: Vec<Write> = Vec::with_capacity(32);
         for new in [true, false] {
             let mut items = [Rows::default(), Rows::default()];
@@ -68,7 +70,9 @@ impl Batch<'_> {
             Config::changed(tx)?;
         }
         let count = self.events.len() as i64;
+        // From here on, other nodes wait for the commit.
         let last = tx.one(NEXT_EVENTS, &[Value::Int(count)], |r| r.int(0))?.ok_or_else(|| db::Error::other("the event counter is missing"))?;
+        sums::add(tx, &sums)?;
         let (mut events, mut messages) = (Rows::default(), Rows::default());
         let (at, subject) = self.events.last().map_or((self.now, 0), |e| (e.at, e.subject));
         for (n, event) in self.events.into_iter().enumerate() {

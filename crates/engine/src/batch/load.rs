@@ -89,6 +89,7 @@ impl<'a> Batch<'a> {
             more: Vec::new(),
             config_changed: false,
             listings: Kept::default(),
+            listing_sums: BTreeMap::new(),
             seats: Seats::default(),
             by_external: HashMap::new(),
             market_orders: HashMap::new(),

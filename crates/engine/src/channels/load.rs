@@ -109,6 +109,7 @@ impl Batch<'_> {
             self.by_external.insert((listing.channel, listing.external.clone()), listing.id);
             // The item itself may be a kit, which has no stock to be loaded for.
             items.extend(listing.item);
+            self.had_listing(&listing);
             self.listings.load(listing.id, listing);
         }
         if !self.config.contracts.is_empty() {

@@ -17,6 +17,7 @@ pub mod rows;
 pub mod search;
 pub mod shares;
 pub mod suggest;
+pub mod sums;
 pub mod take_orders;
 pub mod webhook;
 pub(crate) mod worker;

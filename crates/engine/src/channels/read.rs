@@ -2,7 +2,8 @@
 
 use super::connect::ChannelView;
 use super::listings::ListingView;
-use super::rows::{LISTING_COLUMNS, LISTINGS_BY_ID, Listing, Progress};
+use super::rows::{Channel, LISTING_COLUMNS, LISTINGS_BY_ID, Listing, Progress};
+use super::sums::{self, Sums};
 use crate::Stop;
 use crate::batch::sorted;
 use crate::catalog::rows::{ITEMS_BY_ID, Item};
@@ -17,9 +18,10 @@ use utoipa::ToSchema;
 
 const PROGRESS: Sql =
     Sql("SELECT channel, watermark, orders_from, drift_found, drift_units, oversold_units FROM channel_progress WHERE channel = $1");
-const QUEUE: Sql = Sql("SELECT COUNT(*), MIN(due_at) FROM listings WHERE channel = $1 AND due = 1");
-const COUNTS: Sql = Sql(
-    "SELECT COUNT(*), COUNT(item), COUNT(fault), CAST(COALESCE(SUM(exposure), 0) AS BIGINT), CAST(COALESCE(SUM(exposure * per), 0) AS BIGINT) FROM listings WHERE channel = $1",
+const ALL_PROGRESS: Sql = Sql("SELECT channel, watermark, orders_from, drift_found, drift_units, oversold_units FROM channel_progress");
+/// The first of each urgency in the index of what is due, so that none are walked.
+const OLDEST: Sql = Sql(
+    "SELECT MIN(at) FROM (SELECT MIN(due_at) AS at FROM listings WHERE channel = $1 AND due = 1 AND urgency = 0 UNION ALL SELECT MIN(due_at) FROM listings WHERE channel = $1 AND due = 1 AND urgency = 1 UNION ALL SELECT MIN(due_at) FROM listings WHERE channel = $1 AND due = 1 AND urgency = 2 UNION ALL SELECT MIN(due_at) FROM listings WHERE channel = $1 AND due = 1 AND urgency = 3 UNION ALL SELECT MIN(due_at) FROM listings WHERE channel = $1 AND due = 1 AND urgency = 4) AS oldest",
 );
 const LIST: Sql = Sql(
     "SELECT id, channel, external, sku, title, item, per, policy, knowledge, demand_units, demand_at, due, urgency, due_at, fault, missed, missed_at, barcode FROM listings WHERE channel = $1 AND id > $2 AND ($3 = 0 OR item IS NULL) ORDER BY id LIMIT $4",
@@ -54,35 +56,52 @@ pub fn progress(tx: &mut Tx<'_>, channel: i64) -> Result<Progress, Stop> {
     Ok(tx.one(PROGRESS, &[Value::Int(channel)], Progress::read)?.unwrap_or_default())
 }
 
-/// Listings that want a write, and since when the oldest does.
-pub fn queue(tx: &mut Tx<'_>, channel: i64) -> Result<(i64, Option<i64>), Stop> {
-    Ok(tx.one(QUEUE, &[Value::Int(channel)], |r| (r.int(0), r.opt_int(1)))?.unwrap_or_default())
+/// Since when the oldest write that is wanted has been; None if none is.
+fn oldest_wish(tx: &mut Tx<'_>, channel: i64, sums: &Sums) -> Result<Option<i64>, Stop> {
+    Ok(if sums.queue > 0 { tx.one(OLDEST, &[Value::Int(channel)], |r| r.opt_int(0))?.flatten() } else { None })
 }
 
+/// Listings of each of these channels that want a write, and since when the oldest does.
+pub fn queues(tx: &mut Tx<'_>, channels: impl Iterator<Item = i64>) -> Result<Vec<(i64, i64, Option<i64>)>, Stop> {
+    let sums = sums::all(tx)?;
+    let of = |id: i64| sums.get(&id).copied().unwrap_or_default();
+    channels.map(|id| Ok((id, of(id).queue, oldest_wish(tx, id, &of(id))?))).collect()
+}
+
+/// How one channel is doing; contracts are no channels here.
 pub fn status(tx: &mut Tx<'_>, config: &Config, code: &str) -> Result<ChannelStatus, Stop> {
-    let channel = config.channel_by_code(code).filter(|c| !c.is_contract()).ok_or_else(|| Refused::unknown(Noun::Channel, code, "code"))?;
-    let progress = progress(tx, channel.id)?;
-    let (queue, oldest) = queue(tx, channel.id)?;
-    let counts = tx.one(COUNTS, &[Value::Int(channel.id)], |r| (r.int(0), r.int(1), r.int(2), r.int(3), r.int(4)))?;
-    let (listings, mapped, refused, exposure, exposure_units) = counts.unwrap_or_default();
-    Ok(ChannelStatus {
-        channel: ChannelView::new(channel, config),
-        orders_counted_until: Some(progress.watermark).filter(|w| *w > 0).map(Time),
-        listings,
-        mapped,
-        refused,
-        exposure,
-        exposure_units,
-        queue,
-        oldest_wish: oldest.map(Time),
-        drift_found: progress.drift_found,
-        drift_units: progress.drift_units,
-        oversold_units: progress.oversold_units,
-    })
+    let unknown = || Refused::unknown(Noun::Channel, code, "code");
+    let channel = config.channel_by_code(code).filter(|c| !c.is_contract()).ok_or_else(unknown)?;
+    Ok(statuses(tx, config, &[channel])?.pop().ok_or_else(unknown)?)
 }
 
+/// How all channels are doing, in a few reads however many listings they have.
 pub fn all(tx: &mut Tx<'_>, config: &Config) -> Result<Vec<ChannelStatus>, Stop> {
-    config.channels.iter().filter(|c| !c.is_contract()).map(|c| status(tx, config, &c.code)).collect()
+    statuses(tx, config, &config.channels.iter().filter(|c| !c.is_contract()).collect::<Vec<_>>())
+}
+
+fn statuses(tx: &mut Tx<'_>, config: &Config, channels: &[&Channel]) -> Result<Vec<ChannelStatus>, Stop> {
+    let sums = sums::all(tx)?;
+    let progress: HashMap<i64, Progress> = tx.rows(ALL_PROGRESS, &[], |r| (r.int(0), Progress::read(r)))?.into_iter().collect();
+    let status = |channel: &&Channel| {
+        let progress = progress.get(&channel.id).cloned().unwrap_or_default();
+        let sums = sums.get(&channel.id).copied().unwrap_or_default();
+        Ok(ChannelStatus {
+            channel: ChannelView::new(channel, config),
+            orders_counted_until: Some(progress.watermark).filter(|w| *w > 0).map(Time),
+            listings: sums.listings,
+            mapped: sums.mapped,
+            refused: sums.refused,
+            exposure: sums.exposure,
+            exposure_units: sums.exposure_units,
+            queue: sums.queue,
+            oldest_wish: oldest_wish(tx, channel.id, &sums)?.map(Time),
+            drift_found: progress.drift_found,
+            drift_units: progress.drift_units,
+            oversold_units: progress.oversold_units,
+        })
+    };
+    channels.iter().map(status).collect()
 }
 
 /// A channel's listings in the order of their ids, after `after`; `unmapped` leaves out those that are an item.

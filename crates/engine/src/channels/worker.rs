@@ -248,7 +248,8 @@ impl Worker<'_> {
     async fn watch(&self, queue: &mut Alarm, began: i64) -> Result<(), Stop> {
         let (id, now, name) = (self.desk.channel.id, self.desk.engine.now(), &self.desk.channel.name);
         let health = self.desk.workers.health(id).unwrap_or_default();
-        let (waiting, oldest) = self.desk.engine.read(move |tx| read::queue(tx, id)).await?;
+        let queues = self.desk.engine.read(move |tx| read::queues(tx, [id].into_iter())).await?;
+        let (waiting, oldest) = queues.first().map_or((0, None), |(_, waiting, oldest)| (*waiting, *oldest));
         self.desk.workers.note(id, |h| h.waits(now, waiting));
         let waited = oldest.map_or(0, |oldest| now - oldest);
         let silent = now - health.worked_at.max(began);

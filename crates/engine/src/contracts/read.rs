@@ -18,7 +18,7 @@ const LINES: Sql = Sql(
     "SELECT c.listing, c.channel, c.item, c.unit_price_minor, c.quantity, c.minimum, c.set_aside, c.ordered, l.exposure FROM contract_lines c JOIN listings l ON l.id = c.listing WHERE c.channel = $1 ORDER BY c.listing",
 );
 const SUMS: Sql = Sql(
-    "SELECT c.channel, COUNT(*), CAST(SUM(c.quantity) AS BIGINT), CAST(SUM(c.minimum) AS BIGINT), CAST(SUM(c.set_aside) AS BIGINT), CAST(SUM(c.ordered) AS BIGINT), CAST(SUM(l.exposure) AS BIGINT) FROM contract_lines c JOIN listings l ON l.id = c.listing GROUP BY c.channel",
+    "SELECT c.channel, COUNT(*), CAST(SUM(c.quantity) AS BIGINT), CAST(SUM(c.minimum) AS BIGINT), CAST(SUM(c.set_aside) AS BIGINT), CAST(SUM(c.ordered) AS BIGINT), (SELECT s.exposure FROM listing_sums s WHERE s.channel = c.channel) FROM contract_lines c GROUP BY c.channel",
 );
 /// Items of which contracts hold too many units at `$1`, or too few, at most `$2`.
 const AMISS: Sql = Sql(

@@ -17,6 +17,7 @@ pub const MIGRATIONS: &[(i64, &str, &str)] = &[
     (12, "closings", include_str!("../../migrations/0012_closings.sql")),
     (13, "orders_of_lists", include_str!("../../migrations/0013_orders_of_lists.sql")),
     (14, "transfers_and_handovers", include_str!("../../migrations/0014_transfers_and_handovers.sql")),
+    (15, "listing_sums", include_str!("../../migrations/0015_listing_sums.sql")),
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL, hash BYTEA NOT NULL)";

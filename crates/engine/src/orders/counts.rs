@@ -13,6 +13,8 @@ const OF_CHANNEL: Sql = Sql("SELECT COUNT(*) FROM (SELECT 1 FROM orders WHERE ch
 pub const MOST: i64 = 2_500;
 /// Counted exactly up to here where each order has to be looked at: for somebody who sees some locations only, and for late ones.
 pub const MOST_LOOKED_AT: usize = 250;
+/// The same of a channel's orders at a location, of which a single one is looked at twice: the order, and where it ships from.
+pub const MOST_LOOKED_AT_TWICE: usize = 100;
 
 /// A number of orders.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,7 +33,7 @@ pub struct Counts {
 }
 
 /// Counts the orders of these channels (any if left out) with a fulfillment at one of these locations (any if left out), by status, and
-/// those that are late on this day (days since 1970 UTC), as [`OrderQuery`] says. Up to [`MOST`], or [`MOST_LOOKED_AT`], of each.
+/// those that are late on this day (days since 1970 UTC), as [`OrderQuery`] says. Up to [`MOST`], [`MOST_LOOKED_AT`] or [`MOST_LOOKED_AT_TWICE`] of each.
 pub fn counts(tx: &mut Tx<'_>, channels: Option<&[String]>, locations: Option<&[i64]>, today: i64) -> Result<Counts, Stop> {
     let query = OrderQuery { channels: channels.map(<[_]>::to_vec), locations: locations.map(<[_]>::to_vec), ..OrderQuery::default() };
     let late = OrderQuery { late_on: Some(today), oldest_first: true, ..query.clone() };
@@ -42,13 +44,14 @@ pub fn counts(tx: &mut Tx<'_>, channels: Option<&[String]>, locations: Option<&[
             for (channel, status) in channels.first().into_iter().flat_map(|channel| STATUSES.map(|status| (channel, status))) {
                 asked(*channel, status, 0, |sql, values| tx.ahead(&[Ahead::Rows(sql, values)]));
             }
-            let late = looked_at(tx, &[late])?;
+            let late = looked_at(tx, &[late], MOST_LOOKED_AT)?;
             let of_status = STATUSES.iter().map(|status| in_index(tx, &channels, *status)).collect::<Result<Vec<Count>, Stop>>()?;
             of_status.into_iter().chain(late).collect()
         }
         Some(_) => {
             let of_status = STATUSES.iter().map(|status| OrderQuery { statuses: vec![*status], ..query.clone() });
-            looked_at(tx, &of_status.chain([late]).collect::<Vec<OrderQuery>>())?
+            let most = if channels.is_some() { MOST_LOOKED_AT_TWICE } else { MOST_LOOKED_AT };
+            looked_at(tx, &of_status.chain([late]).collect::<Vec<OrderQuery>>(), most)?
         }
     };
     let late = counts.last().copied().unwrap_or_default();
@@ -76,7 +79,7 @@ fn asked<T>(channel: Option<&String>, status: Status, known: i64, ask: impl FnOn
     }
 }
 
-fn looked_at(tx: &mut Tx<'_>, queries: &[OrderQuery]) -> Result<Vec<Count>, Stop> {
-    let counts = list::counts(tx, queries, MOST_LOOKED_AT)?;
+fn looked_at(tx: &mut Tx<'_>, queries: &[OrderQuery], most: usize) -> Result<Vec<Count>, Stop> {
+    let counts = list::counts(tx, queries, most)?;
     Ok(counts.into_iter().map(|(orders, more)| Count { orders: orders as i64, more }).collect())
 }

@@ -1,6 +1,9 @@
 //! Channels: connected, sold on, told; exceptions solved; webhooks that are ours and that are not.
 
 use crate::support::{Site, on_both};
+use engine::Command;
+use engine::channels::listings::{ListedRow, PutListings};
+use engine::db::Conn;
 use serde_json::{Value, json};
 use sim::markets::market::Listing;
 use sim::markets::{Market, Served, serve, shopify::Shopify};
@@ -97,6 +100,39 @@ fn orders_come_in_and_what_happens_to_them_is_told() {
         site.until("the shop knows that it is canceled", || market.order(&second).and_then(|o| o.canceled_at));
         site.until("its unit can be sold again", || (site.stock("LAMP") == "available 28").then_some(()));
         site.verify();
+    });
+}
+
+#[test]
+fn what_the_listings_of_a_channel_add_up_to_is_kept_with_them_and_checked() {
+    on_both(|url| {
+        let site = Site::new(url);
+        let (_, _, served) = shop(&site);
+        site.ok("POST /channels", connection(&served));
+        let channel = crate::lists::config(&site).channel_by_code("shop").unwrap().id;
+        let row = |sku: &str, shown| ListedRow { external: sku.into(), sku: Some(sku.into()), barcode: None, title: sku.into(), shown };
+        let rows = vec![row("LAMP", Some(3)), row("LAMP-6", Some(1)), row("CUP", None)];
+        site.engine.submit_blocking(Command::PutListings(PutListings { channel, rows, asked_at: site.time.now() }), "test").unwrap();
+        let figures = || {
+            let shop = site.get("/channels/shop");
+            ["listings", "mapped", "refused", "queue"].map(|name| shop[name].as_i64().unwrap())
+        };
+        assert_eq!(figures(), [3, 1, 0, 1]);
+        let six = site.get("/channels/shop/listings")["data"].as_array().unwrap().iter().find(|l| l["sku"] == "LAMP-6").unwrap()["id"].clone();
+        site.ok(&format!("POST /listings/{}", six.as_str().unwrap()), json!({"sku": "LAMP", "units_per_listing": 6}));
+        let after = figures();
+        assert_eq!(after, [3, 2, 0, 2]);
+
+        let told = || engine::verify(&site.url, |_| {}).unwrap().told;
+        assert_eq!(told(), [""; 0]);
+        let mut conn = Conn::open(&site.url).unwrap();
+        // A database of before gets the same from its listings.
+        let (_, _, migration) = engine::db::MIGRATIONS.iter().find(|(_, name, _)| *name == "listing_sums").unwrap();
+        conn.batch(&format!("DELETE FROM listing_sums; {}", &migration[migration.find("INSERT INTO").unwrap()..])).unwrap();
+        assert_eq!((told(), figures()), (Vec::new(), after));
+        conn.batch("UPDATE listing_sums SET exposure = exposure + 1 WHERE channel <> 0").unwrap();
+        let told = told();
+        assert!(told.len() == 1 && told[0].contains("they add up to"), "{told:?}");
     });
 }
 

@@ -206,7 +206,7 @@ fn a_backup_made_while_running_can_be_restored_anywhere() {
         engine::backup(&url, &file, |_| {}).unwrap();
         site.verify();
         let older = engine::Url::Sqlite(file.clone());
-        engine::db::Conn::open(&older).unwrap().batch("DROP TABLE closings; DROP INDEX listings_unmapped_title; DROP INDEX listings_refused_title; DROP INDEX audit_noun; DROP INDEX handovers_listed; DROP INDEX handovers_unsettled; ALTER TABLE transfer_lines DROP COLUMN canceled; CREATE INDEX listings_refused ON listings (channel, id); DELETE FROM migrations WHERE version >= 12").unwrap();
+        engine::db::Conn::open(&older).unwrap().batch("DROP TABLE listing_sums; DROP TABLE closings; DROP INDEX listings_unmapped_title; DROP INDEX listings_refused_title; DROP INDEX audit_noun; DROP INDEX handovers_listed; DROP INDEX handovers_unsettled; ALTER TABLE transfer_lines DROP COLUMN canceled; CREATE INDEX listings_refused ON listings (channel, id); DELETE FROM migrations WHERE version >= 12").unwrap();
         on_both(|other| {
             engine::restore(&file, &other, |_| {}).unwrap();
             let restored = Site::new(other);

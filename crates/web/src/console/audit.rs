@@ -14,6 +14,7 @@ use domain::{Noun, Refused};
 use engine::access::audit::{self, Filter, RecordView};
 use maud::{Markup, html};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// Records on a page.
@@ -214,10 +215,16 @@ fn changes(record: &RecordView) -> Vec<(String, String, String)> {
     pairs.filter(|(_, before, after)| before != after).collect()
 }
 
+/// A value as the reader writes it: an instant in their zone.
+fn plain<'t>(v: &Viewer, value: &'t str) -> Cow<'t, str> {
+    value.parse::<jiff::Timestamp>().map_or(Cow::Borrowed(value), |at| Cow::Owned(v.moment(at.as_microsecond())))
+}
+
 fn summary(v: &Viewer, record: &RecordView) -> Markup {
     let found = changes(record);
     let first = found.iter().take(2).map(|(name, before, after)| {
-        let name = name.rsplit('.').next().unwrap_or(name);
+        let name = name.rsplit('.').next().unwrap_or(name).replace('_', " ");
+        let (before, after) = (plain(v, before), plain(v, after));
         if before.is_empty() { format!("{name} {after}") } else { format!("{name} {before} → {after}") }
     });
     let text = first.collect::<Vec<_>>().join(", ");
@@ -241,7 +248,7 @@ pub async fn one(State(app): State<App>, Path(number): Path<String>, viewer: Vie
             @if changes.is_empty() { div.panel-body { p.quiet { (v.t("Nothing that is kept here; secrets are not.")) } } }
             @else { div.table-wrap { table.table.diff {
                 thead { tr { th scope="col" { (v.t("Field")) } th scope="col" { (v.t("Before")) } th scope="col" { (v.t("After")) } } }
-                tbody { @for (name, before, after) in &changes { tr { th scope="row" { (name) } td { @if !before.is_empty() { del { (before) } } } td { @if !after.is_empty() { ins { (after) } } } } } }
+                tbody { @for (name, before, after) in &changes { tr { th scope="row" { (name) } td { @if !before.is_empty() { del { (plain(v, before)) } } } td { @if !after.is_empty() { ins { (plain(v, after)) } } } } } }
             } } }
         }
     };

@@ -128,8 +128,14 @@ async fn act_on(app: &App, v: &Viewer, words: &str, grant: &Grant) -> Result<Vec
     if deeds.is_empty() {
         return Ok(Vec::new());
     }
-    let (items, _) = super::find::find(app, grant, rest, ACTED_ON).await?;
-    Ok(items.into_iter().flat_map(|i| deeds.iter().map(move |d| (*d, i.clone())).collect::<Vec<_>>()).collect())
+    let (items, _) = super::find::find(app, grant, rest, OFFERED).await?;
+    let of = |deed: Deed| {
+        // What has nothing to be taken comes last.
+        let mut items = items.clone();
+        items.sort_by_key(|i| deed == Deed::Transfer && i.balances.available <= 0);
+        items.into_iter().take(ACTED_ON).map(move |i| (deed, i))
+    };
+    Ok(deeds.into_iter().flat_map(of).collect())
 }
 
 /// Locations and channels, as far as the viewer sees them: (address, glyph, name, code).

@@ -104,9 +104,20 @@ impl Live {
         };
         self.sum(app, newest.seq).await?;
         let counted_until = self.tally.lock().unwrap_or_else(|e| e.into_inner()).behind;
+        let (totals, totals_at, seq) = self.totals()?;
+        Ok(View { config, counted_until, totals, totals_at, totals_old: seq < newest.seq, newest })
+    }
+
+    /// Units that can be promised, of all items at all locations: those of the sums.
+    pub async fn available(&self, app: &App, seq: i64) -> Result<i64, Stop> {
+        self.sum(app, seq).await?;
+        Ok(self.totals()?.0.stock.values().map(|balances| balances.available).sum())
+    }
+
+    /// The sums that there are, when they were read, and the number of the last event in them.
+    fn totals(&self) -> Result<(Arc<Totals>, i64, i64), Stop> {
         let slow = self.slow.lock().unwrap_or_else(|e| e.into_inner());
-        let Some(slow) = slow.as_ref() else { return Err(Stop::broken("the sums were not read")) };
-        Ok(View { config, counted_until, totals: slow.totals.clone(), totals_at: slow.at, totals_old: slow.seq < newest.seq, newest })
+        slow.as_ref().map(|slow| (slow.totals.clone(), slow.at, slow.seq)).ok_or_else(|| Stop::broken("the sums were not read"))
     }
 
     /// The orders that a reader may see, counted.

@@ -231,7 +231,6 @@ pub fn router(app: &App) -> (Router<App>, Vec<Known>) {
     let router = pages
         .layer(Extension(live))
         .layer(Extension(waiting))
-        .layer(Extension(channels::board::Board::begin(app)))
         .fallback(crate::rules::nowhere)
         .layer(map_response(never_stored))
         .merge(files)

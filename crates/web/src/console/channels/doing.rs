@@ -1,6 +1,5 @@
 //! What is done with a channel at once: checked, compared, paused, stopped; and what would be sent, without sending it.
 
-use super::board::Board;
 use super::{find, one};
 use crate::App;
 use crate::console::fields::{Posted, see, step};
@@ -8,7 +7,6 @@ use crate::console::parts::{empty, icon};
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::viewer::Viewer;
 use crate::problem::Problem;
-use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::Response;
@@ -18,37 +16,34 @@ use engine::channels::connect::UpdateChannel;
 use engine::channels::push::{self, BeginPushes};
 use engine::{Answer, Command};
 use maud::{Markup, html};
-use std::sync::Arc;
 
 /// Writes that are looked at.
 const WAITING: i64 = 50;
 
-type Shared = Extension<Arc<Board>>;
-
-async fn update(app: App, board: Arc<Board>, posted: Posted, change: UpdateChannel) -> Result<Response<Body>, Problem> {
+async fn update(app: App, posted: Posted, change: UpdateChannel) -> Result<Response<Body>, Problem> {
     let code = change.code.clone();
     find(&app, &posted.viewer, &code).await?;
     match posted.submit(&app, Command::UpdateChannel(change)).await {
         Ok(_) => Ok(see(&posted.back(&format!("/channels/{}?said=saved", step(&code))))),
-        Err(stop) => Ok(one::show(&app, &board, &posted.viewer.refused(Vec::new(), stop)?, &code, html! {}).await?.into_response()),
+        Err(stop) => Ok(one::show(&app, &posted.viewer.refused(Vec::new(), stop)?, &code, html! {}).await?.into_response()),
     }
 }
 
-pub async fn pause(State(app): State<App>, Extension(board): Shared, Path(code): Path<String>, posted: Posted) -> Result<Response<Body>, Problem> {
-    update(app, board, posted, UpdateChannel { code, paused: Some(true), ..UpdateChannel::default() }).await
+pub async fn pause(State(app): State<App>, Path(code): Path<String>, posted: Posted) -> Result<Response<Body>, Problem> {
+    update(app, posted, UpdateChannel { code, paused: Some(true), ..UpdateChannel::default() }).await
 }
 
-pub async fn resume(State(app): State<App>, Extension(board): Shared, Path(code): Path<String>, posted: Posted) -> Result<Response<Body>, Problem> {
-    update(app, board, posted, UpdateChannel { code, paused: Some(false), ..UpdateChannel::default() }).await
+pub async fn resume(State(app): State<App>, Path(code): Path<String>, posted: Posted) -> Result<Response<Body>, Problem> {
+    update(app, posted, UpdateChannel { code, paused: Some(false), ..UpdateChannel::default() }).await
 }
 
 /// Everything there is set to nothing, which has to be sent: a pause ends with it.
-pub async fn stop(State(app): State<App>, Extension(board): Shared, Path(code): Path<String>, posted: Posted) -> Result<Response<Body>, Problem> {
-    update(app, board, posted, UpdateChannel { code, stopped: Some(true), paused: Some(false), ..UpdateChannel::default() }).await
+pub async fn stop(State(app): State<App>, Path(code): Path<String>, posted: Posted) -> Result<Response<Body>, Problem> {
+    update(app, posted, UpdateChannel { code, stopped: Some(true), paused: Some(false), ..UpdateChannel::default() }).await
 }
 
-pub async fn sell(State(app): State<App>, Extension(board): Shared, Path(code): Path<String>, posted: Posted) -> Result<Response<Body>, Problem> {
-    update(app, board, posted, UpdateChannel { code, stopped: Some(false), ..UpdateChannel::default() }).await
+pub async fn sell(State(app): State<App>, Path(code): Path<String>, posted: Posted) -> Result<Response<Body>, Problem> {
+    update(app, posted, UpdateChannel { code, stopped: Some(false), ..UpdateChannel::default() }).await
 }
 
 pub async fn resync(State(app): State<App>, Path(code): Path<String>, posted: Posted) -> Result<Response<Body>, Problem> {
@@ -58,11 +53,11 @@ pub async fn resync(State(app): State<App>, Path(code): Path<String>, posted: Po
 }
 
 /// Asks it something harmless, and shows what it said.
-pub async fn check(State(app): State<App>, Extension(board): Shared, Path(code): Path<String>, posted: Posted) -> Result<Page, Problem> {
+pub async fn check(State(app): State<App>, Path(code): Path<String>, posted: Posted) -> Result<Page, Problem> {
     let v = &posted.viewer;
     let channel = find(&app, v, &code).await?;
     let answer = ask::check(&app.engine, &app.vault, &channel).await?;
-    one::show(&app, &board, v, &code, answered(v, &answer)).await
+    one::show(&app, v, &code, answered(v, &answer)).await
 }
 
 /// What an account said, or why it did not and what to do.

@@ -18,7 +18,6 @@ use axum::response::IntoResponse;
 use domain::Permission::{ListingsEdit, StockView};
 use domain::{Noun, Refused};
 use engine::access::audit::etag_of;
-use engine::channels::connect::ChannelView;
 use engine::channels::listings::{ListingView, MapListing};
 use engine::channels::read::{self as reads, ChannelStatus};
 use engine::channels::search::{self, ListingCursor, ListingQuery, Only};
@@ -55,12 +54,13 @@ impl Asked {
 }
 
 /// The channel as it is now, and its listings; None of a warehouse.
-pub async fn read(app: &App, v: &Viewer, code: &str, asked: &Asked) -> Result<(ChannelView, Option<Rows<ListingView, ListingCursor>>), Problem> {
+pub async fn read(app: &App, v: &Viewer, code: &str, asked: &Asked) -> Result<(ChannelStatus, Option<Rows<ListingView, ListingCursor>>), Problem> {
     let (query, grant, code) = (asked.query(code, SHOWN)?, v.grant(), code.to_owned());
     let read = move |tx: &mut engine::db::Tx<'_>, config: &engine::Config| {
-        let channel = view_of(config, &grant, &code)?;
-        let list = if channel.location.is_none() { Some(search::list(tx, config, &query)?) } else { None };
-        Ok((channel, list))
+        view_of(config, &grant, &code)?;
+        let status = engine::channels::read::status(tx, config, &code)?;
+        let list = if status.channel.location.is_none() { Some(search::list(tx, config, &query)?) } else { None };
+        Ok((status, list))
     };
     Ok(app.read(read).await?)
 }

@@ -1,10 +1,8 @@
 //! Channels: places that sell our stock, somebody else's warehouses, and contracts with business customers.
 //!
-//! Here: the list of all of them, and what a channel's state is called. Beside: what is read for it (`board.rs`), connecting one
-//! (`connect.rs`), one channel (`one.rs`) with its settings (`settings.rs`) and what can be done (`doing.rs`), its listings
+//! Here: the list of all of them, and what a channel's state is called. Beside: connecting one (`connect.rs`), one channel (`one.rs`) with its settings (`settings.rs`) and what can be done (`doing.rs`), its listings
 //! (`listings.rs`) or what a warehouse was given (`handovers.rs`), mapping (`mapping.rs`), policies (`policy.rs`, of several listings `policies.rs`), contracts (`contract.rs`).
 
-pub mod board;
 mod connect;
 mod contract;
 mod doing;
@@ -40,19 +38,21 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::Response;
 use axum::response::IntoResponse;
-use board::{Board, ContractStatus};
 use domain::Permission::{ChannelsEdit, ContractsEdit, ContractsView, ExceptionsView, ListingsEdit};
 use domain::{Noun, Refused};
 use engine::Stop;
 use engine::channels::health::Health;
-use engine::channels::read::ChannelStatus;
+use engine::channels::read::{self, ChannelStatus};
 use engine::channels::rows::Channel;
-use engine::contracts::read::Sums;
+use engine::contracts::read::{self as contracts, Sums};
 use maud::{Markup, html};
 use std::sync::Arc;
 
 /// A queue older than this is slow, in microseconds: a minute.
 const SLOW: i64 = 60_000_000;
+
+/// A contract, when it runs (microseconds since 1970 UTC, up to just before the end), and what its lines come to.
+type ContractStatus = (Channel, (i64, i64), Sums);
 
 /// A channel that is there, and that the viewer may see.
 async fn find(app: &App, v: &Viewer, code: &str) -> Result<Channel, Stop> {
@@ -64,27 +64,22 @@ async fn find(app: &App, v: &Viewer, code: &str) -> Result<Channel, Stop> {
     .await
 }
 
-pub async fn page(
-    State(app): State<App>,
-    Extension(board): Extension<Arc<Board>>,
-    Extension(live): Extension<Arc<Live>>,
-    viewer: Viewer,
-) -> Result<Response<Body>, Problem> {
+pub async fn page(State(app): State<App>, Extension(live): Extension<Arc<Live>>, viewer: Viewer) -> Result<Response<Body>, Problem> {
     let v = &viewer;
-    let (standing, grant) = (board.standing(&app).await?, v.grant());
+    let grant = v.grant();
+    let (channels, contracts) = app.read(|tx, config| Ok((read::all(tx, config)?, contracts::sums(tx, config)?))).await?;
     // Figures of all locations are for those who may see all of them.
-    let available =
-        if grant.locations.is_none() { Some(live.view(&app, v.signs.seq).await?.totals.stock.values().map(|b| b.available).sum()) } else { None };
+    let available = if grant.locations.is_none() { Some(live.available(&app, v.signs.seq).await?) } else { None };
     let wanted = v.asked("q").unwrap_or_default().to_lowercase();
     let fits = |code: &str, name: &str| grant.on(code) && (code.to_lowercase().contains(&wanted) || name.to_lowercase().contains(&wanted));
     let health = |s: &ChannelStatus| app.workers.health(s.channel.id.0).unwrap_or_default();
     let mut shown: Vec<(&ChannelStatus, Health)> =
-        standing.channels.iter().filter(|s| fits(&s.channel.code, &s.channel.name)).map(|s| (s, health(s))).collect();
+        channels.iter().filter(|s| fits(&s.channel.code, &s.channel.name)).map(|s| (s, health(s))).collect();
     sort(v, &mut shown, sort_by);
     if v.asked("format").as_deref() == Some("csv") {
         return Ok(exported(&shown));
     }
-    let mut contracts: Vec<&ContractStatus> = standing.contracts.iter().filter(|(c, ..)| v.may(ContractsView) && fits(&c.code, &c.name)).collect();
+    let mut contracts: Vec<&ContractStatus> = contracts.iter().filter(|(c, ..)| v.may(ContractsView) && fits(&c.code, &c.name)).collect();
     sort(v, &mut contracts, |contracts, column| match column {
         "until" => contracts.sort_by_key(|(_, (_, until), _)| *until),
         "items" => contracts.sort_by_key(|(.., sums)| sums.lines),
@@ -109,7 +104,7 @@ pub async fn page(
     let connected = markets.len() + warehouses.len();
     let sub = html! {
         (v.say("{} connected", &[&v.num(connected as i64)])) @if !contracts.is_empty() { ", " (v.count(contracts.len() as i64, "contract", "contracts")) }
-        "." @if v.now - standing.at > 2_000_000 { " " (v.say("Counted at {}.", &[&v.clock(standing.at)])) }
+        "."
     };
     let add = html! { @if connected > 0 { a.btn href=(v.address(&[("format", "csv")])) { (icon("download")) (v.t("Export")) } } @if v.may(ChannelsEdit) || v.may(ContractsEdit) { a.btn.btn-primary href="/channels/new" data-key="n" title=(v.t("Connect a channel")) { (icon("plus")) (v.t("Connect a channel")) } } };
     let head = shell::head(v.t("Channels"), sub, add);

@@ -1,6 +1,5 @@
 //! One channel: its state and figures, charts of the last hour, listings, policy, connection; for a warehouse what it was handed.
 
-use super::board::Board;
 use super::listings::{self, Asked};
 use super::policy;
 use super::{SLOW, contract, find, handovers, ms, settings, standing};
@@ -11,17 +10,14 @@ use crate::console::parts::{Part, icon};
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::viewer::Viewer;
 use crate::problem::Problem;
-use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::Response;
 use axum::response::IntoResponse;
 use domain::Permission::{ChannelsEdit, ListingsEdit};
-use domain::{Noun, Refused};
 use engine::channels::health::{Health, Minute, Resync};
 use engine::channels::read::ChannelStatus;
 use maud::{Markup, html};
-use std::sync::Arc;
 
 const MINUTE: i64 = 60_000_000;
 
@@ -33,12 +29,7 @@ pub fn hour(health: &Health, now: i64) -> Vec<Minute> {
     (0..60).map(|n| known.iter().find(|m| m.at == at(n)).copied().unwrap_or(Minute { at: at(n), queue: -1, ..Minute::default() })).collect()
 }
 
-pub async fn page(
-    State(app): State<App>,
-    Extension(board): Extension<Arc<Board>>,
-    Path(code): Path<String>,
-    viewer: Viewer,
-) -> Result<Response<Body>, Problem> {
+pub async fn page(State(app): State<App>, Path(code): Path<String>, viewer: Viewer) -> Result<Response<Body>, Problem> {
     let channel = find(&app, &viewer, &code).await?;
     if channel.is_contract() {
         return contract::page(&app, &viewer, &code).await;
@@ -46,18 +37,14 @@ pub async fn page(
     if viewer.asked("format").as_deref() == Some("csv") {
         return listings::export(&app, &viewer, &code).await;
     }
-    Ok(show(&app, &board, &viewer, &code, html! {}).await?.into_response())
+    Ok(show(&app, &viewer, &code, html! {}).await?.into_response())
 }
 
 /// The page of a channel, with something to say above all.
-pub async fn show(app: &App, board: &Arc<Board>, v: &Viewer, code: &str, said: Markup) -> Result<Page, Problem> {
-    let known = board.standing(app).await?;
-    let unknown = || Refused::unknown(Noun::Channel, code, "code");
-    let counted = known.channels.iter().find(|s| *s.channel.code == *code).ok_or_else(unknown)?;
-    // The figures may be of a moment ago; what people set is as it is now.
+pub async fn show(app: &App, v: &Viewer, code: &str, said: Markup) -> Result<Page, Problem> {
     let asked = Asked::of(v);
-    let (channel, list) = listings::read(app, v, code, &asked).await?;
-    let status = &ChannelStatus { channel, ..counted.clone() };
+    let (status, list) = listings::read(app, v, code, &asked).await?;
+    let status = &status;
     let health = app.workers.health(status.channel.id.0).unwrap_or_default();
     let is_warehouse = list.is_none();
     let main = match &list {

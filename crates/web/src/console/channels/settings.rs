@@ -1,7 +1,6 @@
 //! The settings of a channel: what it is called, where it is, how one signs in there; its policy; where its notices come to. Secrets can
 //! be replaced, never read.
 
-use super::board::Board;
 use super::{find, one, policy};
 use crate::App;
 use crate::console::fields::{Fields, Posted, see, step};
@@ -9,7 +8,6 @@ use crate::console::parts::{Field, Part, fault, form, icon, seen};
 use crate::console::shell::{self, Page, Sheet};
 use crate::console::viewer::{Viewer, capital};
 use crate::problem::Problem;
-use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::Response;
@@ -24,9 +22,6 @@ use engine::channels::workers::changed_settings;
 use engine::{Command, Config, Stop};
 use maud::{Markup, html};
 use std::collections::BTreeMap;
-use std::sync::Arc;
-
-type Shared = Extension<Arc<Board>>;
 
 pub fn kind(word: &str) -> Option<KindView> {
     kinds().into_iter().find(|k| k.kind == word)
@@ -164,12 +159,7 @@ pub async fn set(State(app): State<App>, Path(code): Path<String>, posted: Poste
     }
 }
 
-pub async fn set_policy(
-    State(app): State<App>,
-    Extension(board): Shared,
-    Path(code): Path<String>,
-    posted: Posted,
-) -> Result<Response<Body>, Problem> {
+pub async fn set_policy(State(app): State<App>, Path(code): Path<String>, posted: Posted) -> Result<Response<Body>, Problem> {
     let work = async {
         find(&app, &posted.viewer, &code).await?;
         let policy = policy::read(&posted.fields)?.ok_or_else(|| Refused::invalid("policy.mode", "must be quota, shared or fixed"))?;
@@ -177,7 +167,7 @@ pub async fn set_policy(
     };
     match work.await {
         Ok(_) => Ok(see(&format!("/channels/{}?said=saved", step(&code)))),
-        Err(stop) => Ok(one::show(&app, &board, &posted.viewer.refused(posted.fields.0, stop)?, &code, html! {}).await?.into_response()),
+        Err(stop) => Ok(one::show(&app, &posted.viewer.refused(posted.fields.0, stop)?, &code, html! {}).await?.into_response()),
     }
 }
 

@@ -112,8 +112,9 @@ fn head(v: &Viewer, asked: &Asked, shown: &Shown, is_one: bool) -> Markup {
     let right = html! {
         @if is_one || !asked.as_table {
             div.hints {
-                (hint(&["J", "K"], "Next, previous")) (hint(&["Enter"], "Open the row"))
-                @if v.may(ExceptionsSolve) { (hint(&["R"], "First remedy")) (hint(&["E"], "Resolve")) (hint(&["A"], "Assign")) (hint(&["S"], "Snooze")) (hint(&["Z"], "Undo")) }
+                (hint(&["J", "K"], "Next, previous"))
+                @if !is_one { (hint(&["Enter"], "Open the row")) }
+                @else if v.may(ExceptionsSolve) { (hint(&["R"], "First remedy")) (hint(&["E"], "Resolve")) (hint(&["A"], "Assign")) (hint(&["S"], "Snooze")) (hint(&["Z"], "Undo")) }
             }
         }
         @if !is_one {

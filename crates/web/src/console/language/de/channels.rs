@@ -56,7 +56,6 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Connection", "Verbindung"),
     ("Contracts", "Verträge"),
     ("Contracts with customers", "Verträge mit Kunden"),
-    ("Counted at {}.", "Gezählt um {}."),
     ("Counted otherwise", "Anders gezählt"),
     ("Counted otherwise, units", "Anders gezählt, Stück"),
     ("Done listing by listing.", "Angebot für Angebot erledigt."),
