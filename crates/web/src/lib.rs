@@ -28,9 +28,20 @@ use std::sync::{Arc, Mutex};
 /// Requests under way at once; beyond, callers are asked to come again.
 const MAX_IN_FLIGHT: usize = 20_000;
 
-/// What every handler can reach. Cheap to clone.
+/// What every handler can reach. Each request clones it several times, so that it is one pointer.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+#[derive(Clone)]
+pub struct Parts {
     pub engine: Engine,
     pub callers: Arc<auth::Callers>,
     pub follow: Arc<follow::Follow>,
@@ -80,7 +91,7 @@ async fn guarded(mut response: Response<Body>) -> Response<Body> {
 
 impl App {
     pub fn new(engine: Engine) -> App {
-        App {
+        App(Arc::new(Parts {
             callers: Arc::new(auth::Callers::new(engine.clone())),
             follow: Arc::new(follow::Follow::new(engine.clone())),
             metrics: Arc::default(),
@@ -95,27 +106,31 @@ impl App {
             config: Arc::default(),
             in_flight: Arc::default(),
             engine,
-        }
+        }))
     }
 
     /// With the keys that open the channels' secrets.
-    pub fn with_vault(self, vault: engine::secrets::Vault) -> App {
-        App { vault, ..self }
+    pub fn with_vault(mut self, vault: engine::secrets::Vault) -> App {
+        Arc::make_mut(&mut self.0).vault = vault;
+        self
     }
 
     /// With the ways that alerts leave by.
-    pub fn with_outside(self, outside: engine::alerts::worker::Outside) -> App {
-        App { outside, ..self }
+    pub fn with_outside(mut self, outside: engine::alerts::worker::Outside) -> App {
+        Arc::make_mut(&mut self.0).outside = outside;
+        self
     }
 
     /// With what stands before this server.
-    pub fn with_outer(self, outer: visit::Outer) -> App {
-        App { outer, ..self }
+    pub fn with_outer(mut self, outer: visit::Outer) -> App {
+        Arc::make_mut(&mut self.0).outer = outer;
+        self
     }
 
     /// With a search that is kept up to date.
-    pub fn with_search(self, search: Arc<Search>) -> App {
-        App { search, ..self }
+    pub fn with_search(mut self, search: Arc<Search>) -> App {
+        Arc::make_mut(&mut self.0).search = search;
+        self
     }
 
     /// The whole site.
