@@ -14,7 +14,7 @@ use axum::extract::{Path, State};
 use axum::http::Response;
 use axum::response::IntoResponse;
 use engine::keys::{self, Key, KeyView, NewKey};
-use engine::people::{Limits, roles};
+use engine::people::Limits;
 use maud::{Markup, html};
 
 pub async fn page(State(app): State<App>, viewer: Viewer) -> Result<Response<Body>, Problem> {
@@ -99,24 +99,15 @@ pub async fn new(State(app): State<App>, viewer: Viewer) -> Result<Page, Problem
 }
 
 async fn show_new(app: &App, v: &Viewer) -> Result<Page, Problem> {
-    let (all, locations, channels) = app
-        .read(|tx, config| {
-            let locations: Vec<(String, String)> = config.locations.iter().map(|l| (l.code.clone(), l.name.clone())).collect();
-            let channels: Vec<String> = config.channels.iter().map(|c| c.code.to_string()).collect();
-            Ok((roles::list(tx)?, locations, channels))
-        })
-        .await?;
-    let may = |r: &&roles::Role| v.caller.as_ref().is_some_and(|c| r.permissions.within(c.grant.permissions));
-    let options: Vec<(String, String)> =
-        all.iter().filter(may).map(|r| (r.name.clone(), format!("{} – {}", r.name, super::roles::about(v, r)))).collect();
+    let offer = super::people::offer(app).await?;
     let lasts = [("", "Until it is revoked"), ("30", "30 days"), ("90", "90 days"), ("365", "A year")]
         .map(|(value, text)| (value.to_owned(), v.t(text).to_owned()));
     let body = html! {
         section.panel.form-narrow aria-label=(v.t("Make a key")) { div.panel-body { (form(v, "/keys", html! {
             (Field::new("name", "Name").required().focus().hint(html! { (v.t("Whom it is for; it stands in the books beside what was done with it.")) }).show(v))
-            (select(v, "role", "Role", &options, "operate"))
+            (super::people::role_field(v, &offer, "operate"))
             (select(v, "days", "Valid for", &lasts, "365"))
-            (limit_fields(v, &locations, &channels, &Limits::default()))
+            (limit_fields(v, &offer.locations, &offer.channels, &Limits::default()))
             (proof(v, "old"))
             div.form-foot { button.btn.btn-primary type="submit" { (v.t("Make the key")) } a.btn.btn-ghost href="/keys" { (v.t("Cancel")) } }
         })) } }

@@ -115,14 +115,14 @@ fn standing(v: &Viewer, person: &Person) -> Markup {
     }
 }
 
-/// What the forms of this page offer: roles, locations, channels.
-struct Offer {
+/// What may be given to people and keys: roles, locations by code and name, channels.
+pub struct Offer {
     roles: Vec<Role>,
-    locations: Vec<(String, String)>,
-    channels: Vec<String>,
+    pub locations: Vec<(String, String)>,
+    pub channels: Vec<String>,
 }
 
-async fn offer(app: &App) -> Result<Offer, Stop> {
+pub async fn offer(app: &App) -> Result<Offer, Stop> {
     app.read(|tx, config| {
         let mut channels: Vec<String> = config.channels.iter().map(|c| c.code.to_string()).collect();
         channels.extend(engine::orders::read::channel_names(tx)?);
@@ -133,7 +133,8 @@ async fn offer(app: &App) -> Result<Offer, Stop> {
     .await
 }
 
-fn role_field(v: &Viewer, offer: &Offer, chosen: &str) -> Markup {
+/// The roles that the viewer may give: those within their own.
+pub fn role_field(v: &Viewer, offer: &Offer, chosen: &str) -> Markup {
     let may = |r: &&Role| v.caller.as_ref().is_some_and(|c| r.permissions.within(c.grant.permissions));
     let options: Vec<(String, String)> =
         offer.roles.iter().filter(may).map(|r| (r.name.clone(), format!("{} – {}", r.name, super::roles::about(v, r)))).collect();

@@ -36,14 +36,14 @@ fn house_part(v: &Viewer, house: &House) -> Markup {
     let body = html! { div.panel-body { (form(v, "/settings/house", html! {
             (seen(&etag(&as_set(house))))
         div.form-grid {
-            (Field::new("name", "Name of the house").value(&house.name).hint(html! { (v.t("Stands in the titles of pages.")) }).show(v))
+            (Field::new("name", "Name of the company").value(&house.name).hint(html! { (v.t("Stands in the titles of pages.")) }).show(v))
             (select(v, "language", "Language", &languages, &house.language))
             (Field::new("zone", "Time zone").value(&house.zone).required().hint(html! { (v.say("Such as {}", &[&"Europe/London"])) }).show(v))
             (Field::new("currency", "Currency").value(&house.currency).required().hint(html! { (v.say("Such as {}", &[&"GBP"])) }).show(v))
         }
         div.form-foot { button.btn.btn-primary type="submit" { (v.t("Save")) } }
     })) } };
-    Part::new("house", v.t("The house"), body).show()
+    Part::new("house", v.t("The company"), body).show()
 }
 
 fn company_part(app: &App, v: &Viewer, company: &Company, all: &[Role]) -> Markup {

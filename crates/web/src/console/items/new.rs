@@ -38,7 +38,7 @@ fn show(v: &Viewer) -> Page {
                 }
                 div {
                     (area(v, "components", "A kit of these items, one a line: SKU and how many", "", 3))
-                    p.hint { (v.t("A kit has no stock of its own: it is available where all of its components are, and an order for it takes them. Leave this empty for a plain item; which of the two it is never changes.")) }
+                    p.small.quiet { (v.t("A kit has no stock of its own: it is available where all of its components are, and an order for it takes them. Leave this empty for a plain item; which of the two it is never changes.")) }
                 }
                 div.form-foot { button.btn.btn-primary type="submit" { (v.t("Add item")) } a.btn.btn-ghost href="/items" { (v.t("Cancel")) } }
             })) }
