@@ -40,6 +40,7 @@ impl std::ops::Deref for App {
     }
 }
 
+/// What [`App`] points to.
 #[derive(Clone)]
 pub struct Parts {
     pub engine: Engine,

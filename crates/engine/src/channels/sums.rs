@@ -70,7 +70,7 @@ impl Sums {
     }
 }
 
-/// By channel, from what stands of it; from 0, as any channel that never had a listing.
+/// By the id of the channel (0 is our own shop); one that never had a listing is left out.
 pub type ByChannel = BTreeMap<i64, Sums>;
 
 /// As they are kept.
